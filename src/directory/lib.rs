@@ -1,0 +1,1 @@
+//! Tenants and extensions as validated plain data and immutable snapshots; no I/O.

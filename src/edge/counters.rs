@@ -1,0 +1,107 @@
+//! What the engine counts. Plain numbers of one shard: the floors above read them when somebody asks.
+
+use std::collections::HashMap;
+
+use ringway_directory::TenantId;
+use ringway_sip::{Method, Transport};
+
+use crate::reject::{DropReason, Reject};
+
+const METHODS: usize = Method::ALL.len();
+const TRANSPORTS: usize = Transport::ALL.len();
+
+/// The counters of one shard, since its start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// Requests received, by transport and method.
+    pub requests: [[u64; METHODS]; TRANSPORTS],
+    /// Responses sent, by method and class (1xx first).
+    pub responses: [[u64; 6]; METHODS],
+    /// Refusals that we originated.
+    pub rejects: [u64; Reject::ALL.len()],
+    /// Messages discarded without an answer.
+    pub drops: [u64; DropReason::ALL.len()],
+    /// Messages handed to another shard.
+    pub handovers: u64,
+    /// Digests that did not verify, by tenant.
+    pub auth_failures: HashMap<TenantId, u64>,
+    /// Calls in progress, by tenant.
+    pub calls_active: HashMap<TenantId, u64>,
+    /// Calls that ended, by tenant and outcome.
+    pub calls: HashMap<(TenantId, CallOutcome), u64>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            requests: [[0; METHODS]; TRANSPORTS],
+            responses: [[0; 6]; METHODS],
+            rejects: [0; Reject::ALL.len()],
+            drops: [0; DropReason::ALL.len()],
+            handovers: 0,
+            auth_failures: HashMap::new(),
+            calls_active: HashMap::new(),
+            calls: HashMap::new(),
+        }
+    }
+}
+
+impl Counters {
+    /// Counts a refusal.
+    pub fn reject(&mut self, reject: Reject) {
+        self.rejects[reject as usize] += 1;
+    }
+
+    /// Counts a drop.
+    pub fn drop(&mut self, reason: DropReason) {
+        self.drops[reason as usize] += 1;
+    }
+
+    /// Counts a response that we send or forward.
+    pub fn response(&mut self, method: Method, status: u16) {
+        let class = usize::from((status / 100).clamp(1, 6)) - 1;
+        self.responses[method as usize][class] += 1;
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CallOutcome {
+    /// Somebody answered.
+    Answered,
+    /// The callee was busy (486, 600).
+    Busy,
+    /// The caller gave up.
+    Cancelled,
+    /// Nobody answered.
+    NoAnswer,
+    /// Anything else.
+    Failed,
+}
+
+impl CallOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 5] = [Self::Answered, Self::Busy, Self::Cancelled, Self::NoAnswer, Self::Failed];
+
+    /// The metric's label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Busy => "busy",
+            Self::Cancelled => "cancelled",
+            Self::NoAnswer => "no-answer",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The outcome that a final status means.
+    pub const fn of_status(status: u16) -> Self {
+        match status {
+            200..300 => Self::Answered,
+            486 | 600 => Self::Busy,
+            487 => Self::Cancelled,
+            408 | 480 => Self::NoAnswer,
+            _ => Self::Failed,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What goes into the engine and what comes out of it.
+
+use std::sync::Arc;
+
+use ringway_directory::Snapshot;
+use ringway_sip::{Flow, ShardId};
+
+use crate::settings::Settings;
+
+/// How a message came to this shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// From one of the shard's own sockets.
+    Wire,
+    /// From another shard, which did not own it. It is not handed over a second time.
+    HandedOver,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A datagram, or one framed message of a stream.
+    Message {
+        /// The way it came.
+        flow: Flow,
+        /// The message, whole.
+        bytes: &'a [u8],
+        /// From a socket, or from another shard.
+        arrival: Arrival,
+    },
+    /// A connection is gone.
+    FlowClosed(Flow),
+    /// What was last sent on this flow can't be delivered: an ICMP error, a refused or timed-out connection.
+    SendFailed(Flow),
+    /// The directory changed. Messages from now on are judged by this snapshot.
+    Directory(Arc<Snapshot>),
+    /// The configuration changed.
+    Settings(Arc<Settings>),
+    /// The moment that [`Engine::deadline`](crate::Engine::deadline) named has come.
+    Deadline,
+}
+
+/// Which shard a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandOverTo {
+    /// The one that minted the branch or the cookie in it.
+    Shard(ShardId),
+    /// Every other one: a CANCEL or ACK that matches nothing here.
+    Others,
+}
+
+/// One thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Send a message.
+    Send {
+        /// The way it goes.
+        flow: Flow,
+        /// The message, whole.
+        bytes: &'a [u8],
+    },
+    /// Give a message to the shard that owns it.
+    HandOver {
+        /// The owner.
+        to: HandOverTo,
+        /// The way it came.
+        flow: Flow,
+        /// The message, whole.
+        bytes: &'a [u8],
+    },
+    /// Close a connection once what was sent on it has left.
+    Close(Flow),
+    /// Keep a record's new state. It must be with the kernel before anything that was sent after it leaves.
+    Save(BindingChange<'a>),
+}
+
+/// The whole new state of one address-of-record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BindingChange<'a> {
+    /// The tenant's main domain, a NUL, and the number.
+    pub key: &'a [u8],
+    /// Grows with each change of the record; of two states the one with the higher version holds.
+    pub version: u64,
+    /// Unix seconds after which nothing of the record lives.
+    pub expires: u32,
+    /// The packed record; empty when no binding is left.
+    pub record: &'a [u8],
+}

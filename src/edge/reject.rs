@@ -1,0 +1,269 @@
+//! Refusals and drops. Each has a stable code that stands in the Warning, in the log, in a metric, and in
+//! docs/reason-codes.md.
+
+/// A refusal: the status it is answered with and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "each variant's text says what it means")]
+pub enum Reject {
+    Malformed,
+    VersionNotSupported,
+    UnsupportedScheme,
+    TooManyHops,
+    LoopDetected,
+    MaxBreadthExceeded,
+    BadExtension,
+    UnknownDomain,
+    RegisterUnknownDomain,
+    RegisterOtherDomain,
+    WrongPassword,
+    Disabled,
+    IdentityMismatch,
+    RegisterIdentityMismatch,
+    UnknownNumber,
+    NotRegistered,
+    NoAnswer,
+    RoutePreloaded,
+    NoDialog,
+    ForeignTarget,
+    IntervalTooBrief,
+    TooManyBindings,
+    ContactRefused,
+    WildcardWithOthers,
+    OutOfOrder,
+    MissingContact,
+    EventNotServed,
+    MethodNotAllowed,
+    Overloaded,
+    Draining,
+    SourceRate,
+    FlowFailed,
+    CookieForged,
+    TransactionUnknown,
+}
+
+impl Reject {
+    /// Every refusal, in the order of its number.
+    pub const ALL: [Self; 34] = [
+        Self::Malformed,
+        Self::VersionNotSupported,
+        Self::UnsupportedScheme,
+        Self::TooManyHops,
+        Self::LoopDetected,
+        Self::MaxBreadthExceeded,
+        Self::BadExtension,
+        Self::UnknownDomain,
+        Self::RegisterUnknownDomain,
+        Self::RegisterOtherDomain,
+        Self::WrongPassword,
+        Self::Disabled,
+        Self::IdentityMismatch,
+        Self::RegisterIdentityMismatch,
+        Self::UnknownNumber,
+        Self::NotRegistered,
+        Self::NoAnswer,
+        Self::RoutePreloaded,
+        Self::NoDialog,
+        Self::ForeignTarget,
+        Self::IntervalTooBrief,
+        Self::TooManyBindings,
+        Self::ContactRefused,
+        Self::WildcardWithOthers,
+        Self::OutOfOrder,
+        Self::MissingContact,
+        Self::EventNotServed,
+        Self::MethodNotAllowed,
+        Self::Overloaded,
+        Self::Draining,
+        Self::SourceRate,
+        Self::FlowFailed,
+        Self::CookieForged,
+        Self::TransactionUnknown,
+    ];
+
+    /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Malformed | Self::WildcardWithOthers | Self::MissingContact => 400,
+            Self::VersionNotSupported => 505,
+            Self::UnsupportedScheme => 416,
+            Self::TooManyHops => 483,
+            Self::LoopDetected => 482,
+            Self::MaxBreadthExceeded => 440,
+            Self::BadExtension => 420,
+            Self::UnknownDomain | Self::RegisterOtherDomain | Self::UnknownNumber => 404,
+            Self::RegisterUnknownDomain
+            | Self::WrongPassword
+            | Self::Disabled
+            | Self::IdentityMismatch
+            | Self::RegisterIdentityMismatch
+            | Self::RoutePreloaded
+            | Self::ForeignTarget
+            | Self::TooManyBindings
+            | Self::ContactRefused
+            | Self::CookieForged => 403,
+            Self::NotRegistered => 480,
+            Self::NoAnswer => 408,
+            Self::NoDialog | Self::TransactionUnknown => 481,
+            Self::IntervalTooBrief => 423,
+            Self::OutOfOrder => 500,
+            Self::EventNotServed => 489,
+            Self::MethodNotAllowed => 405,
+            Self::Overloaded | Self::Draining | Self::SourceRate | Self::FlowFailed => 503,
+        }
+    }
+
+    /// The stable code: the Warning's first word, the log's `reason`, the metric's label.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::VersionNotSupported => "version-not-supported",
+            Self::UnsupportedScheme => "unsupported-scheme",
+            Self::TooManyHops => "too-many-hops",
+            Self::LoopDetected => "loop-detected",
+            Self::MaxBreadthExceeded => "max-breadth-exceeded",
+            Self::BadExtension => "bad-extension",
+            Self::UnknownDomain => "unknown-domain",
+            Self::RegisterUnknownDomain => "register-unknown-domain",
+            Self::RegisterOtherDomain => "register-other-domain",
+            Self::WrongPassword => "wrong-password",
+            Self::Disabled => "disabled",
+            Self::IdentityMismatch => "identity-mismatch",
+            Self::RegisterIdentityMismatch => "register-identity-mismatch",
+            Self::UnknownNumber => "unknown-number",
+            Self::NotRegistered => "not-registered",
+            Self::NoAnswer => "no-answer",
+            Self::RoutePreloaded => "route-preloaded",
+            Self::NoDialog => "no-dialog",
+            Self::ForeignTarget => "foreign-target",
+            Self::IntervalTooBrief => "interval-too-brief",
+            Self::TooManyBindings => "registration-limit",
+            Self::ContactRefused => "contact-refused",
+            Self::WildcardWithOthers => "wildcard-contact",
+            Self::OutOfOrder => "out-of-order",
+            Self::MissingContact => "missing-contact",
+            Self::EventNotServed => "event-not-served",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::Overloaded => "overloaded",
+            Self::Draining => "draining",
+            Self::SourceRate => "source-rate",
+            Self::FlowFailed => "flow-failed",
+            Self::CookieForged => "cookie-forged",
+            Self::TransactionUnknown => "transaction-unknown",
+        }
+    }
+
+    /// One sentence for the person who reads the Warning or the log.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Malformed => "the message is malformed",
+            Self::VersionNotSupported => "only SIP/2.0 is spoken here",
+            Self::UnsupportedScheme => "the Request-URI's scheme is not sip, sips or tel",
+            Self::TooManyHops => "Max-Forwards has run out",
+            Self::LoopDetected => "the request has been here before, unchanged",
+            Self::MaxBreadthExceeded => "Max-Breadth allows no further branch",
+            Self::BadExtension => "Require or Proxy-Require names an extension that is not supported",
+            Self::UnknownDomain => "no tenant serves this domain",
+            Self::RegisterUnknownDomain => "no tenant registers for this domain",
+            Self::RegisterOtherDomain => "the To header names another domain than the Request-URI",
+            Self::WrongPassword => "the credentials are not valid",
+            Self::Disabled => "the extension is disabled",
+            Self::IdentityMismatch => "the From header is not the authenticated extension",
+            Self::RegisterIdentityMismatch => "the To header is not the authenticated extension",
+            Self::UnknownNumber => "no such number in this tenant",
+            Self::NotRegistered => "no device is registered for this number",
+            Self::NoAnswer => "no device answered in time",
+            Self::RoutePreloaded => "an initial request may not carry further Route entries",
+            Self::NoDialog => "no such dialog",
+            Self::ForeignTarget => "the Request-URI is not the other side's Contact",
+            Self::IntervalTooBrief => "the registration would be shorter than the minimum",
+            Self::TooManyBindings => "the registration limit of this extension is reached",
+            Self::ContactRefused => "this Contact may not be registered",
+            Self::WildcardWithOthers => "Contact: * goes alone and with Expires: 0",
+            Self::OutOfOrder => "the CSeq is not higher than the last of this Call-ID",
+            Self::MissingContact => "the request needs exactly one usable Contact",
+            Self::EventNotServed => "this event package is not served",
+            Self::MethodNotAllowed => "this method is not allowed here",
+            Self::Overloaded => "a table is full",
+            Self::Draining => "the server is shutting down",
+            Self::SourceRate => "too many requests from this source",
+            Self::FlowFailed => "the next hop can't be reached",
+            Self::CookieForged => "the route token is not valid",
+            Self::TransactionUnknown => "no such transaction",
+        }
+    }
+}
+
+/// Why a message was discarded without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum DropReason {
+    /// Not SIP at all.
+    NotSip,
+    /// A malformed response, or a malformed request without a Via to answer by.
+    Malformed,
+    /// A response whose top Via is not ours or whose branch no transaction waits for.
+    StrayResponse,
+    /// An ACK that belongs to nothing and has no valid cookie.
+    StrayAck,
+    /// The answer would be more than twice the request, to a UDP source that is not verified.
+    Amplification,
+    /// The source has used up its rate.
+    SourceRate,
+    /// A response that could not be forwarded: its next Via is missing.
+    NoVia,
+    /// A message that was handed over and still belongs to nothing.
+    HandedOver,
+    /// The engine failed on this message; a defect of ours.
+    Internal,
+}
+
+impl DropReason {
+    /// Every reason, in the order of its number.
+    pub const ALL: [Self; 9] = [
+        Self::NotSip,
+        Self::Malformed,
+        Self::StrayResponse,
+        Self::StrayAck,
+        Self::Amplification,
+        Self::SourceRate,
+        Self::NoVia,
+        Self::HandedOver,
+        Self::Internal,
+    ];
+
+    /// The metric's label.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotSip => "not-sip",
+            Self::Malformed => "malformed",
+            Self::StrayResponse => "stray-response",
+            Self::StrayAck => "stray-ack",
+            Self::Amplification => "amplification",
+            Self::SourceRate => "source-rate",
+            Self::NoVia => "no-via",
+            Self::HandedOver => "handed-over",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_a_code_of_its_own_and_stands_at_its_number() {
+        let codes: HashSet<_> = Reject::ALL.iter().map(|reject| reject.code()).collect();
+        assert_eq!(codes.len(), Reject::ALL.len());
+        for (number, reject) in Reject::ALL.iter().enumerate() {
+            assert_eq!(*reject as usize, number);
+            assert!((400..700).contains(&reject.status()));
+        }
+        for (number, reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, number);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The configuration as the edge reads it: plain values, replaced whole.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use ringway_sip::digest::Algorithm;
+use ringway_sip::transaction::TimerValues;
+use ringway_sip::{Flow, ListenerId, Transport};
+
+/// One listener, as the edge names it in Via, Record-Route and Contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// What it carries.
+    pub transport: Transport,
+    /// The address it is bound to; the IP may be a wildcard.
+    pub bound: SocketAddr,
+    /// What others are told instead of the bound address: an address or a host name, and a port.
+    pub advertise: Option<(Box<str>, u16)>,
+}
+
+/// The registrar's intervals, in seconds, and its ceiling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegistrarSettings {
+    /// Granted when the phone asks for none.
+    pub default_expires: u32,
+    /// A shorter one is answered 423, unless it is 0.
+    pub min_expires: u32,
+    /// A longer one is shortened to this.
+    pub max_expires: u32,
+    /// Per cent by which a granted expiry may be shortened, so that phones spread.
+    pub expires_jitter: u8,
+    /// The most bindings that one address-of-record may have.
+    pub max_bindings: u8,
+}
+
+impl Default for RegistrarSettings {
+    fn default() -> Self {
+        Self { default_expires: 300, min_expires: 60, max_expires: 3600, expires_jitter: 10, max_bindings: 10 }
+    }
+}
+
+/// Bounds of one shard's tables, and the budget of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Networks without a budget a source.
+    pub trusted: Vec<IpNet>,
+    /// Requests a second from one source that is not verified; a burst may be twice that. 0: no budget.
+    pub source_rps: u32,
+    /// Transactions that one shard keeps.
+    pub max_transactions: usize,
+    /// Dialogs that one shard tracks.
+    pub max_dialogs: usize,
+    /// Nonces that one shard keeps a window of nonce counts for.
+    pub max_nonces: usize,
+    /// Sources that one shard keeps a budget for.
+    pub max_sources: usize,
+    /// Branches that one request may fork into at once.
+    pub max_branches: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            trusted: Vec::new(),
+            source_rps: 200,
+            max_transactions: 1_000_000,
+            max_dialogs: 500_000,
+            max_nonces: 1_000_000,
+            max_sources: 100_000,
+            max_branches: 20,
+        }
+    }
+}
+
+/// Everything that the edge is configured by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Names this node in Warning headers: letters, digits, `-` and `.`.
+    pub node: Box<str>,
+    /// The listeners, in the order of their [`ListenerId`].
+    pub listeners: Vec<Listener>,
+    /// The machine's own addresses: what a wildcard listener answers to.
+    pub local_addresses: Vec<IpAddr>,
+    /// The tenant that a request means which names only our address.
+    pub default_tenant: Option<Box<str>>,
+    /// The Server header; none when it is hidden.
+    pub server: Option<Box<str>>,
+    /// The algorithms of a challenge, in the order in which they are offered.
+    pub algorithms: Vec<Algorithm>,
+    /// How long a nonce is good.
+    pub nonce_lifetime: Duration,
+    /// The registrar's intervals.
+    pub registrar: RegistrarSettings,
+    /// Bounds and budgets.
+    pub limits: Limits,
+    /// T1, T2 and T4 of RFC 3261 section 17.
+    pub timers: TimerValues,
+    /// Timer C: how long a proxied INVITE may ring without a final answer; above three minutes (section 16.6).
+    pub timer_c: Duration,
+    /// Whether the server is shutting down: new work is refused, what is open is finished.
+    pub draining: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            node: "ringway".into(),
+            listeners: Vec::new(),
+            local_addresses: Vec::new(),
+            default_tenant: None,
+            server: Some(concat!("ringway/", env!("CARGO_PKG_VERSION")).into()),
+            algorithms: vec![Algorithm::Md5],
+            nonce_lifetime: Duration::from_secs(300),
+            registrar: RegistrarSettings::default(),
+            limits: Limits::default(),
+            timers: TimerValues::default(),
+            timer_c: Duration::from_secs(181),
+            draining: false,
+        }
+    }
+}
+
+impl Settings {
+    /// The listener with this number.
+    pub fn listener(&self, id: ListenerId) -> Option<&Listener> {
+        self.listeners.get(usize::from(id.0))
+    }
+
+    /// Whether `host` and `port` name this server as `flow`'s side sees it: a listener's address or what it advertises,
+    /// with its port (no port means the default one). `host` is as in a URI, an IPv6 address in brackets.
+    pub fn is_own_address(&self, host: &[u8], port: Option<u16>, flow: &Flow) -> bool {
+        let address = parse_ip(host);
+        self.listeners.iter().any(|listener| {
+            let asked = port.unwrap_or_else(|| listener.transport.default_port());
+            if let Some((name, advertised)) = &listener.advertise
+                && asked == *advertised
+                && name.trim_matches(['[', ']']).as_bytes().eq_ignore_ascii_case(strip_brackets(host))
+            {
+                return true;
+            }
+            let Some(address) = address else { return false };
+            asked == listener.bound.port()
+                && (listener.bound.ip().to_canonical() == address
+                    || (listener.bound.ip().is_unspecified()
+                        && (flow.local.ip().to_canonical() == address || self.local_addresses.contains(&address))))
+        })
+    }
+
+    /// Whether a source has no budget.
+    pub fn is_trusted_source(&self, source: IpAddr) -> bool {
+        self.limits.trusted.iter().any(|network| network.contains(&source))
+    }
+}
+
+fn strip_brackets(host: &[u8]) -> &[u8] {
+    host.strip_prefix(b"[").and_then(|inner| inner.strip_suffix(b"]")).unwrap_or(host)
+}
+
+/// Reads a literal address, an IPv6 one in brackets or not.
+pub(crate) fn parse_ip(host: &[u8]) -> Option<IpAddr> {
+    std::str::from_utf8(strip_brackets(host)).ok()?.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}

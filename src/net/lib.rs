@@ -1,0 +1,1 @@
+//! Sockets: batched UDP, TCP with framing, addresses.

@@ -1,0 +1,1 @@
+//! The directory in SQLite, secrets under the master key, CSV, and the journal of bindings.

@@ -1,0 +1,1 @@
+//! Metric names, the registry they are collected in, and log set-up.
