@@ -6,6 +6,7 @@
 pub mod flow;
 pub mod method;
 pub mod time;
+pub mod transaction;
 
 pub use flow::{ConnectionId, Flow, ListenerId, ShardId, Transport};
 pub use method::Method;
