@@ -3,6 +3,7 @@
 //! This floor opens no socket, reads no clock and draws no random number: time, randomness and hash seeds are
 //! arguments. It never allocates to read a message, and no input can make it panic.
 
+pub mod digest;
 pub mod flow;
 pub mod method;
 pub mod time;
