@@ -1,0 +1,264 @@
+//! Every metric, in one place: its name, what it means, its labels.
+//!
+//! Names are a contract with dashboards and alerts. A series that nothing has moved yet is shown at 0, so that a
+//! `rate()` over it works from the first minute.
+
+/// How a metric behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows; starts at 0 with the process.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Durations in buckets.
+    Histogram,
+    /// Always 1; what it says stands in its labels.
+    Info,
+}
+
+/// One metric.
+#[derive(Debug)]
+pub struct Metric {
+    /// As Prometheus sees it, prefix and `_total` included.
+    pub name: &'static str,
+    /// How it behaves.
+    pub kind: Kind,
+    /// What it counts, in one sentence.
+    pub help: &'static str,
+    /// The names of its labels, in the order in which values are given.
+    pub labels: &'static [&'static str],
+    /// Label values that are shown at 0 before anything was counted.
+    pub at_zero: &'static [&'static [&'static str]],
+}
+
+impl Metric {
+    /// Which label holds the tenant, if one does. That label's values are bounded.
+    pub(crate) fn tenant_label(&self) -> Option<usize> {
+        self.labels.iter().position(|label| *label == "tenant")
+    }
+}
+
+/// The value of a tenant label that stands for all tenants that have no series of their own.
+pub const OTHER_TENANTS: &str = "other";
+
+const UNLABELLED: &[&[&str]] = &[&[]];
+const OTHERS: &[&[&str]] = &[&[OTHER_TENANTS]];
+
+/// Requests received.
+pub const SIP_REQUESTS: Metric = Metric {
+    name: "ringway_sip_requests_total",
+    kind: Kind::Counter,
+    help: "SIP requests received; methods without a name here count as OTHER.",
+    labels: &["method", "transport"],
+    at_zero: &[],
+};
+
+/// Responses sent or forwarded.
+pub const SIP_RESPONSES: Metric = Metric {
+    name: "ringway_sip_responses_total",
+    kind: Kind::Counter,
+    help: "SIP responses sent or forwarded, by method and class.",
+    labels: &["method", "class"],
+    at_zero: &[],
+};
+
+/// The server's own share of a request.
+pub const SIP_REQUEST_DURATION: Metric = Metric {
+    name: "ringway_sip_request_duration_seconds",
+    kind: Kind::Histogram,
+    help: "Time from the kernel's receipt of a request to the send of what follows from it.",
+    labels: &["method"],
+    at_zero: &[],
+};
+
+/// Bindings in the location service.
+pub const REGISTRATIONS: Metric = Metric {
+    name: "ringway_registrations",
+    kind: Kind::Gauge,
+    help: "Bindings in the location service.",
+    labels: &["tenant"],
+    at_zero: OTHERS,
+};
+
+/// Calls in progress.
+pub const CALLS_ACTIVE: Metric = Metric {
+    name: "ringway_calls_active",
+    kind: Kind::Gauge,
+    help: "Calls in progress, ringing ones included.",
+    labels: &["tenant"],
+    at_zero: OTHERS,
+};
+
+/// Calls that ended.
+pub const CALLS: Metric = Metric {
+    name: "ringway_calls_total",
+    kind: Kind::Counter,
+    help: "Calls that ended, by outcome.",
+    labels: &["tenant", "outcome"],
+    at_zero: &[],
+};
+
+/// Refusals that originate here.
+pub const REJECTS: Metric = Metric {
+    name: "ringway_rejects_total",
+    kind: Kind::Counter,
+    help: "Requests refused, by reason code.",
+    labels: &["reason"],
+    at_zero: &[],
+};
+
+/// Messages discarded without an answer.
+pub const DROPS: Metric = Metric {
+    name: "ringway_drops_total",
+    kind: Kind::Counter,
+    help: "Messages discarded without an answer, by reason.",
+    labels: &["reason"],
+    at_zero: &[],
+};
+
+/// Digests that did not verify.
+pub const AUTH_FAILURES: Metric = Metric {
+    name: "ringway_auth_failures_total",
+    kind: Kind::Counter,
+    help: "Credentials that did not verify.",
+    labels: &["tenant"],
+    at_zero: OTHERS,
+};
+
+/// Time that Lua hooks took.
+pub const HOOK_DURATION: Metric = Metric {
+    name: "ringway_hook_duration_seconds",
+    kind: Kind::Histogram,
+    help: "Time that a Lua hook took.",
+    labels: &["hook"],
+    at_zero: &[&["on_register"], &["on_call"], &["on_target"], &["on_failure"], &["on_price"], &["on_end"]],
+};
+
+/// Lua hooks that failed.
+pub const HOOK_FAILURES: Metric = Metric {
+    name: "ringway_hook_failures_total",
+    kind: Kind::Counter,
+    help: "Lua hooks that failed, by kind of failure.",
+    labels: &["tenant", "hook", "kind"],
+    at_zero: &[
+        &[OTHER_TENANTS, "on_register", "error"],
+        &[OTHER_TENANTS, "on_call", "error"],
+        &[OTHER_TENANTS, "on_target", "error"],
+        &[OTHER_TENANTS, "on_failure", "error"],
+        &[OTHER_TENANTS, "on_price", "error"],
+        &[OTHER_TENANTS, "on_end", "error"],
+    ],
+};
+
+/// Changes that wait for Redis.
+pub const REDIS_QUEUE_DEPTH: Metric = Metric {
+    name: "ringway_redis_queue_depth",
+    kind: Kind::Gauge,
+    help: "Changes that wait to be written to Redis.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Age of the oldest change that waits for Redis.
+pub const REDIS_LAG: Metric = Metric {
+    name: "ringway_redis_lag_seconds",
+    kind: Kind::Gauge,
+    help: "Age of the oldest change that waits to be written to Redis.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Datagrams that the kernel dropped, and failed receives.
+pub const UDP_RECEIVE_ERRORS: Metric = Metric {
+    name: "ringway_udp_receive_errors_total",
+    kind: Kind::Counter,
+    help: "Datagrams lost before they were read: the socket's buffer was full, or the receive failed.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Messages that wait in a shard's mailbox.
+pub const SHARD_QUEUE_DEPTH: Metric = Metric {
+    name: "ringway_shard_queue_depth",
+    kind: Kind::Gauge,
+    help: "Messages that other threads have put into a shard's queue and that it has not taken yet.",
+    labels: &["shard"],
+    at_zero: &[],
+};
+
+/// Messages handed from one shard to another.
+pub const SHARD_HANDOVERS: Metric = Metric {
+    name: "ringway_shard_handovers_total",
+    kind: Kind::Counter,
+    help: "Messages handed from the shard that received them to the one that owns them.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Attempts to read the configuration again.
+pub const RELOADS: Metric = Metric {
+    name: "ringway_reloads_total",
+    kind: Kind::Counter,
+    help: "Attempts to read the configuration again, by outcome.",
+    labels: &["outcome"],
+    at_zero: &[&["applied"], &["refused"]],
+};
+
+/// What is running.
+pub const BUILD_INFO: Metric = Metric {
+    name: "ringway_build_info",
+    kind: Kind::Info,
+    help: "The version that is running.",
+    labels: &["version"],
+    at_zero: &[],
+};
+
+/// Every metric.
+pub const ALL: &[&Metric] = &[
+    &SIP_REQUESTS,
+    &SIP_RESPONSES,
+    &SIP_REQUEST_DURATION,
+    &REGISTRATIONS,
+    &CALLS_ACTIVE,
+    &CALLS,
+    &REJECTS,
+    &DROPS,
+    &AUTH_FAILURES,
+    &HOOK_DURATION,
+    &HOOK_FAILURES,
+    &REDIS_QUEUE_DEPTH,
+    &REDIS_LAG,
+    &UDP_RECEIVE_ERRORS,
+    &SHARD_QUEUE_DEPTH,
+    &SHARD_HANDOVERS,
+    &RELOADS,
+    &BUILD_INFO,
+];
+
+/// The metric of this name.
+pub(crate) fn by_name(name: &str) -> Option<&'static Metric> {
+    ALL.iter().copied().find(|metric| metric.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_follow_the_conventions_that_dashboards_rely_on() {
+        let names: HashSet<_> = ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), ALL.len(), "a name is used twice");
+        for metric in ALL {
+            assert!(metric.name.starts_with("ringway_"), "{}", metric.name);
+            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+            assert_eq!(metric.name.ends_with("_info"), metric.kind == Kind::Info, "{}", metric.name);
+            assert!(metric.kind != Kind::Histogram || metric.name.ends_with("_seconds"), "{}", metric.name);
+            assert!(metric.help.ends_with('.'), "{}", metric.name);
+            for labels in metric.at_zero {
+                assert_eq!(labels.len(), metric.labels.len(), "{}", metric.name);
+            }
+        }
+    }
+}
