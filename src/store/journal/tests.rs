@@ -1,0 +1,1 @@
+//! Stories of crashes, damage, full disks and busy writers.
