@@ -1,1 +1,18 @@
-//! Tenants and extensions as validated plain data and immutable snapshots; no I/O.
+//! Tenants and extensions as validated plain data and immutable snapshots.
+//!
+//! Nothing here reads a file, a database, a clock or a random number generator: what is needed of those is an argument.
+//! Where the data is kept is the business of `ringway-store`; what SIP makes of it is the business of `ringway-edge`.
+//!
+//! Three ways in: a draft ([`ExtensionDraft`], [`TenantDraft`]) is what a person wrote, [`validation`] turns its words into
+//! typed values or into [`Fault`]s, and a [`Snapshot`] is what the hot path reads.
+
+mod extension;
+mod fault;
+mod snapshot;
+mod tenant;
+pub mod validation;
+
+pub use extension::{Extension, ExtensionChange, ExtensionDraft, Hashes, NewExtension, Profile, Secret};
+pub use fault::{Code, Fault};
+pub use snapshot::{Snapshot, SnapshotEdit};
+pub use tenant::{NewTenant, Tenant, TenantDraft, TenantId};

@@ -1,0 +1,24 @@
+//! An extension: a tenant's numbered user or service.
+
+mod draft;
+mod hashes;
+mod profile;
+
+pub use draft::{ExtensionChange, ExtensionDraft, NewExtension};
+pub use hashes::{Hashes, Secret};
+pub use profile::Profile;
+
+/// An extension as the hot path reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// The digits that others dial; the user part of its address-of-record.
+    pub number: Box<str>,
+    /// The user name of its digest credentials.
+    pub auth_name: Box<str>,
+    /// What phones show.
+    pub display_name: Box<str>,
+    /// A disabled extension neither registers nor calls.
+    pub enabled: bool,
+    /// What its digest responses are checked against.
+    pub hashes: Hashes,
+}

@@ -1,0 +1,125 @@
+//! A tenant: who owns domains, extensions and limits.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::fault::Fault;
+use crate::validation::{Domain, TenantName, parse_network};
+
+/// The number of a tenant in the directory; never reused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenantId(pub u32);
+
+/// A tenant as the hot path reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its number.
+    pub id: TenantId,
+    /// The main domain, lower case, A-labels. It is the digest realm too.
+    pub domain: Box<str>,
+    /// Further domains that mean this tenant, in the same form.
+    pub aliases: Box<[Box<str>]>,
+    /// What people call it.
+    pub name: Box<str>,
+    /// Requests from these networks with a From of this tenant are not challenged.
+    pub trust: Box<[IpNet]>,
+    /// At most so many extensions; `None` is no limit.
+    pub max_extensions: Option<u32>,
+    /// At most so many calls at once; `None` is no limit.
+    pub max_calls: Option<u32>,
+    /// A disabled tenant's requests are refused.
+    pub enabled: bool,
+    /// New extensions whose auth name is not given use their number instead of a random name.
+    pub auth_name_equals_number: bool,
+}
+
+impl Tenant {
+    /// Whether a request from `source` is from a network that this tenant trusts. An IPv4 address that arrived on an
+    /// IPv6 socket counts as IPv4.
+    pub fn trusts(&self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        self.trust.iter().any(|network| network.contains(&source))
+    }
+
+    /// The main domain, then the aliases.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&*self.domain).chain(self.aliases.iter().map(|alias| &**alias))
+    }
+}
+
+/// A tenant as a person wrote it; nothing is checked yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TenantDraft {
+    /// The main domain.
+    pub domain: String,
+    /// Further domains.
+    pub aliases: Vec<String>,
+    /// What people call it; empty: the main domain.
+    pub name: String,
+    /// Trusted networks, such as `192.0.2.0/24` or `2001:db8::1`.
+    pub trust: Vec<String>,
+    /// At most so many extensions.
+    pub max_extensions: Option<u32>,
+    /// At most so many calls at once.
+    pub max_calls: Option<u32>,
+    /// New extensions use their number as auth name unless they give one.
+    pub auth_name_equals_number: bool,
+}
+
+/// A tenant whose words are checked, ready to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTenant {
+    /// The main domain.
+    pub domain: Domain,
+    /// Further domains, none twice and none equal to the main one.
+    pub aliases: Vec<Domain>,
+    /// What people call it.
+    pub name: TenantName,
+    /// Trusted networks.
+    pub trust: Vec<IpNet>,
+    /// At most so many extensions.
+    pub max_extensions: Option<u32>,
+    /// At most so many calls at once.
+    pub max_calls: Option<u32>,
+    /// New extensions use their number as auth name unless they give one.
+    pub auth_name_equals_number: bool,
+}
+
+impl TenantDraft {
+    /// Checks every word and reports all that is wrong at once.
+    pub fn validate(&self) -> Result<NewTenant, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let domain = Domain::parse("domain", &self.domain).map_err(|fault| faults.push(fault)).ok();
+        let mut aliases: Vec<Domain> = Vec::with_capacity(self.aliases.len());
+        for alias in &self.aliases {
+            match Domain::parse("alias", alias) {
+                Ok(alias) if domain.as_ref() == Some(&alias) || aliases.contains(&alias) => {}
+                Ok(alias) => aliases.push(alias),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let name = if self.name.trim().is_empty() { &self.domain } else { &self.name };
+        let name = TenantName::parse("name", name).map_err(|fault| faults.push(fault)).ok();
+        let mut trust = Vec::with_capacity(self.trust.len());
+        for network in &self.trust {
+            match parse_network("trust", network) {
+                Ok(network) if trust.contains(&network) => {}
+                Ok(network) => trust.push(network),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        match (domain, name) {
+            (Some(domain), Some(name)) if faults.is_empty() => Ok(NewTenant {
+                domain,
+                aliases,
+                name,
+                trust,
+                max_extensions: self.max_extensions,
+                max_calls: self.max_calls,
+                auth_name_equals_number: self.auth_name_equals_number,
+            }),
+            _ => Err(faults),
+        }
+    }
+}
