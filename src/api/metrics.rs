@@ -1,0 +1,44 @@
+//! `/metrics`. On the API's listener only peers on loopback may read it; a listener of its own is open to whom it is
+//! bound for.
+
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ringway_telemetry::Format;
+
+use crate::answer::error;
+use crate::control::Control;
+use crate::listener::Peer;
+
+/// Answers for the API's listener.
+pub(crate) async fn for_loopback(
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    control: State<Arc<dyn Control>>,
+    headers: HeaderMap,
+) -> Response {
+    if peer.ip().to_canonical().is_loopback() {
+        for_everybody(control, headers).await
+    } else {
+        error(
+            StatusCode::FORBIDDEN,
+            "FORBIDDEN",
+            "metrics are read from this machine only; set metrics.address to open them to a network",
+        )
+    }
+}
+
+/// Answers for a listener of its own.
+pub(crate) async fn for_everybody(State(control): State<Arc<dyn Control>>, headers: HeaderMap) -> Response {
+    let accept: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let format = Format::of_accept(&accept.join(","));
+    match control.metrics().render(control.scrape().await, format) {
+        Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
+        Err(reason) => {
+            tracing::error!(%reason, "the metrics can't be rendered");
+            error(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "the metrics can't be rendered; the log says why")
+        }
+    }
+}
