@@ -1,0 +1,82 @@
+"""Writes docs/rfc-map.md."""
+
+from .quotations import KEYWORD
+
+INTRODUCTION = """\
+# RFC 3261: each MUST and SHOULD, and the test that keeps it
+
+Written by `scripts/rfc-map` from `docs/rfc/3261/*.toml`; edit those, not this page. `docs/rfc/README.md` says how, and
+whose words the sentences are.
+
+Every normative sentence of sections 8, 10, 16, 17, 18 and 22 stands here in the RFC's order: those with MUST, SHALL,
+REQUIRED, SHOULD or RECOMMENDED, with or without NOT. A sentence is **kept** when a test proves it (`scripts/test` fails
+when such a test is missing, does not run or does not pass), **not** ours when it asks something of others or we depart from it on
+purpose, and **later** when it is ours and not yet done or not yet proven. *Amended* names the later RFC that changed
+it; the test then proves the amended rule. Words in italics are the sentence before, where it is needed to understand.
+"""
+
+
+def page(sections):
+    """The whole page."""
+    return "\n".join([INTRODUCTION, summary(sections), *(render_section(section) for section in sections)])
+
+
+def summary_line(sections):
+    """One line for a terminal."""
+    kept, why_not, later, total, keywords = counts([s for section in sections for s in section.sentences])
+    return f"rfc-map: {total} sentences with {keywords} MUSTs and SHOULDs: {kept} kept by tests, {why_not} not ours, {later} later"
+
+
+def counts(sentences):
+    """How many are kept, not ours and later; how many there are, and how many keywords."""
+    kept = sum(bool(sentence.tests) for sentence in sentences)
+    why_not = sum(bool(sentence.why_not) for sentence in sentences)
+    later = sum(bool(sentence.later) for sentence in sentences)
+    return kept, why_not, later, len(sentences), sum(len(sentence.keywords) for sentence in sentences)
+
+
+def summary(sections):
+    rows = ["| section | sentences | MUST and SHOULD | kept | not | later |", "|---|---:|---:|---:|---:|---:|"]
+    for section in sections:
+        kept, why_not, later, total, keywords = counts(section.sentences)
+        rows.append(f"| {section.number} {section.title} | {total} | {keywords} | {kept} | {why_not} | {later} |")
+    kept, why_not, later, total, keywords = counts([s for section in sections for s in section.sentences])
+    rows.append(f"| **all** | **{total}** | **{keywords}** | **{kept}** | **{why_not}** | **{later}** |")
+    return "\n".join(rows) + "\n"
+
+
+def render_section(section):
+    rows = [
+        f"## {section.number} {section.title}\n",
+        "| row | who | keyword | sentence | verdict |",
+        "|---|---|---|---|---|",
+    ]
+    for sentence in section.sentences:
+        step = f" ({sentence.step})" if sentence.step is not None else ""
+        keywords = ", ".join(sentence.keywords)
+        rows.append(f"| {sentence.id}{step} | {sentence.who} | {keywords} | {words(sentence)} | {verdict(sentence)} |")
+    return "\n".join(rows) + "\n"
+
+
+def words(sentence):
+    """The sentence, its keywords in bold, behind its context and in front of its list."""
+    text = KEYWORD.sub(lambda match: f"**{match[0]}**", escape(sentence.text))
+    if sentence.context:
+        text = f"*{escape(sentence.context)}* {text}"
+    return "<br>– ".join([text, *map(escape, sentence.items)])
+
+
+def verdict(sentence):
+    amended = f"<br>*Amended*: {escape(sentence.amended)}" if sentence.amended else ""
+    if sentence.tests:
+        return "kept: " + "<br>".join(f"`{name}`" for name in sentence.tests) + amended
+    if sentence.why_not:
+        return f"not: {escape(sentence.why_not)}{amended}"
+    return f"later: {escape(sentence.later)}{amended}"
+
+
+def escape(text):
+    """The text as Markdown shows it unchanged in a table."""
+    for mark in "\\`*_|":
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("<", "&lt;").replace(">", "&gt;")
