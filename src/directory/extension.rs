@@ -5,7 +5,7 @@ mod hashes;
 mod profile;
 
 pub use draft::{ExtensionChange, ExtensionDraft, NewExtension};
-pub use hashes::{Hashes, Secret};
+pub use hashes::{HashSecret, Hashes, Secret};
 pub use profile::Profile;
 
 /// An extension as the hot path reads it.

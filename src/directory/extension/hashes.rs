@@ -47,3 +47,15 @@ impl Secret {
         }
     }
 }
+
+/// Makes an extension's HA1s from its password. The floor that knows digest authentication supplies it.
+pub trait HashSecret {
+    /// The hashes of every algorithm that is offered.
+    fn hash_secret(&self, auth_name: &str, realm: &str, password: &str) -> Hashes;
+}
+
+impl<F: Fn(&str, &str, &str) -> Hashes> HashSecret for F {
+    fn hash_secret(&self, auth_name: &str, realm: &str, password: &str) -> Hashes {
+        self(auth_name, realm, password)
+    }
+}

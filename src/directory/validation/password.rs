@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use super::{Random, draw};
 use crate::fault::{Code, Fault};
 
 /// A SIP password in clear: typed ones have 6 to 128 characters and no other rule but that control characters, which no
-/// phone can type, are refused.
+/// phone can type, are refused. Its memory is wiped when it goes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Password(Box<str>);
+pub struct Password(Zeroizing<Box<str>>);
 
 /// Letters, digits and `-_~` without 0 O o 1 l I, safe in every phone's configuration file.
 const ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789-_~";
@@ -36,12 +38,12 @@ impl Password {
         if length > Self::MAX_LENGTH {
             return Err(Fault::new(field, Code::TooLong, "a password has at most 128 characters"));
         }
-        Ok(Self(text.into()))
+        Ok(Self(Zeroizing::new(text.into())))
     }
 
     /// A random password of 20 characters (117 bits).
     pub fn generate(random: &mut Random<'_>) -> Self {
-        Self(draw(ALPHABET, Self::GENERATED_LENGTH, random).into())
+        Self(Zeroizing::new(draw(ALPHABET, Self::GENERATED_LENGTH, random).into()))
     }
 
     /// The characters; keep them out of logs.
