@@ -1,0 +1,98 @@
+//! The header fields that every decision needs (RFC 3261 section 8.1.1).
+
+use super::values::first_value;
+use super::{Field, Message, Problem};
+use crate::Name;
+use crate::bytes::{is_control, is_space};
+use crate::header::{CSeq, NameAddr, Via, numbers};
+
+/// CSeq numbers stay below this (section 8.1.1.5).
+const CSEQ_LIMIT: u32 = 1 << 31;
+
+/// The header fields that every message has, read and checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Essentials<'a> {
+    /// The top Via.
+    pub via: Via<'a>,
+    /// From.
+    pub from: NameAddr<'a>,
+    /// The tag of From; absent only from RFC 2543 clients.
+    pub from_tag: Option<&'a [u8]>,
+    /// To.
+    pub to: NameAddr<'a>,
+    /// The tag of To.
+    pub to_tag: Option<&'a [u8]>,
+    /// The Call-ID.
+    pub call_id: &'a [u8],
+    /// The CSeq; of a request its method is that of the request line.
+    pub cseq: CSeq<'a>,
+    /// Max-Forwards, when there is one.
+    pub max_forwards: Option<u8>,
+}
+
+impl<'a> Essentials<'a> {
+    pub(super) fn read(message: &Message<'a>) -> Result<Self, Problem> {
+        if let Some(problem) = message.problem {
+            return Err(problem);
+        }
+        let (from, from_tag) = address(message, Name::From)?;
+        let (to, to_tag) = address(message, Name::To)?;
+        Ok(Self {
+            via: via(message)?,
+            from,
+            from_tag,
+            to,
+            to_tag,
+            call_id: call_id(message)?,
+            cseq: cseq(message)?,
+            max_forwards: max_forwards(message)?,
+        })
+    }
+}
+
+fn field<'a>(message: &Message<'a>, name: Name) -> Result<Field<'a>, Problem> {
+    message.field(name).ok_or(Problem::Missing(name))
+}
+
+fn via<'a>(message: &Message<'a>) -> Result<Via<'a>, Problem> {
+    let (first, _) = first_value(field(message, Name::Via)?.value);
+    Via::parse(first).ok_or(Problem::Malformed(Name::Via))
+}
+
+fn address<'a>(message: &Message<'a>, name: Name) -> Result<(NameAddr<'a>, Option<&'a [u8]>), Problem> {
+    let address = NameAddr::parse(field(message, name)?.value).ok_or(Problem::Malformed(name))?;
+    let mut tag = None;
+    for (found, value) in address.params.iter() {
+        if found.eq_ignore_ascii_case(b"tag") {
+            let value = value.filter(|value| !value.is_empty()).ok_or(Problem::Tag(name))?;
+            if tag.replace(value).is_some() {
+                return Err(Problem::Tag(name));
+            }
+        }
+    }
+    Ok((address, tag))
+}
+
+fn call_id<'a>(message: &Message<'a>) -> Result<&'a [u8], Problem> {
+    let value = field(message, Name::CallId)?.value;
+    if value.is_empty() || value.iter().any(|&byte| is_space(byte) || is_control(byte)) {
+        return Err(Problem::Malformed(Name::CallId));
+    }
+    Ok(value)
+}
+
+fn cseq<'a>(message: &Message<'a>) -> Result<CSeq<'a>, Problem> {
+    let cseq = CSeq::parse(field(message, Name::CSeq)?.value).ok_or(Problem::Malformed(Name::CSeq))?;
+    if cseq.number >= CSEQ_LIMIT {
+        return Err(Problem::CSeqNumber);
+    }
+    if message.is_request() && cseq.token != message.method_token() {
+        return Err(Problem::CSeqMethod);
+    }
+    Ok(cseq)
+}
+
+fn max_forwards(message: &Message<'_>) -> Result<Option<u8>, Problem> {
+    let Some(field) = message.field(Name::MaxForwards) else { return Ok(None) };
+    numbers::max_forwards(field.value).map(Some).ok_or(Problem::Malformed(Name::MaxForwards))
+}

@@ -1,0 +1,244 @@
+//! Header field names: long and compact forms as one name (RFC 3261 section 7.3.3 and the registry at IANA).
+
+/// How often a header field may stand in a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Occurs {
+    /// Once; a second one leaves open which is meant, so the message is malformed.
+    Once,
+    /// Any number of times, or it decides nothing.
+    Often,
+}
+
+struct Row {
+    long: &'static str,
+    compact: u8,
+    occurs: Occurs,
+}
+
+macro_rules! names {
+    ($($variant:ident $long:literal $compact:literal $occurs:ident,)*) => {
+        /// The name of a header field. `Other` stands for all that have no name here.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        #[allow(missing_docs, reason = "the names are the standard's")]
+        pub enum Name {
+            $($variant,)*
+            Other,
+        }
+
+        impl Name {
+            /// Every name but `Other`, in the order of its number.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+        }
+
+        static ROWS: [Row; Name::ALL.len()] =
+            [$(Row { long: $long, compact: $compact, occurs: Occurs::$occurs },)*];
+
+        const LONG: [&[u8]; Name::ALL.len()] = [$($long.as_bytes(),)*];
+        const COMPACT: [u8; Name::ALL.len()] = [$($compact,)*];
+    };
+}
+
+names! {
+    Via "Via" b'v' Often,
+    From "From" b'f' Once,
+    To "To" b't' Once,
+    CallId "Call-ID" b'i' Once,
+    CSeq "CSeq" 0 Once,
+    MaxForwards "Max-Forwards" 0 Once,
+    Contact "Contact" b'm' Often,
+    Route "Route" 0 Often,
+    RecordRoute "Record-Route" 0 Often,
+    ContentLength "Content-Length" b'l' Once,
+    ContentType "Content-Type" b'c' Once,
+    ContentEncoding "Content-Encoding" b'e' Often,
+    Expires "Expires" 0 Once,
+    MinExpires "Min-Expires" 0 Once,
+    Authorization "Authorization" 0 Often,
+    ProxyAuthorization "Proxy-Authorization" 0 Often,
+    WwwAuthenticate "WWW-Authenticate" 0 Often,
+    ProxyAuthenticate "Proxy-Authenticate" 0 Often,
+    AuthenticationInfo "Authentication-Info" 0 Often,
+    ProxyAuthenticationInfo "Proxy-Authentication-Info" 0 Often,
+    Require "Require" 0 Often,
+    ProxyRequire "Proxy-Require" 0 Often,
+    Supported "Supported" b'k' Often,
+    Unsupported "Unsupported" 0 Often,
+    Allow "Allow" 0 Often,
+    Accept "Accept" 0 Often,
+    UserAgent "User-Agent" 0 Often,
+    Server "Server" 0 Often,
+    Date "Date" 0 Often,
+    Warning "Warning" 0 Often,
+    RetryAfter "Retry-After" 0 Once,
+    Reason "Reason" 0 Often,
+    Path "Path" 0 Often,
+    ServiceRoute "Service-Route" 0 Often,
+    Timestamp "Timestamp" 0 Once,
+    MaxBreadth "Max-Breadth" 0 Once,
+    Event "Event" b'o' Once,
+    SubscriptionState "Subscription-State" 0 Once,
+    ReferTo "Refer-To" b'r' Once,
+    ReferredBy "Referred-By" b'b' Once,
+    Replaces "Replaces" 0 Once,
+    Join "Join" 0 Once,
+    Subject "Subject" b's' Often,
+    SessionExpires "Session-Expires" b'x' Once,
+    MinSe "Min-SE" 0 Once,
+    RSeq "RSeq" 0 Once,
+    RAck "RAck" 0 Once,
+    Diversion "Diversion" 0 Often,
+    HistoryInfo "History-Info" 0 Often,
+    PAssertedIdentity "P-Asserted-Identity" 0 Often,
+    PPreferredIdentity "P-Preferred-Identity" 0 Often,
+    Privacy "Privacy" 0 Often,
+    RemotePartyId "Remote-Party-ID" 0 Often,
+    Identity "Identity" b'y' Often,
+    IdentityInfo "Identity-Info" b'n' Often,
+    AllowEvents "Allow-Events" b'u' Often,
+    AcceptContact "Accept-Contact" b'a' Often,
+    RejectContact "Reject-Contact" b'j' Often,
+    RequestDisposition "Request-Disposition" b'd' Often,
+    FlowTimer "Flow-Timer" 0 Once,
+    SipEtag "SIP-ETag" 0 Once,
+    SipIfMatch "SIP-If-Match" 0 Once,
+}
+
+const SLOTS: usize = 256;
+const EMPTY: u8 = u8::MAX;
+
+/// Long names by hash, with open addressing; built by the compiler.
+static SLOT_BY_HASH: [u8; SLOTS] = slots();
+/// Compact names by letter.
+static NAME_BY_LETTER: [u8; 26] = letters();
+
+const fn slots() -> [u8; SLOTS] {
+    let mut table = [EMPTY; SLOTS];
+    let mut row = 0;
+    while row < LONG.len() {
+        let mut slot = hash(LONG[row]);
+        while table[slot] != EMPTY {
+            slot = (slot + 1) % SLOTS;
+        }
+        table[slot] = row as u8;
+        row += 1;
+    }
+    table
+}
+
+const fn letters() -> [u8; 26] {
+    let mut table = [EMPTY; 26];
+    let mut row = 0;
+    while row < COMPACT.len() {
+        if COMPACT[row] != 0 {
+            table[(COMPACT[row] - b'a') as usize] = row as u8;
+        }
+        row += 1;
+    }
+    table
+}
+
+/// Length, first, last and middle letter tell nearly all names apart, in any case.
+const fn hash(name: &[u8]) -> usize {
+    match name {
+        [first, .., last] => {
+            let middle = name[name.len() / 2] | 0x20;
+            let sum =
+                (*first | 0x20) as usize * 7 + (*last | 0x20) as usize * 31 + middle as usize * 3 + name.len() * 13;
+            sum % SLOTS
+        }
+        _ => 0,
+    }
+}
+
+impl Name {
+    /// Reads a name in its long or compact form, in any case.
+    pub fn parse(bytes: &[u8]) -> Self {
+        if let [letter] = bytes {
+            let index = usize::from((letter | 0x20).wrapping_sub(b'a'));
+            return NAME_BY_LETTER.get(index).map_or(Self::Other, |&row| Self::from_row(row));
+        }
+        let mut slot = hash(bytes);
+        loop {
+            let row = SLOT_BY_HASH[slot];
+            match ROWS.get(usize::from(row)) {
+                None => return Self::Other,
+                Some(found) if found.long.as_bytes().eq_ignore_ascii_case(bytes) => return Self::from_row(row),
+                Some(_) => slot = (slot + 1) % SLOTS,
+            }
+        }
+    }
+
+    fn from_row(row: u8) -> Self {
+        Self::ALL.get(usize::from(row)).copied().unwrap_or(Self::Other)
+    }
+
+    /// The long form, as the standard writes it; empty for `Other`.
+    pub fn as_str(self) -> &'static str {
+        ROWS.get(self as usize).map_or("", |row| row.long)
+    }
+
+    /// The compact form's letter, if there is one.
+    pub fn compact(self) -> Option<u8> {
+        ROWS.get(self as usize).map(|row| row.compact).filter(|&letter| letter != 0)
+    }
+
+    /// Whether a message that has it twice is malformed (RFC 3261 section 7.3.1). Header fields that decide nothing, such as
+    /// User-Agent, are not counted in: a phone that repeats them harms nobody.
+    pub fn is_singleton(self) -> bool {
+        ROWS.get(self as usize).is_some_and(|row| row.occurs == Occurs::Once)
+    }
+
+    /// One bit a name, for sets of names.
+    pub(crate) const fn bit(self) -> u128 {
+        1 << self as u8
+    }
+}
+
+const _: () = assert!(Name::ALL.len() < 128, "a set of names is a u128");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_in_its_long_form_in_any_case() {
+        for &name in Name::ALL {
+            let long = name.as_str();
+            for form in [long.to_owned(), long.to_ascii_lowercase(), long.to_ascii_uppercase()] {
+                assert_eq!(Name::parse(form.as_bytes()), name, "{form}");
+            }
+            assert_eq!(Name::parse(format!("{long}x").as_bytes()), Name::Other);
+            assert_eq!(Name::parse(format!("x{long}").as_bytes()), Name::Other);
+        }
+    }
+
+    #[test]
+    fn compact_forms_are_the_registered_letters_in_either_case() {
+        let registered = "a Accept-Contact, b Referred-By, c Content-Type, d Request-Disposition, e Content-Encoding, f From, \
+                          i Call-ID, j Reject-Contact, k Supported, l Content-Length, m Contact, n Identity-Info, o Event, \
+                          r Refer-To, s Subject, t To, u Allow-Events, v Via, x Session-Expires, y Identity";
+        let mut letters = String::new();
+        for pair in registered.split(", ") {
+            let (letter, long) = pair.split_once(' ').unwrap();
+            assert_eq!(Name::parse(letter.as_bytes()).as_str(), long);
+            assert_eq!(Name::parse(letter.to_ascii_uppercase().as_bytes()).as_str(), long);
+            assert_eq!(Name::parse(letter.as_bytes()).compact(), letter.bytes().next());
+            letters.push_str(letter);
+        }
+        for byte in 0..=u8::MAX {
+            if !letters.contains(char::from(byte.to_ascii_lowercase())) {
+                assert_eq!(Name::parse(&[byte]), Name::Other, "{byte:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_name_is_other() {
+        for name in ["", "X-Thing", "Vias", "From ", "CSe", "\u{fc}"] {
+            assert_eq!(Name::parse(name.as_bytes()), Name::Other, "{name}");
+        }
+        assert_eq!(Name::Other.as_str(), "");
+        assert!(!Name::Other.is_singleton());
+    }
+}

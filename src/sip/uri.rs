@@ -1,0 +1,253 @@
+//! URIs: `sip`, `sips` (RFC 3261 section 19.1) and `tel` (RFC 3966).
+
+mod compare;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::Transport;
+use crate::bytes::{from, host_length, ip, is_uri, port, until};
+use crate::params::Params;
+
+/// Parameters, and headers, that a URI may have. More has no use, and comparing two URIs takes the product of theirs.
+pub const MAX_URI_PARAMETERS: usize = 64;
+
+/// What a URI begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// `sip`.
+    Sip,
+    /// `sips`.
+    Sips,
+    /// `tel`.
+    Tel,
+    /// Any other: only `raw` is filled in.
+    Other,
+}
+
+/// A URI, cut into its parts as sent. Escapes are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Uri<'a> {
+    /// All of it.
+    pub raw: &'a [u8],
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The user part; of a `tel` URI the number.
+    pub user: Option<&'a [u8]>,
+    /// The password.
+    pub password: Option<&'a [u8]>,
+    /// The host; an IPv6 address has its brackets. Empty for `tel` and other schemes.
+    pub host: &'a [u8],
+    /// The port, when there is one.
+    pub port: Option<u16>,
+    /// The uri-parameters.
+    pub params: Params<'a>,
+    /// The headers behind the question mark.
+    pub headers: &'a [u8],
+}
+
+/// Why bytes are not a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UriError {
+    /// There is no scheme.
+    Scheme,
+    /// A character that no URI has.
+    Character,
+    /// The user part is empty, or there is more than one `@`.
+    User,
+    /// No host name, no IPv4 address, no IPv6 address in brackets.
+    Host,
+    /// The port is no number from 0 to 65535.
+    Port,
+    /// A `%` without two hexadecimal digits in the user part.
+    Escape,
+    /// More than [`MAX_URI_PARAMETERS`] parameters or headers.
+    TooManyParameters,
+}
+
+impl fmt::Display for UriError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Scheme => "the URI has no scheme",
+            Self::Character => "the URI has a character that must be escaped",
+            Self::User => "the URI's user part is malformed",
+            Self::Host => "the URI's host is malformed",
+            Self::Port => "the URI's port is malformed",
+            Self::Escape => "the URI has a malformed escape",
+            Self::TooManyParameters => "the URI has too many parameters",
+        })
+    }
+}
+
+impl std::error::Error for UriError {}
+
+impl<'a> Uri<'a> {
+    /// Cuts a URI into its parts.
+    ///
+    /// # Errors
+    /// What is malformed in it. A URI of a scheme that is not ours is only checked for its characters.
+    pub fn parse(raw: &'a [u8]) -> Result<Self, UriError> {
+        if !raw.iter().all(|&byte| is_uri(byte)) {
+            return Err(UriError::Character);
+        }
+        let colon = memchr::memchr(b':', raw).ok_or(UriError::Scheme)?;
+        let scheme = scheme(until(raw, colon))?;
+        let rest = from(raw, colon + 1);
+        let empty = Self {
+            raw,
+            scheme,
+            user: None,
+            password: None,
+            host: b"",
+            port: None,
+            params: Params::default(),
+            headers: b"",
+        };
+        match scheme {
+            Scheme::Sip | Scheme::Sips => empty.sip(rest),
+            Scheme::Tel => empty.tel(rest),
+            Scheme::Other => Ok(empty),
+        }
+    }
+
+    fn sip(mut self, rest: &'a [u8]) -> Result<Self, UriError> {
+        // An `@` cannot stand unescaped anywhere else, while `;`, `?` and `/` can stand in the user part.
+        let rest = match memchr::memchr(b'@', rest) {
+            Some(at) => {
+                self.read_user(until(rest, at))?;
+                from(rest, at + 1)
+            }
+            None => rest,
+        };
+        let length = host_length(rest).ok_or(UriError::Host)?;
+        self.host = until(rest, length);
+        let mut rest = from(rest, length);
+        if let [b':', behind @ ..] = rest {
+            let end = memchr::memchr2(b';', b'?', behind).unwrap_or(behind.len());
+            self.port = Some(port(until(behind, end)).ok_or(UriError::Port)?);
+            rest = from(behind, end);
+        }
+        let params_end = memchr::memchr(b'?', rest).unwrap_or(rest.len());
+        let params = until(rest, params_end);
+        self.headers = from(rest, params_end + 1);
+        if !matches!(params, [] | [b';', ..]) || memchr::memchr(b'@', rest).is_some() {
+            return Err(if rest.contains(&b'@') { UriError::User } else { UriError::Host });
+        }
+        self.with_params(params)
+    }
+
+    fn read_user(&mut self, user_info: &'a [u8]) -> Result<(), UriError> {
+        let colon = memchr::memchr(b':', user_info);
+        let user = until(user_info, colon.unwrap_or(user_info.len()));
+        if user.is_empty() {
+            return Err(UriError::User);
+        }
+        if !are_escapes_well_formed(user_info) {
+            return Err(UriError::Escape);
+        }
+        self.user = Some(user);
+        self.password = colon.map(|colon| from(user_info, colon + 1));
+        Ok(())
+    }
+
+    fn tel(mut self, rest: &'a [u8]) -> Result<Self, UriError> {
+        let params_at = memchr::memchr(b';', rest).unwrap_or(rest.len());
+        let number = until(rest, params_at);
+        if number.is_empty() || memchr::memchr2(b'@', b'?', rest).is_some() {
+            return Err(UriError::User);
+        }
+        self.user = Some(number);
+        self.with_params(from(rest, params_at))
+    }
+
+    fn with_params(mut self, params: &'a [u8]) -> Result<Self, UriError> {
+        let count =
+            |bytes: &[u8], separator| memchr::memchr_iter(separator, bytes).take(MAX_URI_PARAMETERS + 1).count();
+        if count(params, b';') > MAX_URI_PARAMETERS || count(self.headers, b'&') >= MAX_URI_PARAMETERS {
+            return Err(UriError::TooManyParameters);
+        }
+        self.params = Params::new(params);
+        Ok(self)
+    }
+
+    /// The host as an address, when it is a literal one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        ip(self.host)
+    }
+
+    /// The `transport` parameter, when it is one of ours.
+    pub fn transport(&self) -> Option<Transport> {
+        self.params.value(b"transport").and_then(Transport::parse)
+    }
+
+    /// The user part with its escapes decoded; empty when there is none.
+    pub fn user_unescaped(&self) -> Cow<'a, [u8]> {
+        unescape(self.user.unwrap_or_default())
+    }
+
+    /// The headers behind the question mark: name and value, as sent.
+    pub fn header_pairs(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        self.headers.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let at = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+            (until(pair, at), from(pair, at + 1))
+        })
+    }
+
+    /// Whether both mean the same (RFC 3261 section 19.1.4; RFC 5954 for IPv6; RFC 3966 section 4 for `tel`).
+    /// Not transitive, as the standard's own rules are not.
+    pub fn is_equivalent(&self, other: &Uri<'_>) -> bool {
+        compare::is_equivalent(self, other)
+    }
+}
+
+fn scheme(name: &[u8]) -> Result<Scheme, UriError> {
+    if name.eq_ignore_ascii_case(b"sip") {
+        return Ok(Scheme::Sip);
+    }
+    if name.eq_ignore_ascii_case(b"sips") {
+        return Ok(Scheme::Sips);
+    }
+    if name.eq_ignore_ascii_case(b"tel") {
+        return Ok(Scheme::Tel);
+    }
+    let is_scheme = name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    if is_scheme { Ok(Scheme::Other) } else { Err(UriError::Scheme) }
+}
+
+fn are_escapes_well_formed(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'%', bytes).all(|at| escape_at(from(bytes, at)).is_some())
+}
+
+/// The byte that the escape at the beginning of `bytes` stands for.
+fn escape_at(bytes: &[u8]) -> Option<u8> {
+    let [b'%', high, low, ..] = bytes else { return None };
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()
+}
+
+/// Decodes `%` escapes; what is no escape stays as it is.
+pub fn unescape(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'%', bytes).is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, behind @ ..] = rest {
+        match escape_at(rest) {
+            Some(byte) => {
+                decoded.push(byte);
+                rest = from(rest, 3);
+            }
+            None => {
+                decoded.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    Cow::Owned(decoded)
+}
+
+#[cfg(test)]
+mod tests;
