@@ -15,7 +15,7 @@ pub use cancel::write_cancel;
 pub use number::{write_ip, write_number};
 pub use reason_phrase::reason_phrase;
 pub use response::{ResponseWriter, write_malformed_answer};
-pub use via::{SentBy, reconnect_address, response_address, stamp_via, write_via};
+pub use via::{SentBy, reconnect_address, response_address, stamp_via, write_sent_by, write_via};
 
 use crate::Name;
 

@@ -9,7 +9,7 @@ use crate::bytes::{trim_end, until};
 use crate::header::Via;
 
 /// What a Via says of where it was written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SentBy<'h> {
     /// An address and port.
     Address(SocketAddr),
@@ -34,7 +34,15 @@ pub fn write_via<'h>(
     out.extend_from_slice(b"Via: SIP/2.0/");
     out.extend_from_slice(transport.via_token().as_bytes());
     out.push(b' ');
-    let port = match sent_by.into() {
+    write_sent_by(out, sent_by.into());
+    out.extend_from_slice(b";branch=");
+    write_value(out, branch);
+    out.extend_from_slice(if rport { b";rport\r\n" } else { b"\r\n" });
+}
+
+/// Appends a host and, when there is one, a port: the same in a Via and in a URI.
+pub fn write_sent_by(out: &mut Vec<u8>, sent_by: SentBy<'_>) {
+    let port = match sent_by {
         SentBy::Address(address) => {
             write_host(out, address.ip());
             Some(address.port())
@@ -48,9 +56,6 @@ pub fn write_via<'h>(
         out.push(b':');
         write_number(out, u64::from(port));
     }
-    out.extend_from_slice(b";branch=");
-    write_value(out, branch);
-    out.extend_from_slice(if rport { b";rport\r\n" } else { b"\r\n" });
 }
 
 /// An address as a host: IPv6 in brackets.
