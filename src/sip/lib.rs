@@ -7,6 +7,7 @@ mod bytes;
 pub mod digest;
 pub mod edit;
 pub mod flow;
+pub mod frame;
 pub mod header;
 pub mod message;
 pub mod method;
