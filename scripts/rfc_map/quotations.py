@@ -110,8 +110,8 @@ def faults_of(row, sentence):
     if sentence.who not in WHO:
         yield f"`who` is one of {', '.join(sorted(WHO))}"
     given = [key for key in VERDICTS if row.get(key)]
-    if len(given) != 1:
-        yield f"needs exactly one of `test`, `not` and `later`, has {' and '.join(given) or 'none'}"
+    if len(given) != 1 and given != ["test", "not"]:
+        yield f"needs exactly one of `test`, `not` and `later`, or `not` with `test`; has {' and '.join(given) or 'none'}"
     if len(sentence.tests) != len(set(sentence.tests)):
         yield "names a test twice"
 

@@ -10,9 +10,10 @@ whose words the sentences are.
 
 Every normative sentence of sections 8, 10, 16, 17, 18 and 22 stands here in the RFC's order: those with MUST, SHALL,
 REQUIRED, SHOULD or RECOMMENDED, with or without NOT. A sentence is **kept** when a test proves it (`scripts/test` fails
-when such a test is missing, does not run or does not pass), **not** ours when it asks something of others or we depart from it on
-purpose, and **later** when it is ours and not yet done or not yet proven. *Amended* names the later RFC that changed
-it; the test then proves the amended rule. Words in italics are the sentence before, where it is needed to understand.
+when such a test is missing, does not run or does not pass), **not** kept when it asks something of others or we depart
+from it on purpose (a test there shows what we do instead), and **later** when it is ours and not yet done or not yet
+proven. *Amended* names the later RFC that changed it; the test then proves the amended rule. Words in italics stand
+before the sentence in the RFC, where they are needed to understand it.
 """
 
 
@@ -24,12 +25,12 @@ def page(sections):
 def summary_line(sections):
     """One line for a terminal."""
     kept, why_not, later, total, keywords = counts([s for section in sections for s in section.sentences])
-    return f"rfc-map: {total} sentences with {keywords} MUSTs and SHOULDs: {kept} kept by tests, {why_not} not ours, {later} later"
+    return f"rfc-map: {total} sentences with {keywords} MUSTs and SHOULDs: {kept} kept by tests, {why_not} not, {later} later"
 
 
 def counts(sentences):
-    """How many are kept, not ours and later; how many there are, and how many keywords."""
-    kept = sum(bool(sentence.tests) for sentence in sentences)
+    """How many are kept, not kept and later; how many there are, and how many keywords."""
+    kept = sum(bool(sentence.tests) and not sentence.why_not for sentence in sentences)
     why_not = sum(bool(sentence.why_not) for sentence in sentences)
     later = sum(bool(sentence.later) for sentence in sentences)
     return kept, why_not, later, len(sentences), sum(len(sentence.keywords) for sentence in sentences)
@@ -67,12 +68,17 @@ def words(sentence):
 
 
 def verdict(sentence):
-    amended = f"<br>*Amended*: {escape(sentence.amended)}" if sentence.amended else ""
-    if sentence.tests:
-        return "kept: " + "<br>".join(f"`{name}`" for name in sentence.tests) + amended
+    """What becomes of the sentence: the verdict, the tests, and the RFC that amended it."""
+    lines = [f"`{name}`" for name in sentence.tests]
     if sentence.why_not:
-        return f"not: {escape(sentence.why_not)}{amended}"
-    return f"later: {escape(sentence.later)}{amended}"
+        lines.insert(0, f"not: {escape(sentence.why_not)}")
+    elif sentence.later:
+        lines.insert(0, f"later: {escape(sentence.later)}")
+    else:
+        lines[0] = f"kept: {lines[0]}"
+    if sentence.amended:
+        lines.append(f"*Amended*: {escape(sentence.amended)}")
+    return "<br>".join(lines)
 
 
 def escape(text):

@@ -74,7 +74,7 @@ class Quotations(unittest.TestCase):
             ("keywords = 3", "keywords = 4", "3 MUSTs and SHOULDs are quoted, the RFC's section has 4"),
             ('id = "16.2-1"', 'id = "16.2-2"', "16.2-2: out of order, 16.2-1 was expected"),
             ('who = "UAC"', 'who = "client"', "16.2-1: `who` is one of"),
-            ('not = "Not ours."', "", "16.2-1: needs exactly one of `test`, `not` and `later`, has none"),
+            ('not = "Not ours."', "", "16.2-1: needs exactly one of `test`, `not` and `later`, or `not` with `test`; has none"),
             ('not = "Not ours."', 'not = "a"\nlater = "b"', "has not and later"),
             ("They SHOULD do", "They do", "16.2-1: quotes no MUST and no SHOULD"),
             ("step = 4", "stop = 4", "16.2-1: unknown key stop"),
@@ -82,6 +82,13 @@ class Quotations(unittest.TestCase):
         ]:
             with self.subTest(fault):
                 self.assertIn(fault, "\n".join(read(FILE.replace(old, new))[1]))
+
+
+    def test_a_departure_may_name_the_test_that_shows_it(self):
+        sections, faults = read(FILE.replace('not = "Not ours."', 'not = "On purpose."\ntest = ["ringway_edge::shown"]'))
+        self.assertEqual(faults, [])
+        self.assertIn("| 2 | 3 | 1 | 1 | 0 |", render.page(sections))
+        self.assertIn("| not: On purpose.<br>`ringway_edge::shown` |", render.page(sections))
 
 
 class RfcText(unittest.TestCase):
