@@ -7,6 +7,7 @@ const SPACE: u8 = 2;
 const CONTROL: u8 = 4;
 const HOST: u8 = 8;
 const NOT_IN_URI: u8 = 16;
+const NOT_IN_VALUE: u8 = 32;
 
 /// The classes of every byte.
 static CLASSES: [u8; 256] = classes();
@@ -34,6 +35,9 @@ const fn classes() -> [u8; 256] {
         }
         if byte.is_ascii_control() || matches!(byte, b' ' | b'<' | b'>' | b'"') {
             class |= NOT_IN_URI;
+        }
+        if byte.is_ascii_control() || matches!(byte, b' ' | b';' | b',' | b'"') {
+            class |= NOT_IN_VALUE;
         }
         table[index] = class;
         index += 1;
@@ -74,6 +78,13 @@ pub(crate) const fn is_host(byte: u8) -> bool {
 #[inline]
 pub(crate) const fn is_uri(byte: u8) -> bool {
     !has(byte, NOT_IN_URI)
+}
+
+/// A byte that may stand in a parameter's value without quotes: more than the grammar's tokens and hosts, as long as it
+/// cannot be taken for the end of the value.
+#[inline]
+pub(crate) const fn is_value(byte: u8) -> bool {
+    !has(byte, NOT_IN_VALUE)
 }
 
 /// Whether the whole is one non-empty `token`.

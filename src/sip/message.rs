@@ -36,14 +36,17 @@ pub const MAX_FIELDS: usize = 1024;
 /// Bytes that the start line and the header fields may have together; one more is [`Problem::HeadTooLarge`].
 pub const MAX_HEAD: usize = u16::MAX as usize;
 
+/// The place in the index of what is not there.
+const ABSENT: u16 = u16::MAX;
+
 /// One SIP message, on the bytes that it came in.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
     bytes: &'a [u8],
     start_line: StartLine<'a>,
     entries: SmallVec<[Entry; INLINE_FIELDS]>,
-    /// The names that have an entry.
-    present: u128,
+    /// The first entry of each name; [`ABSENT`] when there is none.
+    first_by_name: [u16; Name::COUNT],
     first_field_at: usize,
     /// Where the last indexed field ends.
     fields_end: usize,
@@ -114,21 +117,19 @@ impl<'a> Message<'a> {
 
     /// The header fields of one name, whichever form each is written in.
     pub fn fields_named(&self, name: Name) -> impl Iterator<Item = Field<'a>> + '_ {
-        // A name that is not there costs no walk through the index.
-        let end = if self.present & name.bit() == 0 { 0 } else { self.entries.len() };
-        (0..end)
+        (self.first_index(name)..self.entries.len())
             .filter(move |&index| self.entries.get(index).is_some_and(|entry| entry.name == name))
             .filter_map(|index| self.field_at(index))
     }
 
     /// The first header field of that name.
     pub fn field(&self, name: Name) -> Option<Field<'a>> {
-        self.fields_named(name).next()
+        self.field_at(self.first_index(name))
     }
 
     /// Whether a header field of that name is there.
     pub fn has(&self, name: Name) -> bool {
-        self.present & name.bit() != 0
+        self.first_index(name) < self.entries.len()
     }
 
     /// The header fields whose name, in any case, is `name`: for those without a [`Name`].
@@ -186,6 +187,11 @@ impl<'a> Message<'a> {
     /// The first problem: a request is answered with it, a response is dropped.
     pub fn essentials(&self) -> Result<Essentials<'a>, Problem> {
         Essentials::read(self)
+    }
+
+    /// The place of a name's first entry; behind the last one when there is none.
+    fn first_index(&self, name: Name) -> usize {
+        self.first_by_name.get(name as usize).map_or(usize::MAX, |&index| usize::from(index))
     }
 
     fn field_at(&self, index: usize) -> Option<Field<'a>> {

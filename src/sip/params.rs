@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::{all_token, from, is_control, is_space, quoted_length, separator_at, trim, until};
+use crate::bytes::{from, is_token, is_value, quoted_length, run, separator_at, trim, trim_start, until};
 
 /// The parameters of a header value or of a URI, as sent: empty, or beginning with a semicolon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,11 +48,31 @@ impl<'a> Params<'a> {
     /// Whether every parameter has a name that is a token, every quote is closed, and no value has white space or control
     /// characters outside its quotes.
     pub fn is_well_formed(&self) -> bool {
-        match self.0 {
-            [] => true,
-            [b';', ..] => self.parts().all(is_part_well_formed),
-            _ => false,
+        self.visit(|_, _| Some(())).is_some()
+    }
+
+    /// Reads all parameters strictly, in one pass; `None` when they are not well-formed, or `visit` wants no more.
+    pub(crate) fn visit(&self, mut visit: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Option<()>) -> Option<()> {
+        let mut rest = self.0;
+        while !rest.is_empty() {
+            let [b';', part @ ..] = rest else { return None };
+            let part = trim_start(part);
+            let name_length = run(part, is_token);
+            if name_length == 0 {
+                return None;
+            }
+            let name = until(part, name_length);
+            rest = trim_start(from(part, name_length));
+            let mut value = None;
+            if let [b'=', behind @ ..] = rest {
+                let behind = trim_start(behind);
+                let length = if behind.first() == Some(&b'"') { quoted_length(behind)? } else { run(behind, is_value) };
+                value = Some(until(behind, length));
+                rest = trim_start(from(behind, length));
+            }
+            visit(name, value)?;
         }
+        Some(())
     }
 
     /// The pieces between the semicolons, trimmed, empty ones included.
@@ -76,16 +96,6 @@ fn name_and_value(part: &[u8]) -> (&[u8], Option<&[u8]>) {
         Some(at) => (trim(until(part, at)), Some(trim(from(part, at + 1)))),
         None => (part, None),
     }
-}
-
-fn is_part_well_formed(part: &[u8]) -> bool {
-    let (name, value) = name_and_value(part);
-    all_token(name)
-        && match value {
-            Some(quoted @ [b'"', ..]) => quoted_length(quoted) == Some(quoted.len()),
-            Some(value) => !value.iter().any(|&byte| is_space(byte) || is_control(byte) || matches!(byte, b'"' | b',')),
-            None => true,
-        }
 }
 
 /// The text of a quoted string without its quotes and quoted-pairs; anything else as it is.

@@ -19,7 +19,7 @@ pub use via::{SentBy, reconnect_address, response_address, stamp_via, write_sent
 
 use crate::Name;
 
-/// Appends a header line. CR, LF and NUL in the value become spaces: a value never ends its own line.
+/// Appends a header line. CR and LF in the value become spaces: a value never ends its own line.
 pub fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
@@ -30,8 +30,8 @@ pub fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 fn write_value(out: &mut Vec<u8>, value: &[u8]) {
     let start = out.len();
     out.extend_from_slice(value);
-    if memchr::memchr3(b'\r', b'\n', 0, value).is_some() {
-        for byte in out.iter_mut().skip(start).filter(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+    if memchr::memchr2(b'\r', b'\n', value).is_some() {
+        for byte in out.iter_mut().skip(start).filter(|byte| matches!(byte, b'\r' | b'\n')) {
             *byte = b' ';
         }
     }

@@ -23,8 +23,14 @@ pub struct NameAddr<'a> {
 impl<'a> NameAddr<'a> {
     /// Reads one element; `None` when it is malformed.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
+        Self::cut(value).filter(|found| found.params.is_well_formed())
+    }
+
+    /// Reads one element, and leaves its parameters to be checked by the caller, who visits them anyway.
+    pub(crate) fn cut(value: &'a [u8]) -> Option<Self> {
         let raw = trim(value);
         let display_length = match raw.first()? {
+            b'<' => 0,
             b'"' => quoted_length(raw)?,
             // Whatever comes first decides: a bracket ends a display name, a semicolon or quote ends a bare URI.
             _ => match memchr::memchr3(b'<', b';', b'"', raw) {
@@ -40,21 +46,14 @@ impl<'a> NameAddr<'a> {
         let [b'<', inside @ ..] = trim_start(from(raw, display_length)) else { return None };
         let length = run(inside, is_uri);
         let (uri, [b'>', params @ ..]) = (until(inside, length), from(inside, length)) else { return None };
-        Self::checked(raw, display, uri, params)
+        has_scheme(uri).then_some(Self { raw, display, uri, params: Params::new(params) })
     }
 
     /// An `addr-spec`: its parameters belong to the header, and it may not have headers of its own.
     fn bare(raw: &'a [u8], end: usize) -> Option<Self> {
         let uri = trim_end(until(raw, end));
-        if !uri.iter().all(|&byte| is_uri(byte) && byte != b'?' && byte != b',') {
-            return None;
-        }
-        Self::checked(raw, b"", uri, from(raw, end))
-    }
-
-    fn checked(raw: &'a [u8], display: &'a [u8], uri: &'a [u8], params: &'a [u8]) -> Option<Self> {
-        let params = Params::new(params);
-        (has_scheme(uri) && params.is_well_formed()).then_some(Self { raw, display, uri, params })
+        let is_uri = uri.iter().all(|&byte| is_uri(byte) && byte != b'?' && byte != b',') && has_scheme(uri);
+        is_uri.then(|| Self { raw, display: b"", uri, params: Params::new(from(raw, end)) })
     }
 
     /// The `tag` parameter.
@@ -80,7 +79,8 @@ impl<'a> NameAddr<'a> {
 /// could be taken for the value's structure: `Büro (1. OG)` does no harm, `Bell, Alexander` does.
 fn is_display(display: &[u8]) -> bool {
     match display {
-        [b'"', ..] => quoted_length(display) == Some(display.len()),
+        // Cut by its quotes already.
+        [b'"', ..] => true,
         words => !words.iter().any(|&byte| {
             matches!(byte, b',' | b';' | b'"' | b'<' | b'>' | b'\\') || (is_control(byte) && !is_space(byte))
         }),

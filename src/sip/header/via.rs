@@ -64,11 +64,8 @@ impl<'a> Via<'a> {
     }
 
     fn read_params(&mut self) -> Option<()> {
-        if !self.params.is_well_formed() {
-            return None;
-        }
         let mut received = None;
-        for (name, value) in self.params.iter() {
+        self.params.visit(|name, value| {
             let is_repeated = match name.len() {
                 6 if name.eq_ignore_ascii_case(b"branch") => {
                     self.branch.replace(value.filter(|value| is_branch(value))?).is_some()
@@ -77,10 +74,8 @@ impl<'a> Via<'a> {
                 8 if name.eq_ignore_ascii_case(b"received") => received.replace(value).is_some(),
                 _ => false,
             };
-            if is_repeated {
-                return None;
-            }
-        }
+            (!is_repeated).then_some(())
+        })?;
         self.received = received.flatten().and_then(ip);
         Some(())
     }

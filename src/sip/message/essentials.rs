@@ -60,17 +60,21 @@ fn via<'a>(message: &Message<'a>) -> Result<Via<'a>, Problem> {
 }
 
 fn address<'a>(message: &Message<'a>, name: Name) -> Result<(NameAddr<'a>, Option<&'a [u8]>), Problem> {
-    let address = NameAddr::parse(field(message, name)?.value).ok_or(Problem::Malformed(name))?;
+    let address = NameAddr::cut(field(message, name)?.value).ok_or(Problem::Malformed(name))?;
     let mut tag = None;
-    for (found, value) in address.params.iter() {
-        if found.eq_ignore_ascii_case(b"tag") {
-            let value = value.filter(|value| !value.is_empty()).ok_or(Problem::Tag(name))?;
-            if tag.replace(value).is_some() {
-                return Err(Problem::Tag(name));
+    let mut is_tag_wrong = false;
+    address
+        .params
+        .visit(|found, value| {
+            if found.eq_ignore_ascii_case(b"tag") {
+                let value = value.filter(|value| !value.is_empty());
+                is_tag_wrong |= value.is_none() || tag.is_some();
+                tag = value;
             }
-        }
-    }
-    Ok((address, tag))
+            Some(())
+        })
+        .ok_or(Problem::Malformed(name))?;
+    if is_tag_wrong { Err(Problem::Tag(name)) } else { Ok((address, tag)) }
 }
 
 fn call_id<'a>(message: &Message<'a>) -> Result<&'a [u8], Problem> {

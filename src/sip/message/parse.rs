@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::field::Entry;
 use super::start_line::StartLine;
-use super::{MAX_FIELDS, MAX_HEAD, Message, NotSip, Problem};
+use super::{ABSENT, MAX_FIELDS, MAX_HEAD, Message, NotSip, Problem};
 use crate::Name;
 use crate::bytes::{from, is_control, is_token, run, trim, until};
 use crate::header::numbers;
@@ -19,7 +19,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Message<'_>, NotSip> {
         bytes,
         start_line,
         entries: SmallVec::new(),
-        present: 0,
+        first_by_name: [ABSENT; Name::COUNT],
         first_field_at,
         fields_end: first_field_at,
         head_end: first_field_at,
@@ -117,18 +117,24 @@ impl<'a> Message<'a> {
         if self.entries.len() == MAX_FIELDS {
             return self.note(Problem::TooManyHeaders);
         }
+        let index = self.entries.len() as u16;
         // All of them lie below `end`, and that fits.
         let [start, name_end, value_start, value_end] = [start, name_end, value_start, value_end].map(|at| at as u16);
         self.entries.push(Entry { start, name_end, value_start, value_end, name });
         self.fields_end = end;
-        if self.has(name) && name.is_singleton() {
-            // Content-Length has its own say: whether the two differ.
-            if name == Name::ContentLength {
-                self.compare_content_lengths();
-            }
-            self.note(Problem::Repeated(name));
+        match self.first_by_name.get_mut(name as usize) {
+            Some(first) if *first == ABSENT => *first = index,
+            _ if name.is_singleton() => self.note_repeated(name),
+            _ => {}
         }
-        self.present |= name.bit();
+    }
+
+    fn note_repeated(&mut self, name: Name) {
+        // Content-Length has its own say: whether the two differ.
+        if name == Name::ContentLength {
+            self.compare_content_lengths();
+        }
+        self.note(Problem::Repeated(name));
     }
 
     fn compare_content_lengths(&mut self) {

@@ -17,8 +17,7 @@ pub struct Values<'m, 'a> {
 
 impl<'m, 'a> Values<'m, 'a> {
     pub(super) fn new(message: &'m Message<'a>, name: Name) -> Self {
-        let index = if message.has(name) { 0 } else { message.entries.len() };
-        Self { message, name, index, rest: None }
+        Self { message, name, index: message.first_index(name), rest: None }
     }
 
     /// The next field of the name that has a value: an empty one is an empty list.
