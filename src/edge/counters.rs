@@ -25,8 +25,6 @@ pub struct Counters {
     pub handovers: u64,
     /// Digests that did not verify, by tenant.
     pub auth_failures: HashMap<TenantId, u64>,
-    /// Calls in progress, by tenant.
-    pub calls_active: HashMap<TenantId, u64>,
     /// Calls that ended, by tenant and outcome.
     pub calls: HashMap<(TenantId, CallOutcome), u64>,
 }
@@ -40,7 +38,6 @@ impl Default for Counters {
             drops: [0; DropReason::ALL.len()],
             handovers: 0,
             auth_failures: HashMap::new(),
-            calls_active: HashMap::new(),
             calls: HashMap::new(),
         }
     }

@@ -12,8 +12,11 @@ use crate::settings::Settings;
 pub enum Arrival {
     /// From one of the shard's own sockets.
     Wire,
-    /// From another shard, which did not own it. It is not handed over a second time.
-    HandedOver,
+    /// From another shard, which did not own it.
+    HandedOver {
+        /// How many shards have looked for the transaction of a CANCEL or ACK in vain; 0 when the sender knew the owner.
+        offered: u8,
+    },
 }
 
 /// One thing that happened.
@@ -40,15 +43,6 @@ pub enum Input<'a> {
     Deadline,
 }
 
-/// Which shard a message is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HandOverTo {
-    /// The one that minted the branch or the cookie in it.
-    Shard(ShardId),
-    /// Every other one: a CANCEL or ACK that matches nothing here.
-    Others,
-}
-
 /// One thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action<'a> {
@@ -59,10 +53,13 @@ pub enum Action<'a> {
         /// The message, whole.
         bytes: &'a [u8],
     },
-    /// Give a message to the shard that owns it.
+    /// Give a message to the shard that owns it, or may: a CANCEL or ACK that matches nothing here is offered to one
+    /// shard after the other.
     HandOver {
         /// The owner.
-        to: HandOverTo,
+        to: ShardId,
+        /// How many shards have looked in vain; goes into [`Arrival::HandedOver`].
+        offered: u8,
         /// The way it came.
         flow: Flow,
         /// The message, whole.

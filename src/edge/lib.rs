@@ -3,12 +3,36 @@
 //! This floor does no I/O. It reads no clock and draws no random number: both clocks and the seeds are arguments.
 //! One [`Input`] goes in through [`Engine::handle`]; the [`Action`]s that follow from it are drained before the next.
 
+pub mod activity;
+mod admit;
+mod answer;
+mod asking;
+pub mod auth;
+mod branch;
+mod cookie;
+mod core;
 pub mod counters;
+mod dialog;
+mod engine;
+mod fingerprint;
+mod in_dialog;
 pub mod io;
 pub mod keys;
+pub mod location;
+mod output;
+mod proxy;
+mod random;
+mod reach;
+pub mod registrar;
 pub mod reject;
+mod route;
 pub mod settings;
+mod tenancy;
+mod wheel;
 
-pub use io::{Action, Arrival, BindingChange, HandOverTo, Input};
+pub use activity::Activity;
+pub use engine::{Engine, Parts};
+pub use io::{Action, Arrival, BindingChange, Input};
+pub use location::Location;
 pub use reject::{DropReason, Reject};
 pub use settings::Settings;

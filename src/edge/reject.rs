@@ -40,11 +40,12 @@ pub enum Reject {
     FlowFailed,
     CookieForged,
     TransactionUnknown,
+    CallLimit,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -79,6 +80,7 @@ impl Reject {
         Self::FlowFailed,
         Self::CookieForged,
         Self::TransactionUnknown,
+        Self::CallLimit,
     ];
 
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
@@ -101,15 +103,16 @@ impl Reject {
             | Self::ForeignTarget
             | Self::TooManyBindings
             | Self::ContactRefused
-            | Self::CookieForged => 403,
-            Self::NotRegistered => 480,
+            | Self::CookieForged
+            | Self::CallLimit => 403,
+            Self::NotRegistered | Self::FlowFailed => 480,
             Self::NoAnswer => 408,
             Self::NoDialog | Self::TransactionUnknown => 481,
             Self::IntervalTooBrief => 423,
             Self::OutOfOrder => 500,
             Self::EventNotServed => 489,
             Self::MethodNotAllowed => 405,
-            Self::Overloaded | Self::Draining | Self::SourceRate | Self::FlowFailed => 503,
+            Self::Overloaded | Self::Draining | Self::SourceRate => 503,
         }
     }
 
@@ -150,6 +153,7 @@ impl Reject {
             Self::FlowFailed => "flow-failed",
             Self::CookieForged => "cookie-forged",
             Self::TransactionUnknown => "transaction-unknown",
+            Self::CallLimit => "call-limit",
         }
     }
 
@@ -190,6 +194,7 @@ impl Reject {
             Self::FlowFailed => "the next hop can't be reached",
             Self::CookieForged => "the route token is not valid",
             Self::TransactionUnknown => "no such transaction",
+            Self::CallLimit => "the tenant has as many calls as it may",
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use ringway_sip::digest::Algorithm;
 use ringway_sip::transaction::TimerValues;
+use ringway_sip::write::SentBy;
 use ringway_sip::{Flow, ListenerId, Transport};
 
 /// One listener, as the edge names it in Via, Record-Route and Contact.
@@ -78,6 +79,8 @@ impl Default for Limits {
 pub struct Settings {
     /// Names this node in Warning headers: letters, digits, `-` and `.`.
     pub node: Box<str>,
+    /// How many shards the node has.
+    pub shards: u8,
     /// The listeners, in the order of their [`ListenerId`].
     pub listeners: Vec<Listener>,
     /// The machine's own addresses: what a wildcard listener answers to.
@@ -106,6 +109,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             node: "ringway".into(),
+            shards: 1,
             listeners: Vec::new(),
             local_addresses: Vec::new(),
             default_tenant: None,
@@ -145,6 +149,19 @@ impl Settings {
                     || (listener.bound.ip().is_unspecified()
                         && (flow.local.ip().to_canonical() == address || self.local_addresses.contains(&address))))
         })
+    }
+
+    /// What others are told of our side of a flow: what its listener advertises, else the address that was asked. A
+    /// wildcard address never shows.
+    pub fn own_side(&self, flow: &Flow) -> SentBy<'_> {
+        let Some(listener) = self.listener(flow.listener) else { return SentBy::Address(flow.local) };
+        match &listener.advertise {
+            Some((host, port)) => SentBy::Host(host.as_bytes(), Some(*port)),
+            None if listener.bound.ip().is_unspecified() => {
+                SentBy::Address(SocketAddr::new(flow.local.ip().to_canonical(), listener.bound.port()))
+            }
+            None => SentBy::Address(listener.bound),
+        }
     }
 
     /// Whether a source has no budget.

@@ -1,0 +1,87 @@
+//! Who is asking, and what a REGISTER is answered: where the authenticator and the registrar meet the rest.
+
+use std::sync::Arc;
+
+use ringway_directory::{Extension, Tenant};
+use ringway_sip::Method;
+
+use crate::answer::{Bound, Received};
+use crate::auth::{Question, Role, Verdict, is_anonymous, names_extension};
+use crate::core::Core;
+use crate::engine::Engine;
+use crate::registrar::{Registration, write_min_expires};
+use crate::reject::Reject;
+
+impl Engine {
+    /// Tells which extension asks. `None` when the request has been answered instead: challenged or refused.
+    pub(crate) fn authenticate(&mut self, request: Received<'_, '_>, tenant: &Arc<Tenant>) -> Option<Arc<Extension>> {
+        let role = Role::of(request.essentials.cseq.method);
+        let question =
+            Question { request: request.message, essentials: request.essentials, flow: &request.flow, tenant, role };
+        let core = &mut self.core;
+        let verdict =
+            self.authenticator.authenticate(core.now, &question, &core.directory, &core.settings, &mut core.counters);
+        match verdict {
+            Verdict::Verified(extension) | Verdict::Trusted(extension) => Some(Arc::clone(extension)),
+            Verdict::Refused(reject) => {
+                core.refuse(request, reject);
+                None
+            }
+            Verdict::Challenge { stale } => {
+                let (now, settings) = (core.now, Arc::clone(&core.settings));
+                let authenticator = &mut self.authenticator;
+                core.answer(request, role.status(), None, Bound::TwiceTheRequest, |writer| {
+                    authenticator.write_challenge(now, role, tenant, &settings, stale, writer)
+                });
+                None
+            }
+        }
+    }
+
+    /// Carries a REGISTER out and answers it (section 10.3).
+    pub(crate) fn register(
+        &mut self,
+        request: Received<'_, '_>,
+        tenant: &Tenant,
+        extension: &Extension,
+    ) -> Result<(), Reject> {
+        let core = &mut self.core;
+        if !names_extension(&request.essentials.to, extension, tenant, &core.directory, &core.settings, &request.flow) {
+            return Err(Reject::RegisterIdentityMismatch);
+        }
+        let registration = Registration {
+            request: request.message,
+            essentials: request.essentials,
+            flow: &request.flow,
+            tenant,
+            extension,
+        };
+        let settings = Arc::clone(&core.settings);
+        match self.registrar.register(core.now, &registration, &core.location, &settings) {
+            Ok(registered) => {
+                if let Some(change) = registered.change {
+                    core.out.save(change);
+                }
+                core.answer(request, 200, None, Bound::None, |writer| registered.write_headers(writer));
+                Ok(())
+            }
+            Err(reject @ Reject::IntervalTooBrief) => {
+                core.counters.reject(reject);
+                core.answer(request, reject.status(), Some(reject), Bound::None, |writer| {
+                    write_min_expires(&settings, writer)
+                });
+                Ok(())
+            }
+            Err(reject) => Err(reject),
+        }
+    }
+}
+
+impl Core {
+    /// Whether From is the extension that has authenticated, or hides who calls (contract "Who is asking").
+    pub(crate) fn is_sender(&self, request: Received<'_, '_>, extension: &Extension, tenant: &Tenant) -> bool {
+        debug_assert_ne!(request.essentials.cseq.method, Method::Register);
+        let from = &request.essentials.from;
+        is_anonymous(from) || names_extension(from, extension, tenant, &self.directory, &self.settings, &request.flow)
+    }
+}

@@ -1,0 +1,297 @@
+//! Who is asking: digest challenges and their answers (RFC 3261 section 22, RFC 7616).
+//!
+//! A challenge keeps nothing. Only when a digest has verified is its nonce remembered, with the counts that were used.
+//! An answer that can't be judged, for its nonce is too old, foreign or used, is challenged again as stale and is no
+//! failure; an unknown user, a wrong password and a disabled extension look alike from outside.
+//!
+//! Where a challenge goes, and what an extension may do once it is known, is decided elsewhere.
+
+mod identity;
+mod nonce;
+mod window;
+mod windows;
+
+pub use identity::{is_anonymous, names_extension, names_tenant};
+
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
+
+use foldhash::quality::FixedState;
+use ringway_directory::{Extension, Snapshot, Tenant};
+use ringway_sip::digest::{Algorithm, Credentials, Hash, write_challenge};
+use ringway_sip::write::ResponseWriter;
+use ringway_sip::{Essentials, Flow, Message, Method, Name, Now, ShardId, Transport, Uri, Wall};
+
+use crate::counters::Counters;
+use crate::keys::Keys;
+use crate::reject::Reject;
+use crate::settings::Settings;
+use nonce::Nonce;
+use window::Use;
+use windows::Windows;
+
+/// Windows that one call of [`Authenticator::expire`] forgets at most: a fraction of a millisecond's work.
+const EXPIRED_AT_ONCE: usize = 1000;
+
+/// As whom we ask (section 22.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// As the server that the request is for: 401, WWW-Authenticate, Authorization.
+    Server,
+    /// As a proxy on its way: 407, Proxy-Authenticate, Proxy-Authorization.
+    Proxy,
+}
+
+impl Role {
+    /// The role in which a request with this method is challenged: REGISTER, SUBSCRIBE and PUBLISH are for us.
+    pub const fn of(method: Method) -> Self {
+        match method {
+            Method::Register | Method::Subscribe | Method::Publish => Self::Server,
+            _ => Self::Proxy,
+        }
+    }
+
+    /// The status of the challenge.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Server => 401,
+            Self::Proxy => 407,
+        }
+    }
+
+    /// The header that asks.
+    pub const fn challenge(self) -> Name {
+        match self {
+            Self::Server => Name::WwwAuthenticate,
+            Self::Proxy => Name::ProxyAuthenticate,
+        }
+    }
+
+    /// The header that answers.
+    pub const fn credentials(self) -> Name {
+        match self {
+            Self::Server => Name::Authorization,
+            Self::Proxy => Name::ProxyAuthorization,
+        }
+    }
+}
+
+/// A request whose sender is to be known.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'q, 'a> {
+    /// The request.
+    pub request: &'q Message<'a>,
+    /// What was read of it.
+    pub essentials: &'q Essentials<'a>,
+    /// The way it came.
+    pub flow: &'q Flow,
+    /// The tenant that it is for.
+    pub tenant: &'q Tenant,
+    /// As whom we ask.
+    pub role: Role,
+}
+
+/// What is known about the sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict<'s> {
+    /// The credentials prove that it is this extension. Whether From or To say the same is for the caller to ask.
+    Verified(&'s Arc<Extension>),
+    /// The network is trusted, and From is this extension.
+    Trusted(&'s Arc<Extension>),
+    /// Nothing: it is to be challenged, with this `stale`.
+    Challenge {
+        /// Whether only the nonce was no longer good.
+        stale: bool,
+    },
+    /// Who it is is known, and it is refused.
+    Refused(Reject),
+}
+
+/// What is wrong with credentials.
+enum Flaw {
+    /// There are none for our realm.
+    Absent,
+    /// Their nonce is not good, or no longer.
+    Stale,
+    /// They prove nothing.
+    Wrong,
+    /// They are right, and the extension is disabled.
+    Disabled,
+}
+
+/// The authentication of one shard.
+#[derive(Debug)]
+pub struct Authenticator {
+    shard: ShardId,
+    keys: Keys,
+    /// Tells this run of the process from the ones before it.
+    start: u64,
+    hashing: FixedState,
+    minted: u32,
+    windows: Windows,
+    /// What the credentials of nobody are checked against, so that it takes the time of checking somebody's.
+    nobody: [Hash; Algorithm::ALL.len()],
+}
+
+impl Authenticator {
+    /// The `seed` must be random, and another for each start: with it, nonces of before are known no longer.
+    pub fn new(shard: ShardId, keys: Keys, seed: u64) -> Self {
+        let nobody = Algorithm::ALL.map(|algorithm| ringway_sip::digest::ha1(algorithm, b"", b"", &seed.to_be_bytes()));
+        let hashing = FixedState::with_seed(seed);
+        Self { shard, keys, start: seed, hashing, minted: 0, windows: Windows::default(), nobody }
+    }
+
+    /// Says who is asking. A failure is counted for the tenant.
+    pub fn authenticate<'s>(
+        &mut self,
+        now: Now,
+        question: &Question<'_, '_>,
+        directory: &'s Snapshot,
+        settings: &Settings,
+        counters: &mut Counters,
+    ) -> Verdict<'s> {
+        if let Some(extension) = trusted(question, directory, settings) {
+            return if extension.enabled { Verdict::Trusted(extension) } else { Verdict::Refused(Reject::Disabled) };
+        }
+        match self.judge(now.wall, question, directory, settings) {
+            Ok(extension) => Verdict::Verified(extension),
+            Err(Flaw::Disabled) => Verdict::Refused(Reject::Disabled),
+            Err(Flaw::Absent) => Verdict::Challenge { stale: false },
+            Err(Flaw::Stale) => Verdict::Challenge { stale: true },
+            Err(Flaw::Wrong) => {
+                *counters.auth_failures.entry(question.tenant.id).or_default() += 1;
+                Verdict::Challenge { stale: false }
+            }
+        }
+    }
+
+    /// Appends the headers of a challenge: one an algorithm, in the order of the settings, all with one new nonce.
+    pub fn write_challenge<'o, 'm, 'a>(
+        &mut self,
+        now: Now,
+        role: Role,
+        tenant: &Tenant,
+        settings: &Settings,
+        stale: bool,
+        mut response: ResponseWriter<'o, 'm, 'a>,
+    ) -> ResponseWriter<'o, 'm, 'a> {
+        self.minted = self.minted.wrapping_add(1);
+        let realm = tenant.domain.as_bytes();
+        let nonce = Nonce { minted: now.wall, serial: self.minted, shard: self.shard };
+        let nonce = nonce.write(&mut self.keys, self.start, realm);
+        for algorithm in &settings.algorithms {
+            response = response.header_with(role.challenge().as_str(), |out| {
+                write_challenge(out, realm, &nonce, *algorithm, stale, None);
+            });
+        }
+        response
+    }
+
+    /// Forgets nonces that have expired. To be called now and then, so that their memory is given back in quiet times too.
+    pub fn expire(&mut self, now: Now, settings: &Settings) {
+        self.windows.expire(now.wall, settings.nonce_lifetime, EXPIRED_AT_ONCE);
+    }
+
+    fn judge<'s>(
+        &mut self,
+        now: Wall,
+        question: &Question<'_, '_>,
+        directory: &'s Snapshot,
+        settings: &Settings,
+    ) -> Result<&'s Arc<Extension>, Flaw> {
+        let tenant = question.tenant;
+        let credentials = credentials_for(question)?;
+        let lifetime = settings.nonce_lifetime;
+        let shard = self.shard;
+        let is_fresh = |nonce: &Nonce| nonce.shard == shard && nonce.minted <= now && now <= nonce.minted + lifetime;
+        let nonce = Nonce::read(credentials.nonce, &mut self.keys, self.start, tenant.domain.as_bytes(), is_fresh)
+            .ok_or(Flaw::Stale)?;
+
+        let extension = directory.extension_by_auth_name(tenant.id, &credentials.username);
+        let ha1 = extension.and_then(|extension| ha1_of(extension, credentials.algorithm));
+        let nobody = self.nobody[credentials.algorithm as usize];
+        let is_verified =
+            credentials.verify(&ha1.unwrap_or(nobody), question.request.method_token(), question.request.body());
+        let is_offered = settings.algorithms.contains(&credentials.algorithm);
+        let extension = match extension {
+            Some(extension) if is_verified && ha1.is_some() && is_offered => extension,
+            _ => return Err(Flaw::Wrong),
+        };
+        if !names_the_request(&credentials, question, directory, settings) {
+            return Err(Flaw::Wrong);
+        }
+        if !extension.enabled {
+            return Err(Flaw::Disabled);
+        }
+        self.windows.make_room(now, lifetime);
+        // Without qop there are no counts: such an answer is good for one message (RFC 7616 section 3.4.3 gives the reason).
+        let count = if credentials.qop.is_some() { credentials.nc.unwrap_or_default() } else { 1 };
+        let message = (question.flow.transport == Transport::Udp).then(|| self.fingerprint(question));
+        let number = self.hashing.hash_one(extension.number.as_bytes());
+        match self.windows.use_count(&nonce, number, count, message, settings.limits.max_nonces) {
+            Use::First | Use::Retransmission => Ok(extension),
+            Use::Repeated => Err(Flaw::Stale),
+        }
+    }
+
+    /// A retransmission is the same to the byte, and from the same source (section 17.1).
+    fn fingerprint(&self, question: &Question<'_, '_>) -> u32 {
+        self.hashing.hash_one((question.request.bytes(), question.flow.remote)) as u32
+    }
+}
+
+/// The extension that From names, when the request comes from a network that the tenant trusts.
+fn trusted<'s>(
+    question: &Question<'_, '_>,
+    directory: &'s Snapshot,
+    settings: &Settings,
+) -> Option<&'s Arc<Extension>> {
+    let (tenant, from) = (question.tenant, &question.essentials.from);
+    if !tenant.trusts(question.flow.source()) {
+        return None;
+    }
+    let uri = from.parse_uri().ok()?;
+    let extension = directory.extension(tenant.id, &uri.user_unescaped())?;
+    names_tenant(&uri, tenant, directory, settings, question.flow).then_some(extension)
+}
+
+/// The credentials for our realm, among those for others' (section 22.3).
+fn credentials_for<'a>(question: &Question<'_, 'a>) -> Result<Credentials<'a>, Flaw> {
+    let realm = question.tenant.domain.as_bytes();
+    let mut is_malformed = false;
+    for field in question.request.fields_named(question.role.credentials()) {
+        match Credentials::parse(field.value) {
+            Ok(credentials) if *credentials.realm == *realm => return Ok(credentials),
+            Ok(_) => {}
+            Err(ringway_sip::digest::CredentialsError::NotDigest) => {}
+            Err(_) => is_malformed = true,
+        }
+    }
+    // What can't be read may have been meant for us, with an algorithm that we never offered for example.
+    Err(if is_malformed { Flaw::Wrong } else { Flaw::Absent })
+}
+
+fn ha1_of(extension: &Extension, algorithm: Algorithm) -> Option<Hash> {
+    let hashes = &extension.hashes;
+    let bytes: Option<&[u8]> = match algorithm {
+        Algorithm::Md5 => hashes.md5.as_ref().map(|hash| &hash[..]),
+        Algorithm::Sha256 => hashes.sha256.as_ref().map(|hash| &hash[..]),
+        Algorithm::Sha512_256 => hashes.sha512_256.as_ref().map(|hash| &hash[..]),
+    };
+    Hash::from_bytes(algorithm, bytes?)
+}
+
+/// Whether the URI that was hashed is this request's: it is the Request-URI, or names the tenant or one of our addresses.
+/// Proxies on the way may have changed the Request-URI (section 22.4), so no more can be asked.
+fn names_the_request(
+    credentials: &Credentials<'_>,
+    question: &Question<'_, '_>,
+    directory: &Snapshot,
+    settings: &Settings,
+) -> bool {
+    credentials.uri == question.request.request_uri()
+        || Uri::parse(credentials.uri).is_ok_and(|uri| {
+            directory.tenant_by_host(uri.host).is_some_and(|tenant| tenant.id == question.tenant.id)
+                || settings.is_own_address(uri.host, uri.port, question.flow)
+        })
+}

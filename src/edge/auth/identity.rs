@@ -1,0 +1,36 @@
+//! Whether an address in a message is that of an extension.
+
+use ringway_directory::{Extension, Snapshot, Tenant};
+use ringway_sip::{Flow, NameAddr, Uri};
+
+use crate::settings::Settings;
+
+/// Whether this host means the tenant: its domain or an alias, or one of our own addresses if it is the default tenant.
+pub fn names_tenant(uri: &Uri<'_>, tenant: &Tenant, directory: &Snapshot, settings: &Settings, flow: &Flow) -> bool {
+    directory.tenant_by_host(uri.host).is_some_and(|found| found.id == tenant.id)
+        || (settings.default_tenant.as_deref().is_some_and(|default| default.eq_ignore_ascii_case(&tenant.domain))
+            && settings.is_own_address(uri.host, uri.port, flow))
+}
+
+/// Whether this From or To is the address-of-record of the extension, or an alias of it.
+pub fn names_extension(
+    address: &NameAddr<'_>,
+    extension: &Extension,
+    tenant: &Tenant,
+    directory: &Snapshot,
+    settings: &Settings,
+    flow: &Flow,
+) -> bool {
+    address.parse_uri().is_ok_and(|uri| {
+        uri.user.is_some()
+            && *uri.user_unescaped() == *extension.number.as_bytes()
+            && names_tenant(&uri, tenant, directory, settings, flow)
+    })
+}
+
+/// Whether this From hides who is calling (RFC 3323 section 4.1.1.3): then the credentials alone say who it is.
+pub fn is_anonymous(from: &NameAddr<'_>) -> bool {
+    from.parse_uri().is_ok_and(|uri| {
+        uri.host.eq_ignore_ascii_case(b"anonymous.invalid") || uri.user_unescaped().eq_ignore_ascii_case(b"anonymous")
+    })
+}

@@ -1,0 +1,132 @@
+//! Nonces: when, which, by whom, and an HMAC over these and the realm. Minting one keeps nothing.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ringway_sip::{ShardId, Wall};
+use subtle::ConstantTimeEq as _;
+
+use crate::keys::{Keys, MAC_LENGTH, Purpose};
+
+const SIGNED: usize = 6 + 4 + 1;
+const LENGTH: usize = SIGNED + MAC_LENGTH;
+
+/// Characters of a nonce.
+pub(super) const TEXT_LENGTH: usize = (LENGTH * 8).div_ceil(6);
+
+/// A nonce that we minted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Nonce {
+    /// When.
+    pub(super) minted: Wall,
+    /// The how-manieth of its shard since the start.
+    pub(super) serial: u32,
+    /// By which shard.
+    pub(super) shard: ShardId,
+}
+
+impl Nonce {
+    /// Its text. The `start` tells this run of the process from the ones before it: a nonce of those is not known again.
+    pub(super) fn write(&self, keys: &mut Keys, start: u64, realm: &[u8]) -> [u8; TEXT_LENGTH] {
+        let mut bytes = [0; LENGTH];
+        let signed = self.signed();
+        bytes[..SIGNED].copy_from_slice(&signed);
+        bytes[SIGNED..].copy_from_slice(&self.mac(keys, start, realm));
+        let mut text = [b'A'; TEXT_LENGTH];
+        let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text);
+        debug_assert_eq!(written, Ok(TEXT_LENGTH), "a nonce has one length");
+        text
+    }
+
+    /// Reads what a client sends back. `None` when it is not ours, not of this run, or not for this realm; and, before an
+    /// HMAC is spent on it, when `is_fresh` says no.
+    pub(super) fn read(
+        text: &[u8],
+        keys: &mut Keys,
+        start: u64,
+        realm: &[u8],
+        is_fresh: impl FnOnce(&Self) -> bool,
+    ) -> Option<Self> {
+        if text.len() != TEXT_LENGTH {
+            return None;
+        }
+        // The decoder asks for whole groups of three bytes.
+        let mut bytes = [0; LENGTH.div_ceil(3) * 3];
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        let (signed, mac) = bytes.get(..length)?.split_first_chunk::<SIGNED>()?;
+        let (millis, rest) = signed.split_first_chunk::<6>()?;
+        let (serial, shard) = rest.split_first_chunk::<4>()?;
+        let millis = millis.iter().fold(0, |millis, byte| millis << 8 | u64::from(*byte));
+        let nonce = Self {
+            minted: Wall::from_millis(millis),
+            serial: u32::from_be_bytes(*serial),
+            shard: ShardId(*shard.first()?),
+        };
+        (is_fresh(&nonce) && bool::from(nonce.mac(keys, start, realm).ct_eq(mac))).then_some(nonce)
+    }
+
+    fn signed(&self) -> [u8; SIGNED] {
+        let [_, _, millis @ ..] = self.minted.as_millis().to_be_bytes();
+        let mut signed = [0; SIGNED];
+        signed[..6].copy_from_slice(&millis);
+        signed[6..10].copy_from_slice(&self.serial.to_be_bytes());
+        signed[10] = self.shard.0;
+        signed
+    }
+
+    fn mac(&self, keys: &mut Keys, start: u64, realm: &[u8]) -> [u8; MAC_LENGTH] {
+        let period = Keys::period(self.minted.as_seconds());
+        keys.mac(Purpose::Nonce, period, &[&self.signed(), &start.to_be_bytes(), realm])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONCE: Nonce = Nonce { minted: Wall::from_millis(1_700_000_000_123), serial: 0xfedc_ba98, shard: ShardId(3) };
+
+    fn read(text: &[u8], start: u64, realm: &str) -> Option<Nonce> {
+        Nonce::read(text, &mut Keys::new([1; 32]), start, realm.as_bytes(), |_| true)
+    }
+
+    #[test]
+    fn a_nonce_is_read_as_it_was_written() {
+        let text = NONCE.write(&mut Keys::new([1; 32]), 9, b"acme.example");
+        assert!(text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')));
+        assert_eq!(read(&text, 9, "acme.example"), Some(NONCE));
+    }
+
+    #[test]
+    fn a_nonce_of_another_realm_start_or_key_is_not_ours() {
+        let text = NONCE.write(&mut Keys::new([1; 32]), 9, b"acme.example");
+        assert_eq!(read(&text, 9, "other.example"), None);
+        assert_eq!(read(&text, 8, "acme.example"), None);
+        assert_eq!(Nonce::read(&text, &mut Keys::new([2; 32]), 9, b"acme.example", |_| true), None);
+    }
+
+    #[test]
+    fn a_nonce_with_any_character_changed_cut_or_added_is_not_ours() {
+        let text = NONCE.write(&mut Keys::new([1; 32]), 9, b"acme.example");
+        for at in 0..text.len() {
+            let mut changed = text;
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            assert_eq!(read(&changed, 9, "acme.example"), None, "at {at}");
+            assert_eq!(read(&text[..at], 9, "acme.example"), None);
+        }
+        assert_eq!(read(&[&text[..], b"A"].concat(), 9, "acme.example"), None);
+        assert_eq!(read("ä".repeat(TEXT_LENGTH / 2).as_bytes(), 9, "acme.example"), None);
+    }
+
+    #[test]
+    fn no_hmac_is_spent_on_a_nonce_that_is_not_fresh() {
+        let mut keys = Keys::new([1; 32]);
+        let text = NONCE.write(&mut keys, 9, b"acme.example");
+        let seen = std::cell::Cell::new(None);
+        let refuse = |nonce: &Nonce| {
+            seen.set(Some(*nonce));
+            false
+        };
+        assert_eq!(Nonce::read(&text, &mut keys, 9, b"acme.example", refuse), None);
+        assert_eq!(seen.get(), Some(NONCE));
+    }
+}

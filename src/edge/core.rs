@@ -1,0 +1,75 @@
+//! What every decision of a shard's engine leans on: the settings, the keys, the clock's last word, and the outbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringway_directory::Snapshot;
+use ringway_sip::transaction::Timer;
+use ringway_sip::{Edits, Now, ShardId};
+
+use crate::activity::Activity;
+use crate::counters::Counters;
+use crate::fingerprint::Fingerprints;
+use crate::keys::Keys;
+use crate::location::Location;
+use crate::output::Output;
+use crate::proxy::ContextKey;
+use crate::random::Random;
+use crate::settings::Settings;
+use crate::wheel::Wheel;
+
+/// The part of a response context that a timer belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The server transaction.
+    Server,
+    /// The client transaction of a branch.
+    Client(u8),
+    /// The CANCEL of a branch.
+    Cancel(u8),
+    /// Timer C of a branch (section 16.6, step 11).
+    RingsTooLong(u8),
+    /// The wait for the final response of a branch that was cancelled (section 9.1).
+    CancelledInVain(u8),
+}
+
+/// A timer that was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alarm {
+    pub(crate) context: ContextKey,
+    pub(crate) part: Part,
+    pub(crate) timer: Timer,
+}
+
+/// The common ground of one shard's decisions.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) shard: ShardId,
+    /// Which start of the node this is.
+    pub(crate) boot: u32,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) directory: Arc<Snapshot>,
+    pub(crate) location: Arc<Location>,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) keys: Keys,
+    pub(crate) fingerprints: Fingerprints,
+    pub(crate) random: Random,
+    pub(crate) wheel: Wheel<Alarm>,
+    pub(crate) out: Output,
+    pub(crate) counters: Counters,
+    /// Reused by every forward.
+    pub(crate) edits: Edits,
+    /// When the input at hand came.
+    pub(crate) now: Now,
+}
+
+impl Core {
+    /// The number of the period whose keys mint now.
+    pub(crate) fn period(&self) -> u64 {
+        Keys::period(self.now.wall.as_seconds())
+    }
+
+    pub(crate) fn start(&mut self, context: ContextKey, part: Part, timer: Timer, after: Duration) {
+        self.wheel.start(self.now.monotonic + after, Alarm { context, part, timer });
+    }
+}

@@ -1,0 +1,111 @@
+//! The dialogs that pass through this shard (RFC 3261 section 12): who is on each side, and where.
+
+use ringway_directory::TenantId;
+use ringway_sip::Flow;
+use slotmap::{Key, KeyData, SlotMap, new_key_type};
+use smallvec::SmallVec;
+
+new_key_type! {
+    /// A dialog's place in the shard's table.
+    pub(crate) struct DialogKey;
+}
+
+impl DialogKey {
+    pub(crate) fn number(self) -> u64 {
+        self.data().as_ffi()
+    }
+
+    pub(crate) fn from_number(number: u64) -> Self {
+        KeyData::from_ffi(number).into()
+    }
+}
+
+/// The most callee sides that one call may have: branches that answered, or may yet.
+const MAX_CALLEES: usize = 16;
+
+/// One side of a dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Side {
+    /// The fingerprint of its tag.
+    pub(crate) tag: u64,
+    /// Where its requests were last seen to come from.
+    pub(crate) flow: Flow,
+    /// Where requests for it go.
+    pub(crate) target: Flow,
+    /// The URI of its Contact, as it sent it; empty until it has sent one.
+    pub(crate) contact: Box<[u8]>,
+    /// Its number, when it is an extension of the tenant.
+    pub(crate) number: Option<Box<str>>,
+}
+
+/// A call: one caller, and every callee that has given a tag.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialog {
+    pub(crate) tenant: TenantId,
+    /// The fingerprint of the Call-ID.
+    pub(crate) call_id: u64,
+    pub(crate) caller: Side,
+    pub(crate) callees: SmallVec<[Side; 1]>,
+    /// Whether a 2xx has been seen.
+    pub(crate) is_confirmed: bool,
+}
+
+/// Which side a request comes from, and whom it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From the caller to the callee with this place in the list.
+    ToCallee(usize),
+    /// From the callee with this place in the list to the caller.
+    ToCaller(usize),
+}
+
+impl Dialog {
+    /// Who speaks to whom, by the tags' fingerprints.
+    pub(crate) fn direction(&self, from_tag: u64, to_tag: u64) -> Option<Direction> {
+        let callee = |tag| self.callees.iter().position(|side| side.tag == tag);
+        if from_tag == self.caller.tag {
+            callee(to_tag).map(Direction::ToCallee)
+        } else if to_tag == self.caller.tag {
+            callee(from_tag).map(Direction::ToCaller)
+        } else {
+            None
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn sender_mut(&mut self, direction: Direction) -> &mut Side {
+        match direction {
+            Direction::ToCallee(_) => &mut self.caller,
+            Direction::ToCaller(callee) => &mut self.callees[callee],
+        }
+    }
+
+    /// The side that a request of this direction comes from.
+    pub(crate) fn sender(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::ToCallee(_) => &self.caller,
+            Direction::ToCaller(callee) => &self.callees[callee],
+        }
+    }
+
+    /// The side that a request of this direction is for.
+    pub(crate) fn receiver(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::ToCallee(callee) => &self.callees[callee],
+            Direction::ToCaller(_) => &self.caller,
+        }
+    }
+
+    /// Learns of a callee from a response with a To-tag. A repeated one refreshes its Contact.
+    pub(crate) fn learn_callee(&mut self, side: Side) {
+        match self.callees.iter().position(|known| known.tag == side.tag) {
+            Some(known) if side.contact.is_empty() => self.callees[known].flow = side.flow,
+            Some(known) => self.callees[known] = side,
+            None if self.callees.len() < MAX_CALLEES => self.callees.push(side),
+            None => {}
+        }
+    }
+}
+
+/// The table of one shard.
+pub(crate) type Dialogs = SlotMap<DialogKey, Dialog>;

@@ -1,0 +1,183 @@
+//! One shard's engine: the table of what is going on, and the one door through which everything comes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringway_directory::Snapshot;
+use ringway_sip::{Edits, Flow, Monotonic, Now, ShardId};
+
+use crate::activity::Activity;
+use crate::admit::Sources;
+use crate::auth::Authenticator;
+use crate::core::Core;
+use crate::counters::Counters;
+use crate::dialog::Dialogs;
+use crate::fingerprint::Fingerprints;
+use crate::io::{Action, Arrival, Input};
+use crate::keys::{Keys, Purpose};
+use crate::location::Location;
+use crate::output::Output;
+use crate::proxy::Contexts;
+use crate::random::Random;
+use crate::registrar::Registrar;
+use crate::settings::Settings;
+use crate::wheel::Wheel;
+
+/// How often a shard looks through its part of the location for what has expired.
+const SWEEP_EVERY: Duration = Duration::from_millis(125);
+/// In how many sweeps a shard has seen the whole of its part.
+const SWEEPS_A_ROUND: usize = 16;
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Which shard it is.
+    pub shard: ShardId,
+    /// Which start of the node this is: a random number, the same for every shard.
+    pub boot: u32,
+    /// The secret that all nodes share which accept each other's nonces and cookies.
+    pub secret: [u8; 32],
+    /// A seed that no other engine has and nobody can guess.
+    pub seed: u128,
+    /// Where everybody is; shared.
+    pub location: Arc<Location>,
+    /// Who is calling; shared.
+    pub activity: Arc<Activity>,
+    /// The configuration.
+    pub settings: Arc<Settings>,
+    /// The tenants and their extensions.
+    pub directory: Arc<Snapshot>,
+    /// The clocks at the start.
+    pub now: Now,
+}
+
+/// One shard's decisions.
+///
+/// To drive it: 1. [`handle`](Self::handle) one input; 2. [`drain`](Self::drain) the actions, all of them, in their order;
+/// 3. wait for the next input, and at [`deadline`](Self::deadline) give it [`Input::Deadline`].
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) core: Core,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) registrar: Registrar,
+    pub(crate) contexts: Contexts,
+    pub(crate) dialogs: Dialogs,
+    pub(crate) sources: Sources,
+    /// Reused by what is written before it is sent.
+    pub(crate) scratch: Vec<u8>,
+    next_sweep: Monotonic,
+    sweep: usize,
+}
+
+impl Engine {
+    /// An engine that has seen nothing yet.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { shard, boot, secret, seed, location, activity, settings, directory, now } = parts;
+        let mut keys = Keys::new(secret);
+        // Cookies outlive a restart, so what they are compared by does too: it comes from the shared secret.
+        let mac = keys.mac(Purpose::Tag, 0, &[b"fingerprints"]);
+        let print_key = mac.iter().fold(0, |key: u128, &byte| key << 8 | u128::from(byte));
+        let mut random = Random::new(seed);
+        Self {
+            authenticator: Authenticator::new(shard, keys.clone(), random.next()),
+            registrar: Registrar::default(),
+            contexts: Contexts::default(),
+            dialogs: Dialogs::default(),
+            sources: Sources::new(random.next()),
+            scratch: Vec::new(),
+            next_sweep: now.monotonic + SWEEP_EVERY,
+            sweep: 0,
+            core: Core {
+                shard,
+                boot,
+                settings,
+                directory,
+                location,
+                activity,
+                keys,
+                fingerprints: Fingerprints::new(print_key),
+                random,
+                wheel: Wheel::new(now.monotonic),
+                out: Output::default(),
+                counters: Counters::default(),
+                edits: Edits::new(),
+                now,
+            },
+        }
+    }
+
+    /// Takes one input. What follows from it waits for [`drain`](Self::drain).
+    pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.core.now = now;
+        match input {
+            Input::Message { flow, bytes, arrival } => self.handle_message(flow, bytes, arrival),
+            Input::FlowClosed(flow) => self.handle_closed_flow(&flow),
+            Input::SendFailed(flow) => self.handle_failed_flow(&flow),
+            Input::Directory(directory) => self.core.directory = directory,
+            Input::Settings(settings) => self.core.settings = settings,
+            Input::Deadline => self.handle_deadline(),
+        }
+    }
+
+    /// Gives every action that the input led to, in the order in which they are to be taken.
+    pub fn drain(&mut self, take: impl FnMut(Action<'_>)) {
+        self.core.out.drain(take);
+    }
+
+    /// When [`Input::Deadline`] is due.
+    pub fn deadline(&self) -> Monotonic {
+        self.core.wheel.deadline().map_or(self.next_sweep, |deadline| deadline.min(self.next_sweep))
+    }
+
+    /// What this shard has counted since its start.
+    pub fn counters(&self) -> &Counters {
+        &self.core.counters
+    }
+
+    /// Transactions that are not over.
+    pub fn open_transactions(&self) -> usize {
+        self.contexts.len()
+    }
+
+    /// Dialogs that are tracked.
+    pub fn open_dialogs(&self) -> usize {
+        self.dialogs.len()
+    }
+
+    fn handle_message(&mut self, flow: Flow, bytes: &[u8], arrival: Arrival) {
+        let offered = match arrival {
+            Arrival::Wire => None,
+            Arrival::HandedOver { offered } => Some(offered),
+        };
+        self.decide(flow, bytes, offered);
+    }
+
+    fn handle_closed_flow(&mut self, flow: &Flow) {
+        if let Some(connection) = flow.connection {
+            self.core.location.connection_closed(connection);
+        }
+        self.handle_failed_flow(flow);
+    }
+
+    fn handle_deadline(&mut self) {
+        let now = self.core.now.monotonic;
+        while let Some(alarm) = self.core.wheel.poll(now) {
+            self.fire(alarm);
+        }
+        if now >= self.next_sweep {
+            self.next_sweep = now + SWEEP_EVERY;
+            self.sweep_location();
+            self.authenticator.expire(self.core.now, &self.core.settings);
+        }
+    }
+
+    /// Removes what has expired from a slice of this shard's part of the location.
+    fn sweep_location(&mut self) {
+        let shards = usize::from(self.core.settings.shards.max(1));
+        let first = usize::from(self.core.shard.0) + self.sweep * shards;
+        for stripe in (first..Location::STRIPES).step_by(shards * SWEEPS_A_ROUND) {
+            self.core.location.sweep(self.core.now.wall, stripe);
+        }
+        self.sweep = (self.sweep + 1) % SWEEPS_A_ROUND;
+    }
+}

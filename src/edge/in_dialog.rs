@@ -1,0 +1,329 @@
+//! Requests that belong to a dialog: known by the signed cookie in their Route (RFC 3261 section 16.4 and 12.2).
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use ringway_directory::TenantId;
+use ringway_sip::{Flow, Message, Method, Name, NameAddr, Transport, Uri};
+
+use crate::answer::Received;
+use crate::branch::Branch;
+use crate::cookie::{Cookie, Reading};
+use crate::core::Core;
+use crate::dialog::{DialogKey, Direction};
+use crate::engine::Engine;
+use crate::proxy::{DialogPlace, Forward, Routing, Target, WithinDialog, contact_uri};
+use crate::reach::{is_behind_nat, reach};
+use crate::reject::{DropReason, Reject};
+
+/// What the Route header says of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RouteReading {
+    /// It names a dialog of ours.
+    Dialog(Cookie),
+    /// It bears a cookie that we did not sign.
+    Forged,
+    /// Nothing of ours that means a dialog.
+    None,
+}
+
+impl Core {
+    /// Reads the Route header: takes our own entries off its front, and undoes what a strict router did (section 16.4).
+    pub(crate) fn read_route<'a>(&mut self, message: &Message<'a>, flow: &Flow) -> (Routing<'a>, RouteReading) {
+        let period = self.period();
+        let mut routing = Routing {
+            restored_uri: None,
+            rest: message.values(Name::Route).map(Cow::Borrowed).collect(),
+            is_changed: false,
+        };
+        let mut reading = RouteReading::None;
+
+        // A strict router has put our URI into the Request-URI, and the target at the end of the Route.
+        if let Ok(uri) = Uri::parse(message.request_uri())
+            && let Some(user) = uri.user
+        {
+            match Cookie::read(user, &mut self.keys, period) {
+                Reading::Foreign => {}
+                read => {
+                    reading = note(reading, read);
+                    if let Some(Cow::Borrowed(last)) = routing.rest.pop()
+                        && let Some(target) = NameAddr::parse(last)
+                    {
+                        routing.restored_uri = Some(target.uri);
+                        routing.is_changed = true;
+                    }
+                }
+            }
+        }
+        while let Some(uri) = routing.rest.first().and_then(|value| NameAddr::parse(value)?.parse_uri().ok()) {
+            let read = uri.user.map_or(Reading::Foreign, |user| Cookie::read(user, &mut self.keys, period));
+            match read {
+                // An outbound proxy setting of the phone: our address without a cookie.
+                Reading::Foreign if !self.settings.is_own_address(uri.host, uri.port, flow) => break,
+                read => {
+                    reading = note(reading, read);
+                    routing.rest.remove(0);
+                    routing.is_changed = true;
+                }
+            }
+        }
+        (routing, reading)
+    }
+
+    /// The Route that is left of a request that has been let through before.
+    pub(crate) fn routing<'a>(&mut self, message: &Message<'a>, flow: &Flow) -> Routing<'a> {
+        self.read_route(message, flow).0
+    }
+}
+
+fn note(reading: RouteReading, read: Reading) -> RouteReading {
+    match (reading, read) {
+        (RouteReading::None, Reading::Valid(cookie)) => RouteReading::Dialog(cookie),
+        (_, Reading::Forged) => RouteReading::Forged,
+        (reading, _) => reading,
+    }
+}
+
+/// A request of a dialog, judged: where it goes.
+struct Passage {
+    place: Option<DialogPlace>,
+    target: Flow,
+    is_from_known_flow: bool,
+    /// The number that must authenticate when the request comes from elsewhere.
+    number: Option<Box<str>>,
+}
+
+impl Engine {
+    /// Takes a request that bears a cookie of ours.
+    pub(crate) fn handle_within_dialog<'a>(
+        &mut self,
+        request: Received<'a, '_>,
+        mut routing: Routing<'a>,
+        cookie: Cookie,
+    ) {
+        // The dialog is with the shard that let it through, unless that was before a restart.
+        if cookie.boot == self.core.boot
+            && cookie.shard != self.core.shard
+            && cookie.shard.0 < self.core.settings.shards
+            && request.offered.is_none()
+        {
+            self.core.hand_over(request, cookie.shard, 0);
+            return;
+        }
+        let method = request.essentials.cseq.method;
+        let passage = match self.judge(request, &routing, &cookie) {
+            Ok(passage) => passage,
+            // An ACK is never refused: there is nobody to hear it. With a valid cookie it goes on.
+            Err(_) if method == Method::Ack => match self.core.pass_by_cookie(request, &cookie) {
+                Some(target) => Passage { place: None, target, is_from_known_flow: true, number: None },
+                None => return self.core.counters.drop(DropReason::StrayAck),
+            },
+            Err(reject) => return self.core.refuse(request, reject),
+        };
+        let target = match next_hop(request.message, &mut routing, passage.target) {
+            Ok(flow) => flow,
+            Err(reject) => return self.core.refuse(request, reject),
+        };
+        if method == Method::Ack {
+            self.forward_ack(request, &routing, &target);
+            return;
+        }
+        let realm = self.core.directory.tenant(cookie.tenant).map(|tenant| tenant.domain.clone());
+        if !passage.is_from_known_flow && !self.is_moved_side(request, cookie.tenant, passage.number.as_deref()) {
+            return;
+        }
+        if let Some(place) = passage.place {
+            self.refresh_sender(request, place, &cookie);
+        }
+        let within = WithinDialog {
+            tenant: cookie.tenant,
+            place: passage.place,
+            target: Target { uri: None, flow: target, q: 1000 },
+        };
+        self.proxy_within_dialog(request, &routing, within, realm.as_deref().map(str::as_bytes));
+    }
+
+    /// Holds the request against its dialog, or against the cookie when the dialog was forgotten in a restart.
+    fn judge(&self, request: Received<'_, '_>, routing: &Routing<'_>, cookie: &Cookie) -> Result<Passage, Reject> {
+        let fingerprints = &self.core.fingerprints;
+        let essentials = request.essentials;
+        if fingerprints.short(&[essentials.call_id]) != cookie.call_id {
+            return Err(Reject::NoDialog);
+        }
+        let from_tag = fingerprints.short(&[essentials.from.tag().unwrap_or_default()]);
+        let to_tag = fingerprints.short(&[essentials.to.tag().unwrap_or_default()]);
+        if cookie.boot != self.core.boot || cookie.dialog == 0 {
+            // The missing tag is taken as sent.
+            let from_caller = from_tag == cookie.caller_tag;
+            if !from_caller && to_tag != cookie.caller_tag {
+                return Err(Reject::NoDialog);
+            }
+            let (sender, receiver) =
+                if from_caller { (cookie.caller, cookie.callee) } else { (cookie.callee, cookie.caller) };
+            return Ok(Passage {
+                place: None,
+                target: receiver,
+                is_from_known_flow: is_same_flow(&sender, &request.flow),
+                number: None,
+            });
+        }
+        let key = DialogKey::from_number(cookie.dialog);
+        let dialog = self.dialogs.get(key).filter(|dialog| dialog.call_id == cookie.call_id);
+        let dialog = dialog.ok_or(Reject::NoDialog)?;
+        let direction = dialog.direction(from_tag, to_tag).ok_or(Reject::NoDialog)?;
+        let (sender, receiver) = (dialog.sender(direction), dialog.receiver(direction));
+        let request_uri = routing.restored_uri.unwrap_or(request.message.request_uri());
+        if !names_target(request_uri, &receiver.contact) {
+            return Err(Reject::ForeignTarget);
+        }
+        let (callee_tag, from_caller) = match direction {
+            Direction::ToCallee(_) => (to_tag, true),
+            Direction::ToCaller(_) => (from_tag, false),
+        };
+        Ok(Passage {
+            place: Some(DialogPlace { key, callee_tag: Some(callee_tag), from_caller }),
+            target: receiver.target,
+            is_from_known_flow: is_same_flow(&sender.flow, &request.flow),
+            number: sender.number.clone(),
+        })
+    }
+
+    /// A side that speaks from another flow shows that it is who it was: it is challenged, and must be the same extension.
+    fn is_moved_side(&mut self, request: Received<'_, '_>, tenant: TenantId, number: Option<&str>) -> bool {
+        let Some(tenant) = self.core.directory.tenant(tenant).cloned() else {
+            self.core.refuse(request, Reject::NoDialog);
+            return false;
+        };
+        let Some(extension) = self.authenticate(request, &tenant) else { return false };
+        let expected = match number {
+            Some(number) => *extension.number == *number,
+            // After a restart nobody remembers the number; then From must be the extension's own.
+            None => self.core.is_sender(request, &extension, &tenant),
+        };
+        if !expected {
+            self.core.refuse(request, Reject::IdentityMismatch);
+        }
+        expected
+    }
+
+    /// Notes where the sender of this request is now, and the Contact of a target refresh (section 12.2.2).
+    fn refresh_sender(&mut self, request: Received<'_, '_>, place: DialogPlace, cookie: &Cookie) {
+        let contact = contact_uri(request.message);
+        let Some(dialog) = self.dialogs.get_mut(place.key) else { return };
+        let direction = match place.callee_tag.and_then(|tag| dialog.callees.iter().position(|side| side.tag == tag)) {
+            Some(callee) if place.from_caller => Direction::ToCallee(callee),
+            Some(callee) => Direction::ToCaller(callee),
+            None => return,
+        };
+        debug_assert_eq!(dialog.tenant, cookie.tenant);
+        let sender = dialog.sender_mut(direction);
+        let has_moved = !is_same_flow(&sender.flow, &request.flow);
+        sender.flow = request.flow;
+        let refreshes = matches!(request.essentials.cseq.method, Method::Invite | Method::Update | Method::Subscribe);
+        let known = contact.filter(|_| refreshes).unwrap_or(&sender.contact);
+        let target = match Uri::parse(known) {
+            Ok(uri) => {
+                let behind_nat = is_behind_nat(Some(&uri), Some(&request.essentials.via), &request.flow);
+                reach(&uri, &request.flow, behind_nat)
+            }
+            Err(_) => request.flow,
+        };
+        if refreshes && let Some(contact) = contact {
+            sender.contact = contact.into();
+            sender.target = target;
+        } else if has_moved {
+            sender.target = target;
+        }
+    }
+
+    /// An ACK to a 2xx: forwarded without state. Its branch follows from the one that it came with, so that a
+    /// retransmission is one again at the next hop (section 16.11).
+    fn forward_ack(&mut self, request: Received<'_, '_>, routing: &Routing<'_>, target: &Flow) {
+        let essentials = request.essentials;
+        if essentials.max_forwards == Some(0) {
+            return self.core.counters.drop(DropReason::StrayAck);
+        }
+        let routing_print = self.core.routing_fingerprint(request);
+        let seen = essentials.via.branch.unwrap_or_default();
+        let branch = Branch {
+            shard: self.core.shard,
+            context: 0,
+            index: 0,
+            secret: self.core.fingerprints.short(&[seen, essentials.via.host]),
+            routing: routing_print,
+        };
+        let forward = Forward {
+            request_uri: None,
+            routing,
+            via: &essentials.via,
+            branch: branch.encode(),
+            from: &request.flow,
+            to: target,
+            cookie: None,
+            max_forwards: essentials.max_forwards.map_or(70, |left| left - 1),
+            breadth: None,
+            realm: None,
+        };
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        self.core.write_forward(request.message, &forward, &mut bytes);
+        self.core.out.send_copy(*target, &bytes);
+        self.scratch = bytes;
+    }
+}
+
+impl Core {
+    /// The other side's flow, by the cookie alone.
+    fn pass_by_cookie(&self, request: Received<'_, '_>, cookie: &Cookie) -> Option<Flow> {
+        let essentials = request.essentials;
+        if self.fingerprints.short(&[essentials.call_id]) != cookie.call_id {
+            return None;
+        }
+        let tag = |tag: Option<&[u8]>| self.fingerprints.short(&[tag.unwrap_or_default()]);
+        if tag(essentials.from.tag()) == cookie.caller_tag {
+            Some(cookie.callee)
+        } else if tag(essentials.to.tag()) == cookie.caller_tag {
+            Some(cookie.caller)
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether both are the same way: the same connection, or the same pair of addresses.
+fn is_same_flow(one: &Flow, other: &Flow) -> bool {
+    one.transport == other.transport
+        && one.remote == other.remote
+        && (one.connection.is_none() || other.connection.is_none() || one.connection == other.connection)
+}
+
+/// Whether a request is for the Contact that the other side gave; any will do before it has given one.
+fn names_target(request_uri: &[u8], contact: &[u8]) -> bool {
+    if contact.is_empty() || request_uri == contact {
+        return true;
+    }
+    match (Uri::parse(request_uri), Uri::parse(contact)) {
+        (Ok(uri), Ok(contact)) => uri.is_equivalent(&contact),
+        _ => false,
+    }
+}
+
+/// The flow to the next Route entry when one is left, else to the target. An entry must be an IP address: a name that
+/// somebody else chose is never resolved. A strict router gets its own URI as the Request-URI, and the real one at the
+/// end of the Route (section 16.6, step 6).
+fn next_hop<'a>(message: &Message<'a>, routing: &mut Routing<'a>, target: Flow) -> Result<Flow, Reject> {
+    let Some(Cow::Borrowed(first)) = routing.rest.first() else { return Ok(target) };
+    let entry = NameAddr::parse(first).ok_or(Reject::Malformed)?;
+    let uri = entry.parse_uri().map_err(|_| Reject::Malformed)?;
+    let ip = uri.ip().ok_or(Reject::RoutePreloaded)?;
+    let transport = uri.transport().unwrap_or(Transport::Udp);
+    let port = uri.port.unwrap_or_else(|| transport.default_port());
+    if !uri.params.has(b"lr") {
+        let request_uri = routing.restored_uri.unwrap_or(message.request_uri());
+        routing.rest.remove(0);
+        routing.rest.push(Cow::Owned([b"<", request_uri, b">"].concat()));
+        routing.restored_uri = Some(entry.uri);
+        routing.is_changed = true;
+    }
+    Ok(Flow { transport, remote: SocketAddr::new(ip, port), connection: None, ..target })
+}

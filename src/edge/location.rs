@@ -1,0 +1,272 @@
+//! The location service: address-of-record to bindings, shared by all shards (RFC 3261 section 10).
+//!
+//! It knows nothing of messages, tenants' names or files. A [`save`](Location::save) is atomic a request; a
+//! [`lookup`](Location::lookup) holds a lock for less than a microsecond. Expired bindings are dead at once and leave the
+//! memory with the next [`sweep`](Location::sweep).
+
+mod aor;
+mod binding;
+mod flows;
+mod record;
+mod stripe;
+mod update;
+
+pub use aor::Aor;
+pub use binding::Binding;
+pub use record::{Bindings, Garbage, pack, unpack};
+pub use update::{Contacts, Update};
+
+use dashmap::DashMap;
+use foldhash::quality::FixedState;
+use parking_lot::Mutex;
+use ringway_directory::TenantId;
+use ringway_sip::{ConnectionId, Flow, Wall};
+
+use crate::reject::Reject;
+use aor::{AorHash, STRIPES};
+use flows::Flows;
+use stripe::{Entry, Stripe};
+use update::Applied;
+
+/// Where everybody is, now.
+pub struct Location {
+    seed: FixedState,
+    stripes: Box<[Mutex<Stripe>]>,
+    flows: Flows,
+    bindings_by_tenant: DashMap<TenantId, u64, FixedState>,
+}
+
+/// What a save came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The new version of the record; `None` when there was nothing to change.
+    pub version: Option<u64>,
+    /// Unix seconds after which nothing of the record lives; 0 when it has no bindings.
+    pub expires: u32,
+}
+
+impl Location {
+    /// How many stripes there are for [`sweep`](Self::sweep) and [`visit`](Self::visit) to go through.
+    pub const STRIPES: usize = STRIPES;
+
+    /// An empty one. The seed must be random, so that nobody can choose flows that hash alike.
+    pub fn new(seed: u128) -> Self {
+        let fixed = FixedState::with_seed(seed as u64);
+        Self {
+            seed: fixed,
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            flows: Flows::new(seed),
+            bindings_by_tenant: DashMap::with_hasher(FixedState::with_seed(seed as u64)),
+        }
+    }
+
+    /// Applies a REGISTER, the whole of it or nothing (section 10.3, steps 6 and 7), and leaves the packed record as it is
+    /// then in `record`. Out of order or over the ceiling: nothing has changed, and `record` is empty.
+    pub fn save(
+        &self,
+        now: Wall,
+        aor: &Aor<'_>,
+        update: &Update<'_, '_>,
+        record: &mut Vec<u8>,
+    ) -> Result<Saved, Reject> {
+        record.clear();
+        if aor.number.len() > stripe::MAX_NUMBER {
+            return Err(Reject::UnknownNumber);
+        }
+        let seconds = unix_seconds(now);
+        let hash = AorHash::new(&self.seed, aor);
+        let mut stripe = self.stripes[hash.stripe()].lock();
+        let old = stripe.find(hash, aor).map(Entry::record).unwrap_or_default();
+        let old_bindings = unpack(old).unwrap_or_default();
+        let mut bindings = old_bindings.clone();
+        if update.apply(&mut bindings, seconds)? == Applied::Unchanged {
+            record.extend_from_slice(old);
+            return Ok(Saved { version: None, expires: latest(&old_bindings) });
+        }
+        pack(&bindings, record);
+        self.account(aor.tenant, hash, &old_bindings, &bindings);
+        let (soonest, expires, is_empty) = (soonest(&bindings), latest(&bindings), bindings.is_empty());
+        drop((old_bindings, bindings));
+        let version = stripe.next_version(now.as_millis());
+        if is_empty {
+            stripe.remove(hash, aor);
+        } else {
+            stripe.put(hash, aor, version, record, soonest);
+        }
+        Ok(Saved { version: Some(version), expires })
+    }
+
+    /// Shows every binding that a request can be sent to now. `visit` runs under a lock: it copies what it needs and
+    /// asks nothing of this location.
+    pub fn lookup(&self, now: Wall, aor: &Aor<'_>, mut visit: impl FnMut(&Binding<'_>)) {
+        let seconds = unix_seconds(now);
+        let hash = AorHash::new(&self.seed, aor);
+        let stripe = self.stripes[hash.stripe()].lock();
+        let Some(entry) = stripe.find(hash, aor) else { return };
+        let bindings = unpack(entry.record()).unwrap_or_default();
+        bindings.iter().filter(|binding| binding.is_live(seconds) && binding.is_reachable()).for_each(&mut visit);
+    }
+
+    /// Copies the packed record into `record`, expired bindings included; empty when there is none.
+    pub fn fetch(&self, aor: &Aor<'_>, record: &mut Vec<u8>) {
+        record.clear();
+        let hash = AorHash::new(&self.seed, aor);
+        let stripe = self.stripes[hash.stripe()].lock();
+        record.extend_from_slice(stripe.find(hash, aor).map(Entry::record).unwrap_or_default());
+    }
+
+    /// Takes a record's state from the journal. The highest version holds, in whatever order they come; an empty record is
+    /// the removal of all bindings. Connections of before are closed: what hung on them can be listed, not reached.
+    pub fn restore(&self, now: Wall, aor: &Aor<'_>, version: u64, record: &[u8]) -> Result<(), Garbage> {
+        if aor.number.len() > stripe::MAX_NUMBER {
+            return Err(Garbage);
+        }
+        let mut bindings = unpack(record)?;
+        bindings.retain(|binding| binding.is_live(unix_seconds(now)));
+        for binding in bindings.iter_mut().filter(|binding| binding.flow.transport.is_reliable()) {
+            binding.flow.connection = None;
+            binding.is_connection_lost = true;
+        }
+        let hash = AorHash::new(&self.seed, aor);
+        let mut stripe = self.stripes[hash.stripe()].lock();
+        stripe.saw_version(version);
+        let old = stripe.find(hash, aor);
+        if old.is_some_and(|old| old.version() >= version) {
+            return Ok(());
+        }
+        let old = unpack(old.map(Entry::record).unwrap_or_default()).unwrap_or_default();
+        self.account(aor.tenant, hash, &old, &bindings);
+        drop(old);
+        let mut packed = Vec::with_capacity(record.len());
+        pack(&bindings, &mut packed);
+        // A record without bindings stays until the next sweep: an older state of it may still follow.
+        stripe.put(hash, aor, version, &packed, soonest(&bindings));
+        Ok(())
+    }
+
+    /// Shows the live records of one stripe, with what [`restore`](Self::restore) wants: for a journal that is written anew.
+    /// `visit` gets the address-of-record, the version, the Unix seconds after which nothing of it lives, and the record.
+    pub fn visit(&self, now: Wall, stripe: usize, mut visit: impl FnMut(Aor<'_>, u64, u32, &[u8])) {
+        let Some(stripe) = self.stripes.get(stripe) else { return };
+        for entry in stripe.lock().iter() {
+            let expires = latest(&unpack(entry.record()).unwrap_or_default());
+            if unix_seconds(now) < expires {
+                visit(entry.aor(), entry.version(), expires, entry.record());
+            }
+        }
+    }
+
+    /// Removes the expired bindings of one stripe, and returns how many there were.
+    pub fn sweep(&self, now: Wall, stripe: usize) -> usize {
+        let Some(stripe) = self.stripes.get(stripe) else { return 0 };
+        let seconds = unix_seconds(now);
+        let mut removed = 0;
+        let mut packed = Vec::new();
+        stripe.lock().retain(|entry| {
+            if seconds < entry.soonest() {
+                return true;
+            }
+            self.rewrite(entry, &mut packed, |bindings| {
+                let before = bindings.len();
+                bindings.retain(|binding| binding.is_live(seconds));
+                removed += before - bindings.len();
+            })
+        });
+        removed
+    }
+
+    /// A connection is closed. Bindings that only it could reach are gone, and so many are returned; the others wait to be
+    /// called at the address of their Contact.
+    pub fn connection_closed(&self, connection: ConnectionId) -> usize {
+        let mut removed = 0;
+        let mut packed = Vec::new();
+        for hash in self.flows.records(connection) {
+            let mut stripe = self.stripes[hash.stripe()].lock();
+            let mut is_empty = false;
+            for entry in stripe.with_hash(hash) {
+                is_empty |= !self.rewrite(entry, &mut packed, |bindings| {
+                    let before = bindings.len();
+                    for binding in bindings.iter_mut().filter(|binding| binding.flow.connection == Some(connection)) {
+                        binding.flow.connection = None;
+                        binding.is_connection_lost = true;
+                    }
+                    bindings.retain(|binding| binding.is_reachable());
+                    removed += before - bindings.len();
+                });
+            }
+            if is_empty {
+                stripe.remove_empty(hash);
+            }
+        }
+        removed
+    }
+
+    /// The tenant whose extensions are registered on this flow, when they are of one tenant only.
+    pub fn tenant_on_flow(&self, flow: &Flow) -> Option<TenantId> {
+        self.flows.tenant(flow)
+    }
+
+    /// Whether any extension is registered on this flow.
+    pub fn is_registered_on(&self, flow: &Flow) -> bool {
+        self.flows.has_registration(flow)
+    }
+
+    /// Shows how many bindings each tenant has, those included that expired since the last sweep.
+    pub fn count(&self, mut visit: impl FnMut(TenantId, u64)) {
+        for entry in &self.bindings_by_tenant {
+            visit(*entry.key(), *entry.value());
+        }
+    }
+
+    /// Changes the bindings of a record that keeps its version, and returns whether any is left.
+    fn rewrite(&self, entry: &mut Entry, packed: &mut Vec<u8>, change: impl FnOnce(&mut Bindings<'_>)) -> bool {
+        let old = unpack(entry.record()).unwrap_or_default();
+        let mut bindings = old.clone();
+        change(&mut bindings);
+        let aor = entry.aor();
+        self.account(aor.tenant, AorHash::new(&self.seed, &aor), &old, &bindings);
+        packed.clear();
+        pack(&bindings, packed);
+        let (soonest, is_left) = (soonest(&bindings), !bindings.is_empty());
+        drop((old, bindings));
+        entry.replace(entry.version(), packed, soonest);
+        is_left
+    }
+
+    /// Keeps the counts and the flows in step with a record. The caller holds the record's lock.
+    fn account(&self, tenant: TenantId, hash: AorHash, old: &[Binding<'_>], new: &[Binding<'_>]) {
+        self.flows.change(tenant, hash, old, new);
+        if old.len() == new.len() {
+            return;
+        }
+        let mut count = self.bindings_by_tenant.entry(tenant).or_default();
+        *count = (*count + new.len() as u64).saturating_sub(old.len() as u64);
+        let is_zero = *count == 0;
+        drop(count);
+        if is_zero {
+            self.bindings_by_tenant.remove_if(&tenant, |_, count| *count == 0);
+        }
+    }
+}
+
+impl std::fmt::Debug for Location {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Location(…)")
+    }
+}
+
+/// A moment as records have it: whole seconds.
+fn unix_seconds(now: Wall) -> u32 {
+    u32::try_from(now.as_seconds()).unwrap_or(u32::MAX)
+}
+
+fn soonest(bindings: &[Binding<'_>]) -> u32 {
+    bindings.iter().map(|binding| binding.expires_at).min().unwrap_or_default()
+}
+
+fn latest(bindings: &[Binding<'_>]) -> u32 {
+    bindings.iter().map(|binding| binding.expires_at).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! A binding: one Contact of an address-of-record (RFC 3261 section 10).
+
+use std::net::SocketAddr;
+
+use ringway_sip::{Flow, Transport, Uri};
+
+use crate::reach::reach;
+
+/// Where one device can be reached, and for how long. Text is as the device sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding<'a> {
+    /// The Contact's URI, byte for byte.
+    pub uri: &'a [u8],
+    /// The Contact's parameters but `q` and `expires`, each with its semicolon.
+    pub parameters: &'a [u8],
+    /// What the device calls itself, possibly cut.
+    pub user_agent: &'a [u8],
+    /// The preference in thousandths, when one was given.
+    pub q: Option<u16>,
+    /// When the device registered it last, in Unix seconds.
+    pub registered_at: u32,
+    /// From when on it is no more, in Unix seconds.
+    pub expires_at: u32,
+    /// The CSeq of the REGISTER.
+    pub cseq: u32,
+    /// A hash of the Call-ID of the REGISTER.
+    pub call_id: u64,
+    /// The way the REGISTER came.
+    pub flow: Flow,
+    /// Whether the Contact can't be addressed as it is: requests travel on the flow.
+    pub is_natted: bool,
+    /// Whether the connection of the flow is closed.
+    pub is_connection_lost: bool,
+    /// A hash of the device's instance-id (RFC 5626 section 4.1).
+    pub instance: Option<u64>,
+    /// Which of the device's flows this is, when it registered them the way RFC 5626 has it.
+    pub reg_id: Option<u32>,
+}
+
+impl Binding<'_> {
+    /// The preference in thousandths; a Contact without one has the highest.
+    pub fn preference(&self) -> u16 {
+        self.q.unwrap_or(1000)
+    }
+
+    /// The granted interval in seconds; 0 asks for the binding's removal.
+    pub fn interval(&self) -> u32 {
+        self.expires_at.saturating_sub(self.registered_at)
+    }
+
+    /// Seconds that are left of it, never more than were granted.
+    pub fn remaining(&self, seconds: u32) -> u32 {
+        self.expires_at.saturating_sub(seconds).min(self.interval())
+    }
+
+    /// Whether it still lives.
+    pub fn is_live(&self, seconds: u32) -> bool {
+        seconds < self.expires_at
+    }
+
+    /// The way that requests go: the flow of the registration, or one to the address in the Contact. `None` when there is
+    /// none: the connection is closed and only the device could open another.
+    pub fn reach(&self) -> Option<Flow> {
+        if self.flow.transport.is_reliable() && !self.is_connection_lost || self.is_natted {
+            return self.is_reachable().then_some(self.flow);
+        }
+        let uri = Uri::parse(self.uri).ok()?;
+        if !self.is_connection_lost {
+            return Some(reach(&uri, &self.flow, self.is_natted));
+        }
+        let transport = uri.transport().unwrap_or(self.flow.transport);
+        let can_be_opened = transport == Transport::Tcp && self.reg_id.is_none();
+        let port = uri.port.unwrap_or_else(|| transport.default_port());
+        let remote = SocketAddr::new(uri.ip().filter(|_| can_be_opened)?, port);
+        Some(Flow { transport, remote, connection: None, ..self.flow })
+    }
+
+    /// Whether there is a way.
+    pub fn is_reachable(&self) -> bool {
+        !self.is_connection_lost || (!self.is_natted && self.reach().is_some())
+    }
+
+    /// Whether both name the same place: the same flow of the same device (RFC 5626 section 6), else an equivalent URI
+    /// (RFC 3261 section 19.1.4).
+    pub fn is_same_contact(&self, other: &Binding<'_>) -> bool {
+        if let (Some(instance), Some(reg_id)) = (self.instance, self.reg_id)
+            && let (Some(other_instance), Some(other_reg_id)) = (other.instance, other.reg_id)
+        {
+            return instance == other_instance && reg_id == other_reg_id;
+        }
+        self.uri == other.uri
+            || match (Uri::parse(self.uri), Uri::parse(other.uri)) {
+                (Ok(uri), Ok(other)) => uri.is_equivalent(&other),
+                _ => false,
+            }
+    }
+
+    /// Whether `self` is what `other` would make it again: the mark of a retransmission.
+    pub(super) fn is_repeated_by(&self, other: &Binding<'_>) -> bool {
+        let repeated = Self { registered_at: other.registered_at, expires_at: other.expires_at, ..*self };
+        repeated == *other && self.interval() == other.interval()
+    }
+}

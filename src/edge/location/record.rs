@@ -1,0 +1,212 @@
+//! The packed form of an address-of-record's bindings: what memory holds and what the journal keeps.
+//!
+//! Numbers are little-endian. A record is
+//!
+//! ```text
+//! format   u8    1
+//! count    u8    bindings
+//! ```
+//!
+//! and then, for each binding,
+//!
+//! ```text
+//! flags    u8    1 natted, 2 connection lost, 4 connection, 8 instance, 16 reg-id, 32 our end is IPv6,
+//!                64 the other end is IPv6, 128 q
+//! transport, listener           u8 each
+//! expires at, registered at     u32 each, Unix seconds
+//! CSeq                          u32
+//! Call-ID                       u64, a hash
+//! our end, the other end        4 + 2 bytes; for IPv6 16 + 4 (zone) + 2
+//! connection                    u8 shard, u64 serial        if the flag says so
+//! instance                      u64, a hash                 if the flag says so
+//! reg-id                        u32                         if the flag says so
+//! q                             u16, thousandths            if the flag says so
+//! URI, parameters               u16 and as many bytes, each
+//! User-Agent                    u8 and as many bytes
+//! ```
+//!
+//! Nothing in it refers to a table of the running process, so a record means the same after a restart. A record that is
+//! cut, too long, of another format or with flags that don't fit is refused as a whole.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use ringway_sip::{ConnectionId, Flow, ListenerId, ShardId, Transport};
+use smallvec::SmallVec;
+
+use super::binding::Binding;
+
+/// The format that is written, and the only one that is read.
+const FORMAT: u8 = 1;
+
+const NATTED: u8 = 1;
+const CONNECTION_LOST: u8 = 2;
+const CONNECTION: u8 = 4;
+const INSTANCE: u8 = 8;
+const REG_ID: u8 = 16;
+const LOCAL_V6: u8 = 32;
+const REMOTE_V6: u8 = 64;
+const PREFERENCE: u8 = 128;
+
+/// The bindings of one record. Most have one or two.
+pub type Bindings<'a> = SmallVec<[Binding<'a>; 2]>;
+
+/// A record that can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Garbage;
+
+/// Reads a record. An empty one has no bindings.
+pub fn unpack(record: &[u8]) -> Result<Bindings<'_>, Garbage> {
+    let mut bindings = Bindings::new();
+    if record.is_empty() {
+        return Ok(bindings);
+    }
+    let mut reader = Reader(record);
+    let [format, count] = reader.array()?;
+    if format != FORMAT {
+        return Err(Garbage);
+    }
+    for _ in 0..count {
+        bindings.push(reader.binding()?);
+    }
+    if reader.0.is_empty() { Ok(bindings) } else { Err(Garbage) }
+}
+
+/// Appends the record of these bindings; nothing when there are none. At most 255 are written, and of each text as much
+/// as its length has room for: who makes a binding keeps to far less.
+pub fn pack(bindings: &[Binding<'_>], out: &mut Vec<u8>) {
+    if bindings.is_empty() {
+        return;
+    }
+    let count = u8::try_from(bindings.len()).unwrap_or(u8::MAX);
+    out.extend([FORMAT, count]);
+    for binding in bindings.iter().take(usize::from(count)) {
+        pack_binding(binding, out);
+    }
+}
+
+fn pack_binding(binding: &Binding<'_>, out: &mut Vec<u8>) {
+    let flow = &binding.flow;
+    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    out.extend([
+        flag(binding.is_natted, NATTED)
+            | flag(binding.is_connection_lost, CONNECTION_LOST)
+            | flag(flow.connection.is_some(), CONNECTION)
+            | flag(binding.instance.is_some(), INSTANCE)
+            | flag(binding.reg_id.is_some(), REG_ID)
+            | flag(flow.local.is_ipv6(), LOCAL_V6)
+            | flag(flow.remote.is_ipv6(), REMOTE_V6)
+            | flag(binding.q.is_some(), PREFERENCE),
+        flow.transport as u8,
+        flow.listener.0,
+    ]);
+    out.extend(binding.expires_at.to_le_bytes());
+    out.extend(binding.registered_at.to_le_bytes());
+    out.extend(binding.cseq.to_le_bytes());
+    out.extend(binding.call_id.to_le_bytes());
+    pack_address(&flow.local, out);
+    pack_address(&flow.remote, out);
+    if let Some(connection) = flow.connection {
+        out.push(connection.shard.0);
+        out.extend(connection.serial.to_le_bytes());
+    }
+    out.extend(binding.instance.map(u64::to_le_bytes).iter().flatten());
+    out.extend(binding.reg_id.map(u32::to_le_bytes).iter().flatten());
+    out.extend(binding.q.map(u16::to_le_bytes).iter().flatten());
+    for text in [binding.uri, binding.parameters] {
+        let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        out.extend(length.to_le_bytes());
+        out.extend_from_slice(text.get(..usize::from(length)).unwrap_or_default());
+    }
+    let length = u8::try_from(binding.user_agent.len()).unwrap_or(u8::MAX);
+    out.push(length);
+    out.extend_from_slice(binding.user_agent.get(..usize::from(length)).unwrap_or_default());
+}
+
+fn pack_address(address: &SocketAddr, out: &mut Vec<u8>) {
+    match address {
+        SocketAddr::V4(address) => out.extend(address.ip().octets()),
+        SocketAddr::V6(address) => {
+            out.extend(address.ip().octets());
+            out.extend(address.scope_id().to_le_bytes());
+        }
+    }
+    out.extend(address.port().to_le_bytes());
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Garbage> {
+        let (array, rest) = self.0.split_first_chunk().ok_or(Garbage)?;
+        self.0 = rest;
+        Ok(*array)
+    }
+
+    fn text(&mut self, length: usize) -> Result<&'a [u8], Garbage> {
+        let (text, rest) = self.0.split_at_checked(length).ok_or(Garbage)?;
+        self.0 = rest;
+        Ok(text)
+    }
+
+    fn long_text(&mut self) -> Result<&'a [u8], Garbage> {
+        let length = u16::from_le_bytes(self.array()?);
+        self.text(usize::from(length))
+    }
+
+    fn address(&mut self, is_v6: bool) -> Result<SocketAddr, Garbage> {
+        if is_v6 {
+            let address = Ipv6Addr::from(self.array::<16>()?);
+            let zone = u32::from_le_bytes(self.array()?);
+            let port = u16::from_le_bytes(self.array()?);
+            return Ok(SocketAddrV6::new(address, port, 0, zone).into());
+        }
+        let address = Ipv4Addr::from(self.array::<4>()?);
+        Ok(SocketAddr::new(IpAddr::V4(address), u16::from_le_bytes(self.array()?)))
+    }
+
+    fn connection(&mut self) -> Result<ConnectionId, Garbage> {
+        let [shard] = self.array()?;
+        Ok(ConnectionId { shard: ShardId(shard), serial: u64::from_le_bytes(self.array()?) })
+    }
+
+    fn binding(&mut self) -> Result<Binding<'a>, Garbage> {
+        let [flags, transport, listener] = self.array()?;
+        let has = |flag: u8| flags & flag != 0;
+        let expires_at = u32::from_le_bytes(self.array()?);
+        let registered_at = u32::from_le_bytes(self.array()?);
+        let cseq = u32::from_le_bytes(self.array()?);
+        let call_id = u64::from_le_bytes(self.array()?);
+        let transport = *Transport::ALL.get(usize::from(transport)).ok_or(Garbage)?;
+        let local = self.address(has(LOCAL_V6))?;
+        let remote = self.address(has(REMOTE_V6))?;
+        let connection = if has(CONNECTION) { Some(self.connection()?) } else { None };
+        if connection.is_some() && (has(CONNECTION_LOST) || !transport.is_reliable()) {
+            return Err(Garbage);
+        }
+        let instance = if has(INSTANCE) { Some(u64::from_le_bytes(self.array()?)) } else { None };
+        let reg_id = if has(REG_ID) { Some(u32::from_le_bytes(self.array()?)) } else { None };
+        let q = if has(PREFERENCE) { Some(u16::from_le_bytes(self.array()?)) } else { None };
+        let uri = self.long_text()?;
+        let parameters = self.long_text()?;
+        let [length] = self.array()?;
+        let user_agent = self.text(usize::from(length))?;
+        Ok(Binding {
+            uri,
+            parameters,
+            user_agent,
+            q,
+            registered_at,
+            expires_at,
+            cseq,
+            call_id,
+            flow: Flow { transport, listener: ListenerId(listener), local, remote, connection },
+            is_natted: has(NATTED),
+            is_connection_lost: has(CONNECTION_LOST),
+            instance,
+            reg_id,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

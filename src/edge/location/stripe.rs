@@ -1,0 +1,157 @@
+//! One stripe of the location: a table of packed records behind one lock.
+//!
+//! An entry is one block of memory. It begins with the key and the version:
+//!
+//! ```text
+//! tenant   u32 (little-endian)
+//! version  u64
+//! length   u8, and as many bytes: the number
+//! record   the rest: see the record's format
+//! ```
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as Place;
+use ringway_directory::TenantId;
+
+use super::aor::{Aor, AorHash, table_hash};
+
+const VERSION_AT: usize = 4;
+const LENGTH_AT: usize = 12;
+const NUMBER_AT: usize = 13;
+
+/// The longest number that can be registered; longer than any that a directory takes.
+pub(super) const MAX_NUMBER: usize = u8::MAX as usize;
+
+#[derive(Default)]
+pub(super) struct Stripe {
+    table: HashTable<Entry>,
+    /// The highest version that any record here ever had, the removed ones too: a record that comes back begins above it.
+    newest: u64,
+}
+
+/// A record, with what a sweep and a growing table want to know so that they need not read it.
+pub(super) struct Entry {
+    block: Box<[u8]>,
+    /// When its next binding expires, in Unix seconds; 0 for a record without any.
+    soonest: u32,
+    hash: u32,
+}
+
+impl Entry {
+    pub(super) fn aor(&self) -> Aor<'_> {
+        let tenant = self.block.first_chunk().map_or(0, |tenant| u32::from_le_bytes(*tenant));
+        let number = self.block.get(NUMBER_AT..self.record_at()).unwrap_or_default();
+        Aor { tenant: TenantId(tenant), number }
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        let version = self.block.get(VERSION_AT..LENGTH_AT).and_then(<[u8]>::first_chunk);
+        version.map_or(0, |version| u64::from_le_bytes(*version))
+    }
+
+    pub(super) fn record(&self) -> &[u8] {
+        self.block.get(self.record_at()..).unwrap_or_default()
+    }
+
+    pub(super) const fn soonest(&self) -> u32 {
+        self.soonest
+    }
+
+    fn new(hash: AorHash, aor: &Aor<'_>, version: u64, record: &[u8], soonest: u32) -> Self {
+        let length = u8::try_from(aor.number.len()).unwrap_or(u8::MAX);
+        let number = aor.number.get(..usize::from(length)).unwrap_or_default();
+        let mut block = Vec::with_capacity(NUMBER_AT + number.len() + record.len());
+        block.extend_from_slice(&aor.tenant.0.to_le_bytes());
+        block.extend_from_slice(&version.to_le_bytes());
+        block.push(length);
+        block.extend_from_slice(number);
+        block.extend_from_slice(record);
+        Self { block: block.into_boxed_slice(), soonest, hash: hash.kept() }
+    }
+
+    /// Gives the record a new state. A refresh mostly has the length of what it replaces, and takes its memory.
+    pub(super) fn replace(&mut self, version: u64, record: &[u8], soonest: u32) {
+        let at = self.record_at();
+        if self.record().len() == record.len() {
+            if let Some(old) = self.block.get_mut(at..) {
+                old.copy_from_slice(record);
+            }
+        } else {
+            let mut block = Vec::with_capacity(at + record.len());
+            block.extend_from_slice(self.block.get(..at).unwrap_or_default());
+            block.extend_from_slice(record);
+            self.block = block.into_boxed_slice();
+        }
+        if let Some(old) = self.block.get_mut(VERSION_AT..LENGTH_AT) {
+            old.copy_from_slice(&version.to_le_bytes());
+        }
+        self.soonest = soonest;
+    }
+
+    fn record_at(&self) -> usize {
+        NUMBER_AT + usize::from(self.block.get(LENGTH_AT).copied().unwrap_or_default())
+    }
+}
+
+impl Stripe {
+    pub(super) fn find(&self, hash: AorHash, aor: &Aor<'_>) -> Option<&Entry> {
+        self.table.find(table_hash(hash.kept()), |entry| entry.hash == hash.kept() && entry.aor() == *aor)
+    }
+
+    /// The version of a change that is made now: above every one before it, and after a restart above all that were before
+    /// it even when the journal has forgotten them.
+    pub(super) fn next_version(&mut self, wall_millis: u64) -> u64 {
+        self.newest = wall_millis.max(self.newest + 1);
+        self.newest
+    }
+
+    /// Takes note of a version that comes from elsewhere.
+    pub(super) fn saw_version(&mut self, version: u64) {
+        self.newest = self.newest.max(version);
+    }
+
+    /// Puts a record, or replaces the one that is there.
+    pub(super) fn put(&mut self, hash: AorHash, aor: &Aor<'_>, version: u64, record: &[u8], soonest: u32) {
+        let is_same = |entry: &Entry| entry.hash == hash.kept() && entry.aor() == *aor;
+        match self.table.entry(table_hash(hash.kept()), is_same, |entry| table_hash(entry.hash)) {
+            Place::Occupied(mut place) => place.get_mut().replace(version, record, soonest),
+            Place::Vacant(place) => {
+                place.insert(Entry::new(hash, aor, version, record, soonest));
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, hash: AorHash, aor: &Aor<'_>) {
+        let is_same = |entry: &Entry| entry.hash == hash.kept() && entry.aor() == *aor;
+        if let Ok(place) = self.table.find_entry(table_hash(hash.kept()), is_same) {
+            place.remove();
+        }
+    }
+
+    /// Removes what has this hash and no bindings.
+    pub(super) fn remove_empty(&mut self, hash: AorHash) {
+        let is_empty = |entry: &Entry| entry.hash == hash.kept() && entry.record().is_empty();
+        while let Ok(place) = self.table.find_entry(table_hash(hash.kept()), is_empty) {
+            place.remove();
+        }
+    }
+
+    /// The records with this hash; nearly always one.
+    pub(super) fn with_hash(&mut self, hash: AorHash) -> impl Iterator<Item = &mut Entry> {
+        let kept = hash.kept();
+        self.table.iter_hash_mut(table_hash(kept)).filter(move |entry| entry.hash == kept)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.table.iter()
+    }
+
+    /// Keeps the records of which `keep` says so, and gives back memory when most of it is unused.
+    pub(super) fn retain(&mut self, keep: impl FnMut(&mut Entry) -> bool) {
+        self.table.retain(keep);
+        let length = self.table.len();
+        if length * 4 < self.table.capacity() {
+            self.table.shrink_to(2 * length, |entry| table_hash(entry.hash));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What one REGISTER does to a record (RFC 3261 section 10.3, steps 6 and 7): all of it, or nothing.
+
+use super::binding::Binding;
+use super::record::Bindings;
+use crate::reject::Reject;
+
+/// What one REGISTER asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Update<'a, 'm> {
+    /// A hash of its Call-ID.
+    pub call_id: u64,
+    /// The number of its CSeq.
+    pub cseq: u32,
+    /// Its Contacts.
+    pub contacts: Contacts<'a, 'm>,
+    /// The most bindings that the record may have.
+    pub max_bindings: usize,
+}
+
+/// The Contacts of a REGISTER that has some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contacts<'a, 'm> {
+    /// `*`: every binding is removed.
+    All,
+    /// These are put, or removed where the interval is 0.
+    Some(&'a [Binding<'m>]),
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Applied {
+    /// It is other than before.
+    Changed,
+    /// There was nothing to change: a retransmission, or the removal of what was not there.
+    Unchanged,
+}
+
+impl<'m> Update<'_, 'm> {
+    /// Changes `bindings`. After an error they are not to be used.
+    pub(super) fn apply(&self, bindings: &mut Bindings<'m>, seconds: u32) -> Result<Applied, Reject> {
+        bindings.retain(|binding| binding.is_live(seconds) && binding.is_reachable());
+        // The order of CSeqs is one a Call-ID (section 10.2), whatever Contact each request was about.
+        let last = bindings.iter().filter(|binding| binding.call_id == self.call_id).map(|binding| binding.cseq).max();
+        match (last, self.contacts) {
+            (Some(last), _) if self.cseq < last => return Err(Reject::OutOfOrder),
+            (Some(last), Contacts::All) if self.cseq == last => return Err(Reject::OutOfOrder),
+            (Some(last), Contacts::Some(contacts)) if self.cseq == last => {
+                let is_retransmission = contacts.iter().all(|contact| is_settled(bindings, contact));
+                return if is_retransmission { Ok(Applied::Unchanged) } else { Err(Reject::OutOfOrder) };
+            }
+            _ => {}
+        }
+        let before = bindings.len();
+        let applied = match self.contacts {
+            Contacts::All => {
+                bindings.clear();
+                if before == 0 { Applied::Unchanged } else { Applied::Changed }
+            }
+            Contacts::Some(contacts) => {
+                let mut applied = Applied::Unchanged;
+                for contact in contacts {
+                    if put_or_remove(bindings, contact) {
+                        applied = Applied::Changed;
+                    }
+                }
+                applied
+            }
+        };
+        // A ceiling that was lowered still lets a device refresh what it has.
+        if bindings.len() > self.max_bindings && bindings.len() > before {
+            return Err(Reject::TooManyBindings);
+        }
+        Ok(applied)
+    }
+}
+
+/// Whether the contact is already as this request would have it.
+fn is_settled(bindings: &[Binding<'_>], contact: &Binding<'_>) -> bool {
+    let mut same = bindings.iter().filter(|binding| binding.is_same_contact(contact));
+    if contact.interval() == 0 { same.next().is_none() } else { same.any(|binding| binding.is_repeated_by(contact)) }
+}
+
+/// Returns whether that changed anything.
+fn put_or_remove<'m>(bindings: &mut Bindings<'m>, contact: &Binding<'m>) -> bool {
+    let first = bindings.iter().position(|binding| binding.is_same_contact(contact));
+    let before = bindings.len();
+    // Equivalence is not transitive: one URI can be equivalent to two that are not so to each other. It replaces both.
+    bindings.retain(|binding| !binding.is_same_contact(contact));
+    if contact.interval() == 0 {
+        return bindings.len() < before;
+    }
+    bindings.insert(first.unwrap_or(bindings.len()), *contact);
+    true
+}

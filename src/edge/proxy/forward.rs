@@ -1,0 +1,137 @@
+//! Forwarding a request: the received bytes with a few edits (RFC 3261 section 16.6).
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use ringway_sip::write::{stamp_via, write_sent_by, write_via};
+use ringway_sip::{Edits, Flow, Message, Name, Transport, Via};
+
+use crate::branch::BranchText;
+use crate::cookie::{COMPANION, Cookie};
+use crate::core::Core;
+use crate::settings::Settings;
+
+/// What is left of the Route header when our own entries and those of a strict router are dealt with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Routing<'a> {
+    /// The Request-URI that a strict router had moved to the end of the Route (section 16.4).
+    pub(crate) restored_uri: Option<&'a [u8]>,
+    /// The Route values that stay, in their order.
+    pub(crate) rest: Vec<Cow<'a, [u8]>>,
+    /// Whether the Route header is other than it came.
+    pub(crate) is_changed: bool,
+}
+
+/// What changes on the way to one target.
+pub(crate) struct Forward<'a> {
+    pub(crate) request_uri: Option<&'a [u8]>,
+    pub(crate) routing: &'a Routing<'a>,
+    /// The top Via, as it came.
+    pub(crate) via: &'a Via<'a>,
+    pub(crate) branch: BranchText,
+    pub(crate) from: &'a Flow,
+    pub(crate) to: &'a Flow,
+    pub(crate) cookie: Option<&'a Cookie>,
+    pub(crate) max_forwards: u8,
+    pub(crate) breadth: Option<u32>,
+    /// The realm whose credentials end here.
+    pub(crate) realm: Option<&'a [u8]>,
+}
+
+impl Core {
+    /// Appends the request as it goes to one target.
+    pub(crate) fn write_forward<'a>(&mut self, message: &Message<'a>, forward: &Forward<'a>, out: &mut Vec<u8>) {
+        let period = self.period();
+        let edits = &mut self.edits;
+        edits.clear();
+        if let Some(uri) = forward.request_uri.or(forward.routing.restored_uri) {
+            edits.replace(message.span_of(message.request_uri()), uri);
+        }
+        let settings = &self.settings;
+        let keys = &mut self.keys;
+        edits.insert_with(message.first_field_at(), |text| {
+            write_via(text, forward.to.transport, settings.own_side(forward.to), forward.branch.as_bytes(), false);
+            if let Some(cookie) = forward.cookie {
+                write_record_route(settings, forward.to, text, |user| cookie.write(keys, period, user));
+                if needs_companion(settings, forward.from, forward.to) {
+                    write_record_route(settings, forward.from, text, |user| user.extend_from_slice(COMPANION));
+                }
+            }
+        });
+        // What the sender can't know of itself: where the request came from (section 18.2.1).
+        edits.replace_with(message.span_of(forward.via.raw), |text| stamp_via(forward.via, forward.from.remote, text));
+        edit_route(message, forward.routing, edits);
+        set_number(message, Name::MaxForwards, u32::from(forward.max_forwards), edits);
+        if let Some(breadth) = forward.breadth {
+            set_number(message, Name::MaxBreadth, breadth, edits);
+        }
+        if let Some(realm) = forward.realm {
+            remove_credentials(message, realm, edits);
+        }
+        // Who asserts an identity is the edge, never an endpoint (RFC 3325 section 5).
+        for name in [Name::PAssertedIdentity, Name::PPreferredIdentity, Name::RemotePartyId] {
+            for field in message.fields_named(name) {
+                edits.remove(Range::from(field.line));
+            }
+        }
+        if forward.to.transport.is_reliable() && message.field(Name::ContentLength).is_none() {
+            let length = message.body().len().to_string();
+            edits.insert(message.head_end(), &[b"Content-Length: ", length.as_bytes(), b"\r\n"].concat());
+        }
+        edits.apply(message.bytes(), out);
+    }
+}
+
+/// Whether the two sides are told different addresses of ours, so that each needs a Record-Route of its own.
+fn needs_companion(settings: &Settings, from: &Flow, to: &Flow) -> bool {
+    from.transport != to.transport || settings.own_side(from) != settings.own_side(to)
+}
+
+fn write_record_route(settings: &Settings, flow: &Flow, text: &mut Vec<u8>, user: impl FnOnce(&mut Vec<u8>)) {
+    text.extend_from_slice(b"Record-Route: <sip:");
+    user(text);
+    text.push(b'@');
+    write_sent_by(text, settings.own_side(flow));
+    if flow.transport != Transport::Udp {
+        text.extend_from_slice(b";transport=");
+        text.extend_from_slice(flow.transport.as_str().as_bytes());
+    }
+    text.extend_from_slice(b";lr>\r\n");
+}
+
+fn edit_route(message: &Message<'_>, routing: &Routing<'_>, edits: &mut Edits) {
+    if !routing.is_changed {
+        return;
+    }
+    let mut first = None;
+    for field in message.fields_named(Name::Route) {
+        let line = Range::from(field.line);
+        first.get_or_insert(line.start);
+        edits.remove(line);
+    }
+    for value in &routing.rest {
+        let at = first.unwrap_or_else(|| message.first_field_at());
+        edits.insert(at, &[b"Route: ", &**value, b"\r\n"].concat());
+    }
+}
+
+/// Gives a header with one number its new value, adding it when it was not there.
+fn set_number(message: &Message<'_>, name: Name, number: u32, edits: &mut Edits) {
+    let digits = number.to_string();
+    match message.field(name) {
+        Some(field) => edits.replace(message.span_of(field.value), digits.as_bytes()),
+        None => {
+            edits.insert(message.head_end(), &[name.as_str().as_bytes(), b": ", digits.as_bytes(), b"\r\n"].concat());
+        }
+    }
+}
+
+fn remove_credentials(message: &Message<'_>, realm: &[u8], edits: &mut Edits) {
+    for field in message.fields_named(Name::ProxyAuthorization) {
+        let is_ours = ringway_sip::digest::Credentials::parse(field.value)
+            .is_ok_and(|credentials| credentials.realm.eq_ignore_ascii_case(realm));
+        if is_ours {
+            edits.remove(Range::from(field.line));
+        }
+    }
+}

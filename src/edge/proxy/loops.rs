@@ -1,0 +1,36 @@
+//! Telling a loop from a spiral (RFC 3261 section 16.3 step 4 and 16.6 step 8, RFC 5393).
+
+use ringway_sip::{Message, Name, Via};
+
+use crate::answer::Received;
+use crate::branch::Branch;
+use crate::core::Core;
+
+impl Core {
+    /// The fingerprint of everything that the routing of this request depends on. A request that comes back with the
+    /// same one would go the same way again.
+    pub(crate) fn routing_fingerprint(&self, request: Received<'_, '_>) -> u64 {
+        let message = request.message;
+        let essentials = request.essentials;
+        let route = message.field(Name::Route).map(|field| field.value).unwrap_or_default();
+        self.fingerprints.short(&[
+            message.request_uri(),
+            essentials.from.tag().unwrap_or_default(),
+            essentials.to.tag().unwrap_or_default(),
+            essentials.call_id,
+            &essentials.cseq.number.to_be_bytes(),
+            route,
+        ])
+    }
+
+    /// Whether this request has been through here before, unchanged: one of its Vias is ours and bears the same
+    /// fingerprint.
+    pub(crate) fn is_loop(&self, message: &Message<'_>, routing: u64) -> bool {
+        message.values(Name::Via).skip(1).any(|value| {
+            Via::parse(value)
+                .and_then(|via| via.branch)
+                .and_then(Branch::decode)
+                .is_some_and(|branch| branch.routing == routing)
+        })
+    }
+}

@@ -1,0 +1,39 @@
+//! Redirections: a 3xx is dialled again as the callee (RFC 3261 section 16.5, contract "Contacts and routes").
+
+use ringway_sip::{Message, Name, NameAddr};
+
+use super::context::ContextKey;
+use crate::engine::Engine;
+
+/// The most Contacts of one 3xx that are followed.
+const MAX_CONTACTS: usize = 8;
+
+impl Engine {
+    /// Adds the targets that a 3xx names and that the callee may dial: numbers of its own tenant. Anything else is not
+    /// followed, so that a phone can't make the edge a relay. False when there is nothing to follow.
+    pub(super) fn recurse(&mut self, key: ContextKey, response: &Message<'_>) -> bool {
+        let Some(context) = self.contexts.get(key) else { return false };
+        // Within a dialog there is nobody else to ask.
+        if context.callee.is_none() || context.is_cancelled || context.has_answered {
+            return false;
+        }
+        let tenant = context.tenant;
+        let mut found = Vec::new();
+        for value in response.values(Name::Contact).take(MAX_CONTACTS) {
+            let Some(uri) = NameAddr::parse(value).and_then(|contact| contact.parse_uri().ok()) else { continue };
+            let Some(number) = self.core.number_in_tenant(&uri, tenant, &context.flow) else { continue };
+            found.extend(self.core.targets(tenant, &number));
+        }
+        let Some(context) = self.contexts.get_mut(key) else { return false };
+        let mut added = false;
+        for target in found {
+            let is_known = context.branches.iter().any(|branch| branch.flow == target.flow)
+                || context.waiting.iter().any(|waiting| waiting.flow == target.flow);
+            if !is_known && context.branches.len() + context.waiting.len() < usize::from(u8::MAX) {
+                context.waiting.push_back(target);
+                added = true;
+            }
+        }
+        added
+    }
+}

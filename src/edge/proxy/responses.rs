@@ -1,0 +1,435 @@
+//! Responses on their way back (RFC 3261 section 16.7).
+
+use std::ops::Range;
+
+use ringway_sip::transaction::Step;
+use ringway_sip::write::{ResponseWriter, reason_phrase, write_ack};
+use ringway_sip::{Flow, Message, Method, Name, Uri, Via};
+
+use super::best::rank;
+use super::context::{Best, Cancelling, Client, ContextKey, Progress};
+use super::start::contact_uri;
+use crate::answer::{insert_before_length, stateless_tag, write_warning};
+use crate::branch::Branch as BranchName;
+use crate::core::Part;
+use crate::counters::CallOutcome;
+use crate::dialog::{DialogKey, Side};
+use crate::engine::Engine;
+use crate::reach::{is_behind_nat, reach};
+use crate::reject::{DropReason, Reject};
+
+/// What a CANCEL says of the devices that did not answer (RFC 3326; sip-edge: call completed elsewhere).
+const COMPLETED_ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
+
+impl Engine {
+    /// Takes a response whose top Via we minted. Its source is not looked at: the branch can't be guessed.
+    pub(crate) fn handle_response(&mut self, message: &Message<'_>, name: BranchName, flow: &Flow) {
+        let key = ContextKey::from_number(name.context);
+        let is_known = self.branch_mut(key, name.index).is_some_and(|branch| branch.secret == name.secret);
+        if !is_known {
+            self.core.counters.drop(DropReason::StrayResponse);
+            return;
+        }
+        let Ok(essentials) = message.essentials() else {
+            self.core.counters.drop(DropReason::Malformed);
+            return;
+        };
+        let status = message.status();
+        let is_of_cancel = essentials.cseq.method == Method::Cancel;
+        match self.contexts.get(key).map(|context| context.method) {
+            Some(Method::Cancel) | None => {}
+            Some(_) if is_of_cancel => return self.handle_cancel_response(key, name.index, status),
+            // The branch is right and the method is not: no transaction matches (section 17.1.3).
+            Some(method) if method != essentials.cseq.method => {
+                self.core.counters.drop(DropReason::StrayResponse);
+                return;
+            }
+            Some(_) => {}
+        }
+        let delivered = self.drive_client(key, name.index, Some(message), |client| client.receive(status));
+        if delivered {
+            self.deliver_response(key, name.index, message, status, flow);
+        }
+        self.settle(key);
+    }
+
+    /// Drives a branch's client transaction by one event and takes the steps. Tells whether the core gets the message.
+    pub(crate) fn drive_client(
+        &mut self,
+        key: ContextKey,
+        index: u8,
+        response: Option<&Message<'_>>,
+        event: impl FnOnce(&mut Client) -> ringway_sip::transaction::Steps,
+    ) -> bool {
+        let Some(branch) = self.contexts.get_mut(key).and_then(|context| context.branches.get_mut(usize::from(index)))
+        else {
+            return false;
+        };
+        let mut delivered = false;
+        for step in event(&mut branch.client) {
+            match step {
+                Step::Transmit => self.core.out.send_copy(branch.flow, &branch.request),
+                Step::Acknowledge => {
+                    if let (Some(response), Ok(invite)) = (response, Message::parse(&branch.request)) {
+                        self.core.out.send(branch.flow, |out| {
+                            write_ack(&invite, response, out);
+                            Some(())
+                        });
+                    }
+                }
+                Step::Deliver => delivered = true,
+                Step::Start(timer, after) => self.core.start(key, Part::Client(index), timer, after),
+                Step::Stop(_) => {}
+                Step::TimedOut => branch.progress = Progress::Final(408),
+                Step::TransportFailed if matches!(branch.progress, Progress::Final(_)) => {}
+                Step::TransportFailed => branch.progress = Progress::Final(503),
+                Step::Destroy => {
+                    branch.is_over = true;
+                    branch.request = Vec::new();
+                }
+            }
+        }
+        delivered
+    }
+
+    fn deliver_response(&mut self, key: ContextKey, index: u8, message: &Message<'_>, status: u16, flow: &Flow) {
+        match status {
+            ..=100 => self.note_provisional(key, index),
+            101..=199 => {
+                self.note_provisional(key, index);
+                self.keeps_ringing(key, index);
+                self.learn_callee(key, message, flow, status);
+                self.pass_upstream(key, message, status);
+            }
+            200..=299 => self.succeed(key, index, message, status, flow),
+            300.. => self.note_failure(key, index, message, status),
+        }
+    }
+
+    fn note_provisional(&mut self, key: ContextKey, index: u8) {
+        let Some(branch) = self.branch_mut(key, index) else { return };
+        if branch.progress == Progress::Silent {
+            branch.progress = Progress::Provisional;
+        }
+        if let Cancelling::Wanted(_) = branch.cancelling {
+            self.send_cancel(key, index);
+        }
+    }
+
+    /// A 2xx goes upstream at once, and to an INVITE so does every further one (section 16.7, step 5).
+    fn succeed(&mut self, key: ContextKey, index: u8, message: &Message<'_>, status: u16, flow: &Flow) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        let is_first = context.branches.iter().all(|branch| !matches!(branch.progress, Progress::Final(200..=299)));
+        let is_invite = context.is_invite();
+        if let Some(branch) = context.branches.get_mut(usize::from(index)) {
+            branch.progress = Progress::Final(status);
+            if is_invite {
+                // Its ACK is the caller's to send, and it can't be cancelled any more.
+                branch.request = Vec::new();
+            }
+        }
+        if is_first {
+            context.waiting.clear();
+            context.best = None;
+            context.challenges = Vec::new();
+        }
+        if is_invite {
+            self.learn_callee(key, message, flow, status);
+            self.cancel_pending(key, COMPLETED_ELSEWHERE);
+            self.pass_upstream(key, message, status);
+        } else if is_first {
+            self.learn_callee(key, message, flow, status);
+            self.pass_upstream(key, message, status);
+            self.close_call(key, status);
+        }
+    }
+
+    fn note_failure(&mut self, key: ContextKey, index: u8, message: &Message<'_>, status: u16) {
+        let Some(branch) = self.branch_mut(key, index) else { return };
+        if !branch.is_pending() {
+            return;
+        }
+        branch.progress = Progress::Final(status);
+        if (300..400).contains(&status) && self.recurse(key, message) {
+            return;
+        }
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        if matches!(status, 401 | 407) {
+            for name in [Name::WwwAuthenticate, Name::ProxyAuthenticate] {
+                for field in message.fields_named(name) {
+                    context.challenges.extend_from_slice(&message.bytes()[Range::from(field.line)]);
+                }
+            }
+        }
+        if context.best.as_ref().is_none_or(|best| rank(status) < rank(best.status)) {
+            let mut response = context.best.take().and_then(|best| best.response).unwrap_or_default();
+            response.clear();
+            response.extend_from_slice(message.bytes());
+            context.best = Some(Best { status, response: Some(response) });
+        }
+        if status >= 600 {
+            context.waiting.clear();
+            self.cancel_pending(key, b"SIP;cause=600;text=\"Declined elsewhere\"");
+        }
+    }
+
+    /// Notes what a response tells of the callee's side of its dialog.
+    fn learn_callee(&mut self, key: ContextKey, message: &Message<'_>, flow: &Flow, status: u16) {
+        let Some(context) = self.contexts.get(key) else { return };
+        let Some(place) = context.dialog else { return };
+        let (tenant, callee) = (context.tenant, context.callee.clone());
+        let Ok(essentials) = message.essentials() else { return };
+        let Some(tag) = essentials.to.tag() else { return };
+        let Some(dialog) = self.dialogs.get_mut(place.key) else { return };
+        let contact = contact_uri(message);
+        let uri = contact.and_then(|contact| Uri::parse(contact).ok());
+        let target = uri.map_or(*flow, |uri| reach(&uri, flow, is_behind_nat(Some(&uri), None, flow)));
+        let tag = self.core.fingerprints.short(&[tag]);
+        let is_target_refresh = (200..300).contains(&status) || place.callee_tag.is_none();
+        match place.callee_tag {
+            // Within the dialog a response may refresh the target of the side that it comes from (section 12.2.1.2).
+            Some(_) if !place.from_caller => {
+                if is_target_refresh && let Some(contact) = contact {
+                    dialog.caller.contact = contact.into();
+                    dialog.caller.target = target;
+                }
+            }
+            _ => {
+                let number = callee.or_else(|| dialog.callees.iter().find(|side| side.tag == tag)?.number.clone());
+                let contact = if is_target_refresh { contact.unwrap_or_default() } else { &[] };
+                dialog.learn_callee(Side { tag, flow: *flow, target, contact: contact.into(), number });
+            }
+        }
+        if (200..300).contains(&status) && !dialog.is_confirmed {
+            dialog.is_confirmed = true;
+            *self.core.counters.calls.entry((tenant, CallOutcome::Answered)).or_default() += 1;
+        }
+    }
+
+    /// Sends a response upstream without our Via.
+    fn pass_upstream(&mut self, key: ContextKey, message: &Message<'_>, status: u16) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        if context.has_answered && !(200..300).contains(&status) {
+            return;
+        }
+        if context.has_answered {
+            // A further 2xx goes past the server transaction, which may have ended with another answer (section 16.7,
+            // step 5): the callee repeats it until its ACK comes.
+            let flow = context.response_flow;
+            let sent = self.core.out.send(flow, |out| write_upstream(message, None, out).then_some(()));
+            match sent {
+                Some(()) => self.core.counters.response(Method::Invite, status),
+                None => self.core.counters.drop(DropReason::NoVia),
+            }
+            return;
+        }
+        context.answer.clear();
+        if !write_upstream(message, None, &mut context.answer) {
+            self.core.counters.drop(DropReason::NoVia);
+            return;
+        }
+        self.send_answer(key, status);
+    }
+
+    /// Sends `context.answer` upstream through the server transaction.
+    pub(crate) fn send_answer(&mut self, key: ContextKey, status: u16) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        let steps = context.server.send(status);
+        let is_final = status >= 200;
+        context.has_answered |= is_final;
+        self.core.counters.response(context.method, status);
+        self.take_server_steps(key, steps);
+        if let Some(context) = self.contexts.get_mut(key)
+            && is_final
+            && (200..300).contains(&status)
+            && context.is_invite()
+        {
+            // The server repeats no 2xx (RFC 6026): the callee does, until the ACK comes.
+            context.answer = Vec::new();
+            context.request = Vec::new();
+        }
+    }
+
+    /// Looks whether a context has anything to wait for, and if not, sends the best response and forgets it.
+    pub(crate) fn settle(&mut self, key: ContextKey) {
+        loop {
+            let Some(context) = self.contexts.get(key) else { return };
+            if context.has_answered || context.branches.iter().any(super::context::Branch::is_pending) {
+                break;
+            }
+            if context.waiting.is_empty() || context.is_cancelled {
+                self.send_best(key);
+                break;
+            }
+            // The next group goes out as the first one did, from the request as it came.
+            let request = context.request.clone();
+            let realm = self.core.directory.tenant(context.tenant).map(|tenant| tenant.domain.clone());
+            let flow = context.flow;
+            let before = context.branches.len();
+            let Ok(message) = Message::parse(&request) else { return };
+            let routing = self.core.routing(&message, &flow);
+            self.fork_next_group(key, &message, &routing, realm.as_deref().map(str::as_bytes));
+            if self.contexts.get(key).is_none_or(|context| context.branches.len() == before) {
+                break;
+            }
+        }
+        self.forget_if_over(key);
+    }
+
+    pub(crate) fn forget_if_over(&mut self, key: ContextKey) {
+        if self.contexts.get(key).is_some_and(super::context::Context::is_over) {
+            self.contexts.remove(key);
+        }
+    }
+
+    fn send_best(&mut self, key: ContextKey) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        let silent = context.branches.iter().filter_map(|branch| match branch.progress {
+            Progress::Final(status @ (408 | 503)) => Some(status),
+            _ => None,
+        });
+        // What never answered counts with what did, at the rank of the 408 or 503 that it stands for.
+        for status in silent.collect::<smallvec::SmallVec<[u16; 4]>>() {
+            if context.best.as_ref().is_none_or(|best| rank(status) < rank(best.status)) {
+                context.best = Some(Best { status, response: None });
+            }
+        }
+        let best = context.best.take().unwrap_or(Best { status: 408, response: None });
+        let is_invite = context.is_invite();
+        match best {
+            Best { status, response: Some(response) } => {
+                let Ok(message) = Message::parse(&response) else { return };
+                // Section 16.7, step 6: a 503 says that this very server is out of order, and so are we not.
+                let as_500 = status == 503;
+                let challenges = std::mem::take(&mut context.challenges);
+                context.answer.clear();
+                let rewrite = Rewrite {
+                    status_line: as_500.then_some(b"SIP/2.0 500 Server Internal Error\r\n".as_slice()),
+                    challenges: matches!(status, 401 | 407).then_some(challenges.as_slice()),
+                };
+                if write_upstream(&message, Some(&rewrite), &mut context.answer) {
+                    let status = if as_500 { 500 } else { status };
+                    self.send_answer(key, status);
+                    self.close_call(key, status);
+                } else {
+                    self.core.counters.drop(DropReason::NoVia);
+                }
+            }
+            Best { .. } if context.is_cancelled && is_invite => self.answer_locally(key, 487, None),
+            // RFC 4320 section 4.1: no 408 to a non-INVITE, whose sender has timed out by itself.
+            Best { status: 408, .. } if !is_invite => {
+                self.close_call(key, 408);
+                if let Some(context) = self.contexts.get_mut(key) {
+                    context.is_server_over = true;
+                }
+            }
+            Best { status: 408, .. } => self.fail_locally(key, Reject::NoAnswer),
+            Best { .. } => self.fail_locally(key, Reject::FlowFailed),
+        }
+    }
+
+    /// Ends a context with a refusal of our own.
+    pub(crate) fn fail_locally(&mut self, key: ContextKey, reject: Reject) {
+        self.core.counters.reject(reject);
+        self.answer_locally(key, reject.status(), Some(reject));
+    }
+
+    pub(crate) fn answer_locally(&mut self, key: ContextKey, status: u16, reason: Option<Reject>) {
+        let period = self.core.period();
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        let Ok(message) = Message::parse(&context.request) else { return };
+        let Ok(essentials) = message.essentials() else { return };
+        let tag = stateless_tag(&mut self.core.keys, period, &essentials);
+        context.answer.clear();
+        let mut writer = ResponseWriter::begin(
+            &message,
+            &essentials,
+            context.flow.remote,
+            status,
+            reason_phrase(status),
+            Some(&tag),
+            &mut context.answer,
+        );
+        if let Some(server) = &self.core.settings.server {
+            writer = writer.header("Server", server.as_bytes());
+        }
+        writer.finish();
+        if let Some(reason) = reason {
+            let mut warning = Vec::new();
+            write_warning(&self.core.settings, reason, &mut warning);
+            insert_before_length(&mut context.answer, 0, &warning);
+        }
+        self.send_answer(key, status);
+        self.close_call(key, status);
+    }
+
+    /// Closes what a final failure, or the end of a BYE, closes in the dialog table.
+    pub(crate) fn close_call(&mut self, key: ContextKey, status: u16) {
+        let Some(context) = self.contexts.get(key) else { return };
+        let Some(place) = context.dialog else { return };
+        let tenant = context.tenant;
+        let ends = match (context.method, place.callee_tag) {
+            (Method::Invite, None) => {
+                *self.core.counters.calls.entry((tenant, CallOutcome::of_status(status))).or_default() += 1;
+                true
+            }
+            (Method::Bye, Some(tag)) => self.dialogs.get_mut(place.key).is_some_and(|dialog| {
+                dialog.callees.retain(|side| side.tag != tag);
+                dialog.callees.is_empty()
+            }),
+            _ => false,
+        };
+        if ends {
+            self.close_dialog(place.key);
+        }
+    }
+
+    /// Forgets a dialog, and gives its place among the tenant's calls back.
+    pub(crate) fn close_dialog(&mut self, key: DialogKey) {
+        if let Some(dialog) = self.dialogs.remove(key) {
+            self.core.activity.end_call(dialog.tenant);
+        }
+    }
+}
+
+/// What changes in a response besides the Via that goes.
+struct Rewrite<'a> {
+    status_line: Option<&'a [u8]>,
+    /// The challenges of all branches, in place of this one's own.
+    challenges: Option<&'a [u8]>,
+}
+
+/// Appends a response without its top Via. False when no Via would be left: nobody to send it to.
+fn write_upstream(message: &Message<'_>, rewrite: Option<&Rewrite<'_>>, out: &mut Vec<u8>) -> bool {
+    let mut values = message.values(Name::Via);
+    let (Some(_), Some(next)) = (values.next(), values.next()) else { return false };
+    if Via::parse(next).is_none() {
+        return false;
+    }
+    let Some(first) = message.field(Name::Via) else { return false };
+    let line = Range::from(first.line);
+    let next_at = message.span_of(next).start;
+    let bytes = message.bytes();
+    // The next Via is either further on in the same line or in the next one.
+    let cut = if next_at < line.end { message.span_of(first.value).start..next_at } else { line };
+    let Some(rewrite) = rewrite else {
+        out.extend_from_slice(&bytes[..cut.start]);
+        out.extend_from_slice(&bytes[cut.end..]);
+        return true;
+    };
+    let mut edits = ringway_sip::Edits::new();
+    edits.remove(cut);
+    if let Some(status_line) = rewrite.status_line {
+        edits.replace(0..message.first_field_at(), status_line);
+    }
+    if let Some(challenges) = rewrite.challenges {
+        for name in [Name::WwwAuthenticate, Name::ProxyAuthenticate] {
+            for field in message.fields_named(name) {
+                edits.remove(Range::from(field.line));
+            }
+        }
+        edits.insert(message.head_end(), challenges);
+    }
+    edits.apply(bytes, out);
+    true
+}

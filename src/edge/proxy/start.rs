@@ -1,0 +1,310 @@
+//! Letting a request through: the response context, its first branches, and the dialog that an INVITE opens.
+
+use std::collections::VecDeque;
+
+use ringway_directory::TenantId;
+use ringway_sip::transaction::{InviteClient, InviteServer, NonInviteClient, NonInviteServer, Timer};
+use ringway_sip::write::{ResponseWriter, reason_phrase};
+use ringway_sip::{Message, Method, Name, Uri};
+use smallvec::SmallVec;
+
+use super::context::{Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress, Server, Target};
+use super::forward::{Forward, Routing};
+use crate::answer::Received;
+use crate::branch;
+use crate::cookie::Cookie;
+use crate::core::Part;
+use crate::dialog::{Dialog, DialogKey, Side};
+use crate::engine::Engine;
+use crate::reach::{is_behind_nat, reach};
+use crate::reject::Reject;
+
+/// Max-Breadth of a request that bears none (RFC 5393 section 5.3.3).
+const DEFAULT_BREADTH: u32 = 60;
+/// Max-Forwards of a request that bears none (section 16.6, step 3).
+const DEFAULT_MAX_FORWARDS: u8 = 70;
+
+/// A request that opens something: whom it is for and who asks.
+pub(crate) struct Initial<'a> {
+    pub(crate) tenant: TenantId,
+    pub(crate) realm: &'a [u8],
+    /// The most calls that the tenant may have at once.
+    pub(crate) max_calls: Option<u32>,
+    /// The caller's number.
+    pub(crate) caller: &'a str,
+    /// The number that was dialled.
+    pub(crate) callee: &'a str,
+    /// Where it goes: not empty.
+    pub(crate) targets: Vec<Target>,
+}
+
+/// A request of a dialog: its place, and the one way on.
+pub(crate) struct WithinDialog {
+    pub(crate) tenant: TenantId,
+    pub(crate) place: Option<DialogPlace>,
+    pub(crate) target: Target,
+}
+
+impl Engine {
+    /// Forwards an initial request to its target set.
+    pub(crate) fn proxy_initial(&mut self, request: Received<'_, '_>, routing: &Routing<'_>, initial: Initial<'_>) {
+        let dialog = if request.essentials.cseq.method == Method::Invite {
+            if self.dialogs.len() >= self.core.settings.limits.max_dialogs {
+                return self.core.refuse(request, Reject::Overloaded);
+            }
+            if !self.core.activity.take_call(initial.tenant, initial.max_calls) {
+                return self.core.refuse(request, Reject::CallLimit);
+            }
+            let key = self.open_dialog(request, initial.tenant, initial.caller);
+            Some(DialogPlace { key, callee_tag: None, from_caller: true })
+        } else {
+            None
+        };
+        let mut targets = initial.targets;
+        // Stable: targets of one rank keep the registrar's order.
+        targets.sort_by_key(|target| std::cmp::Reverse(target.q));
+        let Some(key) = self.open_context(request, initial.tenant, dialog, targets.into()) else {
+            if let Some(place) = dialog {
+                self.close_dialog(place.key);
+            }
+            return;
+        };
+        if let Some(context) = self.contexts.get_mut(key) {
+            context.callee = Some(initial.callee.into());
+        }
+        if dialog.is_some() {
+            self.send_trying(key, request);
+        }
+        self.fork_next_group(key, request.message, routing, Some(initial.realm));
+        self.settle(key);
+    }
+
+    /// Forwards a request of a dialog.
+    pub(crate) fn proxy_within_dialog(
+        &mut self,
+        request: Received<'_, '_>,
+        routing: &Routing<'_>,
+        within: WithinDialog,
+        realm: Option<&[u8]>,
+    ) {
+        let targets = VecDeque::from([within.target]);
+        let Some(key) = self.open_context(request, within.tenant, within.place, targets) else { return };
+        if request.essentials.cseq.method == Method::Invite {
+            self.send_trying(key, request);
+        }
+        self.fork_next_group(key, request.message, routing, realm);
+        self.settle(key);
+    }
+
+    fn open_dialog(&mut self, request: Received<'_, '_>, tenant: TenantId, caller: &str) -> DialogKey {
+        let essentials = request.essentials;
+        let side = self.side(request.message, request, essentials.from.tag().unwrap_or_default(), Some(caller));
+        let call_id = self.core.fingerprints.short(&[essentials.call_id]);
+        self.dialogs.insert(Dialog { tenant, call_id, caller: side, callees: SmallVec::new(), is_confirmed: false })
+    }
+
+    /// The side that this request shows of the user agent that sent it.
+    pub(crate) fn side(
+        &self,
+        message: &Message<'_>,
+        request: Received<'_, '_>,
+        tag: &[u8],
+        number: Option<&str>,
+    ) -> Side {
+        let contact = contact_uri(message);
+        let uri = contact.and_then(|contact| Uri::parse(contact).ok());
+        let behind_nat = is_behind_nat(uri.as_ref(), Some(&request.essentials.via), &request.flow);
+        Side {
+            tag: self.core.fingerprints.short(&[tag]),
+            flow: request.flow,
+            target: uri.map_or(request.flow, |uri| reach(&uri, &request.flow, behind_nat)),
+            contact: contact.unwrap_or_default().into(),
+            number: number.map(Into::into),
+        }
+    }
+
+    fn open_context(
+        &mut self,
+        request: Received<'_, '_>,
+        tenant: TenantId,
+        dialog: Option<DialogPlace>,
+        waiting: VecDeque<Target>,
+    ) -> Option<ContextKey> {
+        if self.contexts.len() >= self.core.settings.limits.max_transactions {
+            self.core.refuse(request, Reject::Overloaded);
+            return None;
+        }
+        let method = request.essentials.cseq.method;
+        let reliable = request.flow.transport.is_reliable();
+        let timers = self.core.settings.timers;
+        let breadth = request
+            .message
+            .field(Name::MaxBreadth)
+            .and_then(|field| std::str::from_utf8(field.value).ok()?.parse().ok())
+            .unwrap_or(DEFAULT_BREADTH);
+        Some(self.contexts.insert(Context {
+            tenant,
+            method,
+            transaction: self.transaction_of(request, method),
+            request: request.message.bytes().to_vec(),
+            flow: request.flow,
+            response_flow: request.response_flow(),
+            server: if method == Method::Invite {
+                Server::Invite(InviteServer::new(reliable, timers))
+            } else {
+                Server::Other(NonInviteServer::new(reliable, timers))
+            },
+            answer: Vec::new(),
+            has_answered: false,
+            is_server_over: false,
+            branches: SmallVec::new(),
+            waiting,
+            best: None,
+            challenges: Vec::new(),
+            is_cancelled: false,
+            dialog,
+            breadth,
+            callee: None,
+        }))
+    }
+
+    /// A 100 at once: forking and ringing take longer than the 200 ms after which it is due (section 17.2.1).
+    fn send_trying(&mut self, key: ContextKey, request: Received<'_, '_>) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        ResponseWriter::begin(
+            request.message,
+            request.essentials,
+            request.flow.remote,
+            100,
+            reason_phrase(100),
+            None,
+            &mut context.answer,
+        )
+        .finish();
+        self.send_answer(key, 100);
+    }
+
+    /// Starts a branch for every waiting target of the highest rank.
+    pub(crate) fn fork_next_group(
+        &mut self,
+        key: ContextKey,
+        message: &Message<'_>,
+        routing: &Routing<'_>,
+        realm: Option<&[u8]>,
+    ) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        let Some(rank) = context.waiting.front().map(|target| target.q) else { return };
+        let mut group: SmallVec<[Target; 4]> = SmallVec::new();
+        while context.waiting.front().is_some_and(|target| target.q == rank) {
+            group.extend(context.waiting.pop_front());
+        }
+        // Every branch takes its share of Max-Breadth; when there are more branches than shares, the rest wait.
+        let shares = u32::try_from(group.len()).unwrap_or(u32::MAX).min(context.breadth);
+        let most = usize::try_from(shares).unwrap_or(usize::MAX);
+        let most = most.min(self.core.settings.limits.max_branches);
+        for left_out in group.drain(most.min(group.len())..).rev() {
+            context.waiting.push_front(left_out);
+        }
+        if group.is_empty() {
+            context.waiting.clear();
+            self.fail_locally(key, Reject::MaxBreadthExceeded);
+            return;
+        }
+        let is_forked = group.len() > 1;
+        let breadth = context.breadth / u32::try_from(group.len()).unwrap_or(u32::MAX).max(1);
+        for target in group {
+            self.start_branch(key, message, routing, realm, target, is_forked.then_some(breadth));
+        }
+    }
+
+    fn start_branch(
+        &mut self,
+        key: ContextKey,
+        message: &Message<'_>,
+        routing: &Routing<'_>,
+        realm: Option<&[u8]>,
+        target: Target,
+        breadth: Option<u32>,
+    ) {
+        let secret = self.core.random.next();
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        let Ok(index) = u8::try_from(context.branches.len()) else { return };
+        let Ok(essentials) = message.essentials() else { return };
+        let received = Received { message, essentials: &essentials, flow: context.flow, offered: None };
+        let text = branch::Branch {
+            shard: self.core.shard,
+            context: key.number(),
+            index,
+            secret,
+            routing: self.core.routing_fingerprint(received),
+        }
+        .encode();
+        let opens_dialog = essentials.to.tag().is_none()
+            && matches!(context.method, Method::Invite | Method::Subscribe | Method::Refer);
+        let cookie = opens_dialog.then(|| Cookie {
+            shard: self.core.shard,
+            boot: self.core.boot,
+            dialog: context.dialog.map_or(0, |place| place.key.number()),
+            tenant: context.tenant,
+            call_id: self.core.fingerprints.short(&[essentials.call_id]),
+            caller_tag: self.core.fingerprints.short(&[essentials.from.tag().unwrap_or_default()]),
+            caller: context.flow,
+            callee: target.flow,
+        });
+        let forward = Forward {
+            request_uri: target.uri.as_deref(),
+            routing,
+            via: &essentials.via,
+            branch: text,
+            from: &context.flow,
+            to: &target.flow,
+            cookie: cookie.as_ref(),
+            max_forwards: essentials.max_forwards.map_or(DEFAULT_MAX_FORWARDS, |left| left.saturating_sub(1)),
+            breadth,
+            realm,
+        };
+        let mut sent = Vec::with_capacity(message.bytes().len() + 512);
+        self.core.write_forward(message, &forward, &mut sent);
+
+        let timers = self.core.settings.timers;
+        let reliable = target.flow.transport.is_reliable();
+        let client = if context.method == Method::Invite {
+            Client::Invite(InviteClient::new(reliable, timers))
+        } else {
+            Client::Other(NonInviteClient::new(reliable, timers))
+        };
+        let rings_for = self.core.settings.timer_c;
+        context.branches.push(Branch {
+            secret,
+            flow: target.flow,
+            client,
+            request: sent,
+            progress: Progress::Silent,
+            cancelling: Cancelling::No,
+            rings_until: self.core.now.monotonic + rings_for,
+            is_over: false,
+        });
+        if context.is_invite() {
+            self.core.start(key, Part::RingsTooLong(index), Timer::C, rings_for);
+        }
+        self.drive_client(key, index, None, Client::start);
+    }
+
+    /// Pushes Timer C on: a provisional response shows that somebody is still there.
+    pub(crate) fn keeps_ringing(&mut self, key: ContextKey, index: u8) {
+        let until = self.core.now.monotonic + self.core.settings.timer_c;
+        if let Some(branch) = self.branch_mut(key, index) {
+            branch.rings_until = until;
+        }
+    }
+
+    pub(crate) fn branch_mut(&mut self, key: ContextKey, index: u8) -> Option<&mut Branch> {
+        self.contexts.get_mut(key)?.branches.get_mut(usize::from(index))
+    }
+}
+
+/// The URI of the first Contact, as it was sent.
+pub(crate) fn contact_uri<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
+    let value = message.values(Name::Contact).next()?;
+    Some(ringway_sip::NameAddr::parse(value)?.uri)
+}

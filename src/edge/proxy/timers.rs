@@ -1,0 +1,57 @@
+//! Timers that fire, and flows that fail.
+
+use ringway_sip::Flow;
+use ringway_sip::transaction::{Step, Steps, non_invite_client};
+
+use super::context::ContextKey;
+use crate::core::{Alarm, Part};
+use crate::engine::Engine;
+
+impl Engine {
+    /// Takes a timer that has fired. One whose context is gone, or that was stopped, does nothing.
+    pub(crate) fn fire(&mut self, alarm: Alarm) {
+        let Alarm { context: key, part, timer } = alarm;
+        match part {
+            Part::Server => {
+                let Some(context) = self.contexts.get_mut(key) else { return };
+                let steps = context.server.fire(timer);
+                self.take_server_steps(key, steps);
+                self.forget_if_over(key);
+            }
+            Part::Client(index) => {
+                self.drive_client(key, index, None, |client| client.fire(timer));
+                self.settle(key);
+            }
+            Part::Cancel(index) => {
+                self.drive_cancel(key, index, non_invite_client::Event::Timer(timer));
+                self.forget_if_over(key);
+            }
+            Part::RingsTooLong(index) | Part::CancelledInVain(index) => self.give_up_branch(key, index, part),
+        }
+    }
+
+    pub(crate) fn take_server_steps(&mut self, key: ContextKey, steps: Steps) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        for step in steps {
+            match step {
+                Step::Transmit => self.core.out.send_copy(context.response_flow, &context.answer),
+                Step::Start(timer, after) => self.core.start(key, Part::Server, timer, after),
+                Step::Destroy => {
+                    context.is_server_over = true;
+                    context.answer = Vec::new();
+                    context.request = Vec::new();
+                }
+                // An ACK that never came to a failure, or a response that could not be sent, leaves nothing to do.
+                Step::Acknowledge | Step::Deliver | Step::Stop(_) | Step::TimedOut | Step::TransportFailed => {}
+            }
+        }
+    }
+
+    /// What was sent on this flow did not arrive: every branch on it fails (section 16.9).
+    pub(crate) fn handle_failed_flow(&mut self, flow: &Flow) {
+        for (key, index) in self.contexts.with_branch_on(flow) {
+            self.drive_client(key, index, None, super::context::Client::fail);
+            self.settle(key);
+        }
+    }
+}

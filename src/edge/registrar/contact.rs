@@ -1,0 +1,189 @@
+//! What the Contacts of a REGISTER ask for, and which of them are refused.
+
+use std::hash::Hasher as _;
+
+use ringway_sip::header::numbers::delta_seconds;
+use ringway_sip::{Contact, ContactSet, Flow, Message, Name, Scheme, Uri, Wall};
+use siphasher::sip::SipHasher13;
+use smallvec::SmallVec;
+
+use super::Registration;
+use super::interval::{asked, granted};
+use crate::location::Binding;
+use crate::reach::is_behind_nat;
+use crate::reject::Reject;
+use crate::settings::{Settings, parse_ip};
+
+/// Contacts that one REGISTER may have; they are compared with each other.
+const MAX_CONTACTS: usize = 32;
+
+/// The longest Contact URI, in bytes. Push parameters (RFC 8599) are the longest that is seen, at some 400.
+const MAX_URI: usize = 1024;
+
+/// The longest further parameters of a Contact, in bytes.
+const MAX_PARAMETERS: usize = 512;
+
+/// How much of a User-Agent is kept, in bytes.
+const MAX_USER_AGENT: usize = 64;
+
+/// The Contacts of a request, as bindings; an interval of 0 asks for a removal.
+pub(super) type Asked<'a> = SmallVec<[Binding<'a>; 2]>;
+
+/// What a REGISTER is for.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
+pub(super) enum Purpose<'a> {
+    /// It has no Contact: it only reads.
+    Fetch,
+    /// `*`: it removes all.
+    RemoveAll,
+    /// It puts and removes these.
+    Change(Asked<'a>),
+}
+
+/// A hash that means the same in every run, for the journal keeps it: of a Call-ID, of an instance-id.
+pub(super) fn lasting_hash(text: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(text);
+    hasher.finish()
+}
+
+/// Reads and checks the Contacts. `text` is room for the parameters that are kept.
+pub(super) fn read<'t, 'a: 't>(
+    now: Wall,
+    registration: &Registration<'_, 'a>,
+    settings: &Settings,
+    text: &'t mut Vec<u8>,
+) -> Result<Purpose<'t>, Reject> {
+    let request = registration.request;
+    let contacts = match request.contacts() {
+        Ok(ContactSet::List(contacts)) => contacts,
+        Ok(ContactSet::Star) if request.expires() == Some(0) => return Ok(Purpose::RemoveAll),
+        Ok(ContactSet::Star) => return Err(Reject::WildcardWithOthers),
+        Err(_) if request.values(Name::Contact).any(|value| value == b"*") => return Err(Reject::WildcardWithOthers),
+        Err(_) => return Err(Reject::Malformed),
+    };
+    if contacts.clone().nth(MAX_CONTACTS).is_some() {
+        return Err(Reject::TooManyBindings);
+    }
+    text.clear();
+    let mut ends: SmallVec<[usize; 2]> = SmallVec::new();
+    for contact in contacts.clone() {
+        let start = text.len();
+        write_parameters(&contact, text);
+        if text.len() - start > MAX_PARAMETERS {
+            return Err(Reject::ContactRefused);
+        }
+        ends.push(text.len());
+    }
+    let common = Common::new(now, registration, settings);
+    let mut asked = Asked::new();
+    let mut start = 0;
+    for (contact, end) in contacts.zip(ends) {
+        asked.push(common.binding(&contact, text.get(start..end).unwrap_or_default())?);
+        start = end;
+    }
+    Ok(if asked.is_empty() { Purpose::Fetch } else { Purpose::Change(asked) })
+}
+
+/// Appends the parameters that a Contact is listed with, without those that have a place of their own.
+fn write_parameters(contact: &Contact<'_>, text: &mut Vec<u8>) {
+    for (name, value) in contact.name_addr.params.iter() {
+        if name.eq_ignore_ascii_case(b"q") || name.eq_ignore_ascii_case(b"expires") {
+            continue;
+        }
+        text.push(b';');
+        text.extend_from_slice(name);
+        if let Some(value) = value {
+            text.push(b'=');
+            // A quoted string may be folded.
+            text.extend(value.iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }));
+        }
+    }
+}
+
+/// What all Contacts of one request share.
+struct Common<'q, 'a> {
+    registration: &'q Registration<'q, 'a>,
+    settings: &'q Settings,
+    call_id: u64,
+    /// A hash of what a retransmission repeats.
+    spread: u64,
+    /// The next whole second: no binding lives shorter than was granted.
+    seconds: u32,
+    user_agent: &'a [u8],
+    is_outbound: bool,
+}
+
+impl<'q, 'a> Common<'q, 'a> {
+    fn new(now: Wall, registration: &'q Registration<'q, 'a>, settings: &'q Settings) -> Self {
+        let (request, essentials) = (registration.request, registration.essentials);
+        let call_id = lasting_hash(essentials.call_id);
+        let mut spread = SipHasher13::new();
+        spread.write_u64(call_id);
+        spread.write_u32(essentials.cseq.number);
+        Self {
+            registration,
+            settings,
+            call_id,
+            spread: spread.finish(),
+            seconds: u32::try_from(now.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
+            user_agent: user_agent(request),
+            is_outbound: request.values(Name::Supported).any(|option| option.eq_ignore_ascii_case(b"outbound")),
+        }
+    }
+
+    fn binding<'t>(&self, contact: &Contact<'a>, parameters: &'t [u8]) -> Result<Binding<'t>, Reject>
+    where
+        'a: 't,
+    {
+        let Registration { request, essentials, flow, .. } = *self.registration;
+        let uri = Uri::parse(contact.name_addr.uri).map_err(|_| Reject::Malformed)?;
+        // No other scheme can be reached by SIP, and a proxy that passed calls on to one would be a relay.
+        if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips) || uri.raw.len() > MAX_URI {
+            return Err(Reject::ContactRefused);
+        }
+        let registrar = &self.settings.registrar;
+        let interval = granted(asked(contact, request, registrar), self.spread, registrar)?;
+        // What was registered under other settings can still be removed.
+        if interval > 0 && names_us(&uri, self.settings, flow) {
+            return Err(Reject::ContactRefused);
+        }
+        let instance = contact.name_addr.params.value(b"+sip.instance").map(lasting_hash);
+        let reg_id = contact.name_addr.params.value(b"reg-id").and_then(delta_seconds);
+        Ok(Binding {
+            uri: contact.name_addr.uri,
+            parameters,
+            user_agent: self.user_agent,
+            q: contact.q,
+            registered_at: self.seconds,
+            expires_at: self.seconds.saturating_add(interval),
+            cseq: essentials.cseq.number,
+            call_id: self.call_id,
+            flow: *flow,
+            is_natted: is_behind_nat(Some(&uri), Some(&essentials.via), flow),
+            is_connection_lost: false,
+            instance,
+            // It means nothing without an instance, nor from a device that does not say that it follows RFC 5626.
+            reg_id: reg_id.filter(|reg_id| *reg_id > 0 && instance.is_some() && self.is_outbound),
+        })
+    }
+}
+
+fn user_agent<'a>(request: &Message<'a>) -> &'a [u8] {
+    let text = request.field(Name::UserAgent).map(|field| field.value).unwrap_or_default();
+    let length = text.iter().take(MAX_USER_AGENT).take_while(|byte| !byte.is_ascii_control()).count();
+    text.get(..length).unwrap_or_default()
+}
+
+/// Whether a Contact leads back to us: to one of our listeners, or, from another machine, to this one's loopback.
+fn names_us(uri: &Uri<'_>, settings: &Settings, flow: &Flow) -> bool {
+    let maddr = uri.params.value(b"maddr");
+    std::iter::once(uri.host).chain(maddr).any(|host| {
+        settings.is_own_address(host, uri.port, flow) || (is_loopback(host) && !flow.source().is_loopback())
+    })
+}
+
+fn is_loopback(host: &[u8]) -> bool {
+    let name = host.strip_suffix(b".").unwrap_or(host);
+    name.eq_ignore_ascii_case(b"localhost") || parse_ip(host).is_some_and(|address| address.is_loopback())
+}

@@ -1,0 +1,242 @@
+//! THE page: what becomes of a message, from the first byte to the decision.
+//!
+//! validate → ours? (transactions) → admit → dialog (by its cookie) → tenant → who asks → what is asked.
+
+use std::sync::Arc;
+
+use ringway_directory::{Extension, Tenant};
+use ringway_sip::write::write_malformed_answer;
+use ringway_sip::{Flow, Message, Method, Name, ShardId, Uri, Via};
+
+use crate::answer::{ALLOW, Bound, Received};
+use crate::branch::Branch;
+use crate::core::Core;
+use crate::engine::Engine;
+use crate::in_dialog::RouteReading;
+use crate::proxy::{Initial, Routing};
+use crate::reject::{DropReason, Reject};
+use crate::tenancy::request_uri;
+
+impl Engine {
+    /// Decides what becomes of one message.
+    pub(crate) fn decide(&mut self, flow: Flow, bytes: &[u8], offered: Option<u8>) {
+        let Ok(message) = Message::parse(bytes) else {
+            return self.core.counters.drop(DropReason::NotSip);
+        };
+        if !message.is_request() {
+            return self.decide_response(&message, &flow, offered);
+        }
+        if offered.is_none() {
+            self.core.counters.requests[flow.transport as usize][message.method() as usize] += 1;
+        }
+        let essentials = match message.problem().map_or_else(|| message.essentials(), Err) {
+            Ok(essentials) => essentials,
+            Err(problem) => return self.core.answer_malformed(&message, &flow, problem),
+        };
+        let request = Received { message: &message, essentials: &essentials, flow, offered };
+        match essentials.cseq.method {
+            Method::Ack => self.decide_ack(request),
+            Method::Cancel => self.decide_cancel(request),
+            _ if self.absorb_retransmission(request) => {}
+            _ => {
+                if let Err(reject) = self.decide_request(request) {
+                    self.core.refuse(request, reject);
+                }
+            }
+        }
+    }
+
+    /// A response is ours when we minted its top branch; no other is forwarded (RFC 3261 section 16.7, step 1).
+    fn decide_response(&mut self, message: &Message<'_>, flow: &Flow, offered: Option<u8>) {
+        if message.problem().is_some() {
+            return self.core.counters.drop(DropReason::Malformed);
+        }
+        let branch =
+            message.values(Name::Via).next().and_then(Via::parse).and_then(|via| via.branch).and_then(Branch::decode);
+        match branch {
+            None => self.core.counters.drop(DropReason::StrayResponse),
+            Some(branch) if branch.shard == self.core.shard => self.handle_response(message, branch, flow),
+            Some(branch) if offered.is_none() && branch.shard.0 < self.core.settings.shards => {
+                self.core.counters.handovers += 1;
+                self.core.out.hand_over(branch.shard, 0, *flow, message.bytes());
+            }
+            Some(_) => self.core.counters.drop(DropReason::StrayResponse),
+        }
+    }
+
+    /// An ACK is never answered: it ends a failure's retransmission, or goes on to the side that answered.
+    fn decide_ack(&mut self, request: Received<'_, '_>) {
+        if self.absorb_ack(request) || self.core.acknowledges_stateless_answer(request.essentials) {
+            return;
+        }
+        let (routing, reading) = self.core.read_route(request.message, &request.flow);
+        match reading {
+            RouteReading::Dialog(cookie) => self.handle_within_dialog(request, routing, cookie),
+            _ if self.core.offer_to_next_shard(request) => {}
+            _ => self.core.counters.drop(DropReason::StrayAck),
+        }
+    }
+
+    /// A CANCEL is never challenged, and never forwarded without its INVITE (section 16.10).
+    fn decide_cancel(&mut self, request: Received<'_, '_>) {
+        if !self.handle_cancel(request) && !self.core.offer_to_next_shard(request) {
+            self.core.refuse(request, Reject::TransactionUnknown);
+        }
+    }
+
+    fn decide_request(&mut self, request: Received<'_, '_>) -> Result<(), Reject> {
+        let method = request.essentials.cseq.method;
+        let uri = request_uri(request.message)?;
+        let is_for_us = method == Method::Register || (method == Method::Options && uri.user.is_none());
+        if request.essentials.max_forwards == Some(0) && !is_for_us {
+            return Err(Reject::TooManyHops);
+        }
+        if self.core.is_loop(request.message, self.core.routing_fingerprint(request)) {
+            return Err(Reject::LoopDetected);
+        }
+        self.core.require_nothing_unknown(request, Name::ProxyRequire)?;
+
+        let (routing, reading) = self.core.read_route(request.message, &request.flow);
+        let has_to_tag = request.essentials.to.tag().is_some();
+        match reading {
+            RouteReading::Forged => return Err(Reject::CookieForged),
+            RouteReading::Dialog(cookie) if has_to_tag => {
+                self.handle_within_dialog(request, routing, cookie);
+                return Ok(());
+            }
+            // Without a To-tag it opens something new, and is judged as such.
+            RouteReading::Dialog(_) | RouteReading::None => {}
+        }
+        self.admit(request)?;
+        if has_to_tag && method != Method::Register {
+            return Err(Reject::NoDialog);
+        }
+        if !routing.rest.is_empty() {
+            return Err(Reject::RoutePreloaded);
+        }
+        self.decide_initial(request, &uri, &routing)
+    }
+
+    /// Whether a source that has not shown who it is may ask for more. New work ends with the server.
+    fn admit(&mut self, request: Received<'_, '_>) -> Result<(), Reject> {
+        let settings = &self.core.settings;
+        if settings.draining {
+            return Err(Reject::Draining);
+        }
+        let source = request.flow.source();
+        let limits = &settings.limits;
+        if settings.is_trusted_source(source)
+            || self.sources.admit(source, limits.source_rps, limits.max_sources, self.core.now.monotonic)
+        {
+            Ok(())
+        } else {
+            Err(Reject::SourceRate)
+        }
+    }
+
+    fn decide_initial(
+        &mut self,
+        request: Received<'_, '_>,
+        uri: &Uri<'_>,
+        routing: &Routing<'_>,
+    ) -> Result<(), Reject> {
+        let method = request.essentials.cseq.method;
+        if method == Method::Options && uri.user.is_none() && self.core.answers_options(uri, &request.flow) {
+            self.core.require_nothing_unknown(request, Name::Require)?;
+            self.core.answer(request, 200, None, Bound::TwiceTheRequest, |writer| {
+                writer.header("Allow", ALLOW).header("Accept", b"application/sdp")
+            });
+            return Ok(());
+        }
+        let tenant = self.core.tenant_of(request, uri)?;
+        let Some(extension) = self.authenticate(request, &tenant) else { return Ok(()) };
+        match method {
+            Method::Register => {
+                self.core.require_nothing_unknown(request, Name::Require)?;
+                self.register(request, &tenant, &extension)
+            }
+            Method::Subscribe | Method::Publish => Err(Reject::EventNotServed),
+            // These live in a dialog or not at all.
+            Method::Bye | Method::Prack | Method::Update => Err(Reject::NoDialog),
+            _ if !self.core.is_sender(request, &extension, &tenant) => Err(Reject::IdentityMismatch),
+            _ => self.call(request, &tenant, &extension, uri, routing),
+        }
+    }
+
+    /// A request from an extension to a number of its tenant.
+    fn call(
+        &mut self,
+        request: Received<'_, '_>,
+        tenant: &Arc<Tenant>,
+        caller: &Extension,
+        uri: &Uri<'_>,
+        routing: &Routing<'_>,
+    ) -> Result<(), Reject> {
+        let number = uri.user_unescaped();
+        let callee = self.core.directory.extension(tenant.id, &number).cloned().ok_or(Reject::UnknownNumber)?;
+        let targets = if callee.enabled { self.core.targets(tenant.id, &callee.number) } else { Vec::new() };
+        if targets.is_empty() {
+            return Err(Reject::NotRegistered);
+        }
+        let initial = Initial {
+            tenant: tenant.id,
+            realm: tenant.domain.as_bytes(),
+            max_calls: tenant.max_calls,
+            caller: &caller.number,
+            callee: &callee.number,
+            targets,
+        };
+        self.proxy_initial(request, routing, initial);
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Whether OPTIONS to this URI asks us ourselves: a tenant's domain, or our address.
+    fn answers_options(&self, uri: &Uri<'_>, flow: &Flow) -> bool {
+        self.is_own(uri, flow) || self.directory.tenant_by_host(uri.host).is_some()
+    }
+
+    /// Refuses extensions that the request insists on and we do not have (sections 8.2.2.3 and 16.3, step 5).
+    fn require_nothing_unknown(&self, request: Received<'_, '_>, name: Name) -> Result<(), Reject> {
+        if request.message.values(name).next().is_none() { Ok(()) } else { Err(Reject::BadExtension) }
+    }
+
+    fn answer_malformed(&mut self, message: &Message<'_>, flow: &Flow, problem: ringway_sip::Problem) {
+        if message.method() == Method::Ack {
+            return self.counters.drop(DropReason::Malformed);
+        }
+        let tag = self.random.next().to_be_bytes().map(|byte| b'a' + byte % 26);
+        let is_bounded = !flow.transport.is_reliable() && !self.settings.is_trusted_source(flow.source());
+        let most = message.bytes().len() * 2;
+        let sent = self.out.send(*flow, |out| {
+            let start = out.len();
+            let is_written = write_malformed_answer(message, flow.remote, problem, &tag, &[], out);
+            (is_written && (!is_bounded || out.len() - start <= most)).then_some(())
+        });
+        if sent.is_some() {
+            self.counters.reject(Reject::Malformed);
+            self.counters.response(message.method(), problem.status());
+        } else {
+            self.counters.drop(DropReason::Malformed);
+        }
+    }
+
+    /// Hands a message to the shard that owns what it is about.
+    pub(crate) fn hand_over(&mut self, request: Received<'_, '_>, to: ShardId, offered: u8) {
+        self.counters.handovers += 1;
+        self.out.hand_over(to, offered, request.flow, request.message.bytes());
+    }
+
+    /// Offers a CANCEL or ACK that matches nothing here to the next shard, until every one has looked. False when this
+    /// was the last.
+    fn offer_to_next_shard(&mut self, request: Received<'_, '_>) -> bool {
+        let looked = request.offered.unwrap_or(0) + 1;
+        if looked >= self.settings.shards {
+            return false;
+        }
+        let next = ShardId((self.shard.0 + 1) % self.settings.shards);
+        self.hand_over(request, next, looked);
+        true
+    }
+}

@@ -1,0 +1,93 @@
+//! Which tenant a request is for, and where its numbers are (contract "Which tenant").
+
+use std::sync::Arc;
+
+use ringway_directory::{Tenant, TenantId};
+use ringway_sip::{Flow, Message, Method, Scheme, Uri};
+
+use crate::answer::Received;
+use crate::core::Core;
+use crate::location::Aor;
+use crate::proxy::Target;
+use crate::reject::Reject;
+
+impl Core {
+    /// The tenant of an initial request; never chosen by To alone.
+    pub(crate) fn tenant_of(&self, request: Received<'_, '_>, uri: &Uri<'_>) -> Result<Arc<Tenant>, Reject> {
+        if request.essentials.cseq.method == Method::Register {
+            return self.tenant_of_register(request, uri);
+        }
+        let found = if matches!(uri.scheme, Scheme::Sip | Scheme::Sips) && !self.is_own(uri, &request.flow) {
+            self.directory.tenant_by_host(uri.host)
+        } else {
+            self.tenant_by_sender(request)
+        };
+        found.filter(|tenant| tenant.enabled).cloned().ok_or(Reject::UnknownDomain)
+    }
+
+    /// A REGISTER names its domain in the Request-URI (RFC 3261 section 10.2), and To must be of the same tenant.
+    fn tenant_of_register(&self, request: Received<'_, '_>, uri: &Uri<'_>) -> Result<Arc<Tenant>, Reject> {
+        let to = request.essentials.to.parse_uri().map_err(|_| Reject::Malformed)?;
+        let by_to = if self.is_own(&to, &request.flow) {
+            self.default_tenant()
+        } else {
+            self.directory.tenant_by_host(to.host)
+        };
+        let found = if self.is_own(uri, &request.flow) { by_to } else { self.directory.tenant_by_host(uri.host) };
+        let tenant = found.filter(|tenant| tenant.enabled).ok_or(Reject::RegisterUnknownDomain)?;
+        if by_to.is_none_or(|by_to| by_to.id != tenant.id) {
+            return Err(Reject::RegisterOtherDomain);
+        }
+        Ok(Arc::clone(tenant))
+    }
+
+    /// The Request-URI names no domain: the sender's does, or the flow that it is registered on.
+    fn tenant_by_sender(&self, request: Received<'_, '_>) -> Option<&Arc<Tenant>> {
+        let from = request.essentials.from.parse_uri().ok();
+        from.and_then(|from| self.directory.tenant_by_host(from.host))
+            .or_else(|| self.directory.tenant(self.location.tenant_on_flow(&request.flow)?))
+            .or_else(|| self.default_tenant())
+    }
+
+    /// The tenant that a bare address of ours means.
+    pub(crate) fn default_tenant(&self) -> Option<&Arc<Tenant>> {
+        self.directory.tenant_by_host(self.settings.default_tenant.as_deref()?.as_bytes())
+    }
+
+    /// Whether a URI's host and port are ours.
+    pub(crate) fn is_own(&self, uri: &Uri<'_>, flow: &Flow) -> bool {
+        self.settings.is_own_address(uri.host, uri.port, flow)
+    }
+
+    /// The number that a URI means within a tenant, if it does.
+    pub(crate) fn number_in_tenant(&self, uri: &Uri<'_>, tenant: TenantId, flow: &Flow) -> Option<Box<str>> {
+        let is_here = match uri.scheme {
+            Scheme::Tel => true,
+            Scheme::Sip | Scheme::Sips => {
+                self.directory.tenant_by_host(uri.host).is_some_and(|found| found.id == tenant)
+                    || (self.is_own(uri, flow) && self.default_tenant().is_some_and(|found| found.id == tenant))
+            }
+            Scheme::Other => false,
+        };
+        let user = uri.user_unescaped();
+        let extension = self.directory.extension(tenant, &user).filter(|_| is_here)?;
+        Some(extension.number.clone())
+    }
+
+    /// Where a number's devices are now; empty when none is registered.
+    pub(crate) fn targets(&self, tenant: TenantId, number: &str) -> Vec<Target> {
+        let mut targets = Vec::new();
+        self.location.lookup(self.now.wall, &Aor { tenant, number: number.as_bytes() }, |binding| {
+            if let Some(flow) = binding.reach() {
+                targets.push(Target { uri: Some(binding.uri.into()), flow, q: binding.preference() });
+            }
+        });
+        targets
+    }
+}
+
+/// Reads the Request-URI, or says what is wrong with it (RFC 3261 section 16.3, step 2).
+pub(crate) fn request_uri<'a>(message: &Message<'a>) -> Result<Uri<'a>, Reject> {
+    let uri = Uri::parse(message.request_uri()).map_err(|_| Reject::Malformed)?;
+    if uri.scheme == Scheme::Other { Err(Reject::UnsupportedScheme) } else { Ok(uri) }
+}
