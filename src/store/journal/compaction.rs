@@ -103,9 +103,8 @@ impl<'s> Compaction<'s> {
     /// Step 2: writes the base under its temporary name, down to the disk. Returns its records and bytes.
     pub fn write_base(&self, source: &dyn Source) -> Result<(u64, u64), JournalError> {
         let path = self.temporary().path(&self.shared.directory);
-        let write = |buffer: &[u8], mut file: &fs::File| file.write_all(buffer);
         let failed = || JournalError::io("write the base", &path);
-        let file = create_file(&path).map_err(failed())?;
+        let mut file = create_file(&path).map_err(failed())?;
         let mut buffer = header::encode(self.shared.salt).to_vec();
         let (mut records, mut bytes, mut unsynced, mut misfits) = (0, 0, 0, 0_u64);
         for chunk in 0..source.chunks() {
@@ -120,7 +119,7 @@ impl<'s> Compaction<'s> {
                     misfits += 1;
                 }
             });
-            write(&buffer, &file).map_err(failed())?;
+            file.write_all(&buffer).map_err(failed())?;
             bytes += buffer.len() as u64;
             unsynced += buffer.len();
             buffer.clear();
@@ -133,7 +132,7 @@ impl<'s> Compaction<'s> {
             let error = format!("{misfits} live records are larger than a record may be");
             return Err(failed()(io::Error::new(io::ErrorKind::InvalidData, error)));
         }
-        write(&buffer, &file).and_then(|()| file.sync_all()).map_err(failed())?;
+        file.write_all(&buffer).and_then(|()| file.sync_all()).map_err(failed())?;
         Ok((records, bytes + buffer.len() as u64))
     }
 

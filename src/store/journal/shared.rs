@@ -14,6 +14,9 @@ use super::name::{Kind, Name};
 use super::options::Options;
 use super::segment::Segment;
 
+/// Full segments that may wait for the disk, each with an open file.
+const MAX_RETIRED: usize = 64;
+
 /// One writer's place: the segment it appends to, none before its first record and after a rotation.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
@@ -87,6 +90,11 @@ impl Shared {
         }
         add(&self.counts.log_bytes, segment.length);
         Ok(segment)
+    }
+
+    /// Whether another full segment may be left behind. While the disk lags that far, segments grow instead.
+    pub fn has_room_for_retired(&self) -> bool {
+        hold(&self.retired).len() < MAX_RETIRED
     }
 
     /// Takes leave of a segment that is full, broken or replaced.

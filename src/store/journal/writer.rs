@@ -119,6 +119,7 @@ impl Writer {
             segment.synced = segment.length;
         }
         if segment.length >= shared.options.segment_bytes
+            && shared.has_room_for_retired()
             && let Some(segment) = tail.take()
         {
             shared.retire(segment);
