@@ -121,7 +121,8 @@ impl Core {
         let most = request.message.bytes().len() * 2;
 
         let settings = &self.settings;
-        let sent = self.out.send(flow, |out| {
+        let after_save = request.essentials.cseq.method == Method::Register && status < 300;
+        let is_sent = self.out.send(flow, after_save, |out| {
             let start = out.len();
             let writer = ResponseWriter::begin(
                 request.message,
@@ -137,11 +138,12 @@ impl Core {
             if !is_bounded || out.len() - start + optional.len() <= most {
                 insert_before_length(out, start, &optional);
             }
-            (!is_bounded || out.len() - start <= most).then_some(())
+            !is_bounded || out.len() - start <= most
         });
-        match sent {
-            Some(()) => self.counters.response(request.essentials.cseq.method, status),
-            None => self.counters.drop(DropReason::Amplification),
+        if is_sent {
+            self.counters.response(request.essentials.cseq.method, status);
+        } else {
+            self.counters.drop(DropReason::Amplification);
         }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringway_directory::Snapshot;
-use ringway_sip::{Edits, Flow, Monotonic, Now, ShardId};
+use ringway_sip::frame::{DatagramKind, datagram_kind};
+use ringway_sip::{Edits, Flow, Method, Monotonic, Now, ShardId, Transport};
 
 use crate::activity::Activity;
 use crate::admit::Sources;
@@ -13,7 +14,7 @@ use crate::core::Core;
 use crate::counters::Counters;
 use crate::dialog::Dialogs;
 use crate::fingerprint::Fingerprints;
-use crate::io::{Action, Arrival, Input};
+use crate::io::{Action, Arrival, BindingChange, Input};
 use crate::keys::{Keys, Purpose};
 use crate::location::Location;
 use crate::output::Output;
@@ -53,8 +54,9 @@ pub struct Parts {
 
 /// One shard's decisions.
 ///
-/// To drive it: 1. [`handle`](Self::handle) one input; 2. [`drain`](Self::drain) the actions, all of them, in their order;
-/// 3. wait for the next input, and at [`deadline`](Self::deadline) give it [`Input::Deadline`].
+/// To drive it: 1. [`handle`](Self::handle) an input, or each of a batch; 2. put what [`saves`](Self::saves) shows where
+/// it outlives the process; 3. [`drain`](Self::drain) the actions, all of them, in their order; 4. wait for the next
+/// input, and at [`deadline`](Self::deadline) give it [`Input::Deadline`].
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) core: Core,
@@ -106,17 +108,25 @@ impl Engine {
         }
     }
 
-    /// Takes one input. What follows from it waits for [`drain`](Self::drain).
-    pub fn handle(&mut self, now: Now, input: Input<'_>) {
+    /// Takes one input. What follows from it waits for [`drain`](Self::drain). Tells the method of a request, so that
+    /// its duration can be counted.
+    pub fn handle(&mut self, now: Now, input: Input<'_>) -> Option<Method> {
         self.core.now = now;
         match input {
-            Input::Message { flow, bytes, arrival } => self.handle_message(flow, bytes, arrival),
+            Input::Message { flow, bytes, arrival } => return self.handle_message(flow, bytes, arrival),
+            Input::Unframed { flow, head, problem } => self.core.refuse_unframed(&flow, head, problem),
             Input::FlowClosed(flow) => self.handle_closed_flow(&flow),
             Input::SendFailed(flow) => self.handle_failed_flow(&flow),
             Input::Directory(directory) => self.core.directory = directory,
             Input::Settings(settings) => self.core.settings = settings,
             Input::Deadline => self.handle_deadline(),
         }
+        None
+    }
+
+    /// Shows what the actions that wait to be drained want kept.
+    pub fn saves(&self) -> impl Iterator<Item = BindingChange<'_>> {
+        self.core.out.saves()
     }
 
     /// Gives every action that the input led to, in the order in which they are to be taken.
@@ -134,9 +144,9 @@ impl Engine {
         &self.core.counters
     }
 
-    /// Transactions that are not over.
-    pub fn open_transactions(&self) -> usize {
-        self.contexts.len()
+    /// Requests that have had no final answer.
+    pub fn unanswered(&self) -> usize {
+        self.contexts.unanswered()
     }
 
     /// Dialogs that are tracked.
@@ -144,12 +154,16 @@ impl Engine {
         self.dialogs.len()
     }
 
-    fn handle_message(&mut self, flow: Flow, bytes: &[u8], arrival: Arrival) {
+    fn handle_message(&mut self, flow: Flow, bytes: &[u8], arrival: Arrival) -> Option<Method> {
+        // A keep-alive is no SIP, and nothing is wrong with it (RFC 5626 section 3.5).
+        if flow.transport == Transport::Udp && datagram_kind(bytes) != DatagramKind::Message {
+            return None;
+        }
         let offered = match arrival {
             Arrival::Wire => None,
             Arrival::HandedOver { offered } => Some(offered),
         };
-        self.decide(flow, bytes, offered);
+        self.decide(flow, bytes, offered)
     }
 
     fn handle_closed_flow(&mut self, flow: &Flow) {

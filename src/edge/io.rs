@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ringway_directory::Snapshot;
-use ringway_sip::{Flow, ShardId};
+use ringway_sip::{Flow, Problem, ShardId};
 
 use crate::settings::Settings;
 
@@ -31,6 +31,15 @@ pub enum Input<'a> {
         /// From a socket, or from another shard.
         arrival: Arrival,
     },
+    /// A stream that can't be framed any further; it closes behind the answer.
+    Unframed {
+        /// The stream.
+        flow: Flow,
+        /// The head of the message at fault, when it came whole.
+        head: &'a [u8],
+        /// What is wrong with it.
+        problem: Problem,
+    },
     /// A connection is gone.
     FlowClosed(Flow),
     /// What was last sent on this flow can't be delivered: an ICMP error, a refused or timed-out connection.
@@ -52,6 +61,9 @@ pub enum Action<'a> {
         flow: Flow,
         /// The message, whole.
         bytes: &'a [u8],
+        /// Whether it says that something is kept: it leaves only when every [`Action::Save`] before it is with the
+        /// kernel, and not at all when that fails.
+        after_save: bool,
     },
     /// Give a message to the shard that owns it, or may: a CANCEL or ACK that matches nothing here is offered to one
     /// shard after the other.
@@ -65,9 +77,7 @@ pub enum Action<'a> {
         /// The message, whole.
         bytes: &'a [u8],
     },
-    /// Close a connection once what was sent on it has left.
-    Close(Flow),
-    /// Keep a record's new state. It must be with the kernel before anything that was sent after it leaves.
+    /// Keep a record's new state.
     Save(BindingChange<'a>),
 }
 

@@ -8,9 +8,8 @@ use crate::io::{Action, BindingChange};
 
 #[derive(Clone, Debug)]
 enum Queued {
-    Send { flow: Flow, bytes: Range<usize> },
+    Send { flow: Flow, bytes: Range<usize>, after_save: bool },
     HandOver { to: ShardId, offered: u8, flow: Flow, bytes: Range<usize> },
-    Close(Flow),
     Save { key: Range<usize>, version: u64, expires: u32, record: Range<usize> },
 }
 
@@ -22,32 +21,28 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Queues what `write` writes. `None` from it takes back what it wrote.
-    pub(crate) fn send<T>(&mut self, flow: Flow, write: impl FnOnce(&mut Vec<u8>) -> Option<T>) -> Option<T> {
+    /// Queues what `write` writes. False from it takes back what it wrote.
+    pub(crate) fn send(&mut self, flow: Flow, after_save: bool, write: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
         let start = self.text.len();
-        let written = write(&mut self.text);
-        if written.is_some() {
-            self.queue.push(Queued::Send { flow, bytes: start..self.text.len() });
+        let is_written = write(&mut self.text);
+        if is_written {
+            self.queue.push(Queued::Send { flow, bytes: start..self.text.len(), after_save });
         } else {
             self.text.truncate(start);
         }
-        written
+        is_written
     }
 
     pub(crate) fn send_copy(&mut self, flow: Flow, bytes: &[u8]) {
         let start = self.text.len();
         self.text.extend_from_slice(bytes);
-        self.queue.push(Queued::Send { flow, bytes: start..self.text.len() });
+        self.queue.push(Queued::Send { flow, bytes: start..self.text.len(), after_save: false });
     }
 
     pub(crate) fn hand_over(&mut self, to: ShardId, offered: u8, flow: Flow, bytes: &[u8]) {
         let start = self.text.len();
         self.text.extend_from_slice(bytes);
         self.queue.push(Queued::HandOver { to, offered, flow, bytes: start..self.text.len() });
-    }
-
-    pub(crate) fn close(&mut self, flow: Flow) {
-        self.queue.push(Queued::Close(flow));
     }
 
     pub(crate) fn save(&mut self, change: BindingChange<'_>) {
@@ -63,15 +58,27 @@ impl Output {
         });
     }
 
+    /// Shows every change of a record that has not been drained.
+    pub(crate) fn saves(&self) -> impl Iterator<Item = BindingChange<'_>> {
+        self.queue.iter().filter_map(|queued| match queued {
+            Queued::Save { key, version, expires, record } => Some(BindingChange {
+                key: &self.text[key.clone()],
+                version: *version,
+                expires: *expires,
+                record: &self.text[record.clone()],
+            }),
+            _ => None,
+        })
+    }
+
     /// Gives every action in its order, and forgets them.
     pub(crate) fn drain(&mut self, mut take: impl FnMut(Action<'_>)) {
         for queued in self.queue.drain(..) {
             take(match queued {
-                Queued::Send { flow, bytes } => Action::Send { flow, bytes: &self.text[bytes] },
+                Queued::Send { flow, bytes, after_save } => Action::Send { flow, bytes: &self.text[bytes], after_save },
                 Queued::HandOver { to, offered, flow, bytes } => {
                     Action::HandOver { to, offered, flow, bytes: &self.text[bytes] }
                 }
-                Queued::Close(flow) => Action::Close(flow),
                 Queued::Save { key, version, expires, record } => {
                     Action::Save(BindingChange { key: &self.text[key], version, expires, record: &self.text[record] })
                 }

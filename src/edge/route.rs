@@ -19,19 +19,24 @@ use crate::tenancy::request_uri;
 
 impl Engine {
     /// Decides what becomes of one message.
-    pub(crate) fn decide(&mut self, flow: Flow, bytes: &[u8], offered: Option<u8>) {
+    pub(crate) fn decide(&mut self, flow: Flow, bytes: &[u8], offered: Option<u8>) -> Option<Method> {
         let Ok(message) = Message::parse(bytes) else {
-            return self.core.counters.drop(DropReason::NotSip);
+            self.core.counters.drop(DropReason::NotSip);
+            return None;
         };
         if !message.is_request() {
-            return self.decide_response(&message, &flow, offered);
+            self.decide_response(&message, &flow, offered);
+            return None;
         }
         if offered.is_none() {
             self.core.counters.requests[flow.transport as usize][message.method() as usize] += 1;
         }
         let essentials = match message.problem().map_or_else(|| message.essentials(), Err) {
             Ok(essentials) => essentials,
-            Err(problem) => return self.core.answer_malformed(&message, &flow, problem),
+            Err(problem) => {
+                self.core.answer_malformed(&message, &flow, problem);
+                return Some(message.method());
+            }
         };
         let request = Received { message: &message, essentials: &essentials, flow, offered };
         match essentials.cseq.method {
@@ -44,6 +49,7 @@ impl Engine {
                 }
             }
         }
+        Some(essentials.cseq.method)
     }
 
     /// A response is ours when we minted its top branch; no other is forwarded (RFC 3261 section 16.7, step 1).
@@ -209,16 +215,24 @@ impl Core {
         let tag = self.random.next().to_be_bytes().map(|byte| b'a' + byte % 26);
         let is_bounded = !flow.transport.is_reliable() && !self.settings.is_trusted_source(flow.source());
         let most = message.bytes().len() * 2;
-        let sent = self.out.send(*flow, |out| {
+        let is_sent = self.out.send(*flow, false, |out| {
             let start = out.len();
             let is_written = write_malformed_answer(message, flow.remote, problem, &tag, &[], out);
-            (is_written && (!is_bounded || out.len() - start <= most)).then_some(())
+            is_written && (!is_bounded || out.len() - start <= most)
         });
-        if sent.is_some() {
+        if is_sent {
             self.counters.reject(Reject::Malformed);
             self.counters.response(message.method(), problem.status());
         } else {
             self.counters.drop(DropReason::Malformed);
+        }
+    }
+
+    /// Answers a stream whose next message has no end that can be found (section 18.3); the stream then closes.
+    pub(crate) fn refuse_unframed(&mut self, flow: &Flow, head: &[u8], problem: ringway_sip::Problem) {
+        match Message::parse(head) {
+            Ok(message) if message.is_request() => self.answer_malformed(&message, flow, problem),
+            _ => self.counters.drop(DropReason::Malformed),
         }
     }
 

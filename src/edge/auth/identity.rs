@@ -28,9 +28,11 @@ pub fn names_extension(
     })
 }
 
-/// Whether this From hides who is calling (RFC 3323 section 4.1.1.3): then the credentials alone say who it is.
+/// Whether this From hides who is calling (RFC 3323 section 4.1.1.3): then the credentials alone say who it is. A number
+/// at an anonymous host hides nothing: it would show the callee a number that nobody has proved.
 pub fn is_anonymous(from: &NameAddr<'_>) -> bool {
-    from.parse_uri().is_ok_and(|uri| {
-        uri.host.eq_ignore_ascii_case(b"anonymous.invalid") || uri.user_unescaped().eq_ignore_ascii_case(b"anonymous")
+    from.parse_uri().is_ok_and(|uri| match uri.user {
+        Some(_) => uri.user_unescaped().eq_ignore_ascii_case(b"anonymous"),
+        None => uri.host.eq_ignore_ascii_case(b"anonymous.invalid"),
     })
 }

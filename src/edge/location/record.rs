@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! format   u8    1
-//! count    u8    bindings
+//! count    u8    bindings, at least one
 //! ```
 //!
 //! and then, for each binding,
@@ -47,7 +47,7 @@ const LOCAL_V6: u8 = 32;
 const REMOTE_V6: u8 = 64;
 const PREFERENCE: u8 = 128;
 
-/// The bindings of one record. Most have one or two.
+/// The bindings of one record; most have one or two.
 pub type Bindings<'a> = SmallVec<[Binding<'a>; 2]>;
 
 /// A record that can't be read.
@@ -62,7 +62,7 @@ pub fn unpack(record: &[u8]) -> Result<Bindings<'_>, Garbage> {
     }
     let mut reader = Reader(record);
     let [format, count] = reader.array()?;
-    if format != FORMAT {
+    if format != FORMAT || count == 0 {
         return Err(Garbage);
     }
     for _ in 0..count {
@@ -180,7 +180,8 @@ impl<'a> Reader<'a> {
         let local = self.address(has(LOCAL_V6))?;
         let remote = self.address(has(REMOTE_V6))?;
         let connection = if has(CONNECTION) { Some(self.connection()?) } else { None };
-        if connection.is_some() && (has(CONNECTION_LOST) || !transport.is_reliable()) {
+        let is_stream = transport.is_reliable();
+        if (connection.is_some() && has(CONNECTION_LOST)) || (!is_stream && has(CONNECTION | CONNECTION_LOST)) {
             return Err(Garbage);
         }
         let instance = if has(INSTANCE) { Some(u64::from_le_bytes(self.array()?)) } else { None };

@@ -226,6 +226,10 @@ impl Contexts {
         self.by_key.len()
     }
 
+    pub(crate) fn unanswered(&self) -> usize {
+        self.by_key.values().filter(|context| !context.has_answered).count()
+    }
+
     pub(crate) fn insert(&mut self, context: Context) -> ContextKey {
         let transaction = context.transaction;
         let key = self.by_key.insert(context);

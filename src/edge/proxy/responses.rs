@@ -71,9 +71,9 @@ impl Engine {
                 Step::Transmit => self.core.out.send_copy(branch.flow, &branch.request),
                 Step::Acknowledge => {
                     if let (Some(response), Ok(invite)) = (response, Message::parse(&branch.request)) {
-                        self.core.out.send(branch.flow, |out| {
+                        self.core.out.send(branch.flow, false, |out| {
                             write_ack(&invite, response, out);
-                            Some(())
+                            true
                         });
                     }
                 }
@@ -216,10 +216,10 @@ impl Engine {
             // A further 2xx goes past the server transaction, which may have ended with another answer (section 16.7,
             // step 5): the callee repeats it until its ACK comes.
             let flow = context.response_flow;
-            let sent = self.core.out.send(flow, |out| write_upstream(message, None, out).then_some(()));
-            match sent {
-                Some(()) => self.core.counters.response(Method::Invite, status),
-                None => self.core.counters.drop(DropReason::NoVia),
+            if self.core.out.send(flow, false, |out| write_upstream(message, None, out)) {
+                self.core.counters.response(Method::Invite, status);
+            } else {
+                self.core.counters.drop(DropReason::NoVia);
             }
             return;
         }
