@@ -1,1 +1,25 @@
 //! Sockets: batched UDP, TCP with framing, addresses.
+//!
+//! This floor moves bytes between the kernel and a shard, and tells where a message came from. It doesn't read SIP
+//! beyond finding where a message ends, and decides nothing about it.
+
+mod bind;
+mod clock;
+mod counters;
+mod local_address;
+mod notices;
+mod outgoing;
+mod received;
+mod sockets;
+mod system;
+mod tcp;
+mod udp;
+
+pub use bind::{BindError, Bound, Listener, bind};
+pub use clock::Clock;
+pub use counters::Counters;
+pub use local_address::LocalAddresses;
+pub use outgoing::Outgoing;
+pub use received::{Received, SendError};
+pub use sockets::{SocketOptions, Sockets};
+pub use tcp::{Admission, StreamOptions};

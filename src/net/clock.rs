@@ -1,0 +1,84 @@
+//! The clocks of a shard: read once a batch, handed to the pure floors as arguments.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ringway_sip::{Monotonic, Now, Wall};
+
+/// A datagram that claims to have waited longer than this in the kernel means that the wall clock was set.
+const LONGEST_QUEUEING: Duration = Duration::from_secs(60);
+
+/// Both clocks, with one start for every shard of the process, so that their times can be compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// Starts monotonic time. Called once; the shards get copies.
+    pub fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// What both clocks show.
+    pub fn now(&self) -> Now {
+        let wall = Wall::from_millis(u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX));
+        Now { monotonic: self.monotonic(), wall }
+    }
+
+    /// What the monotonic clock shows.
+    pub fn monotonic(&self) -> Monotonic {
+        Monotonic::START + self.start.elapsed()
+    }
+
+    /// The same moment in the words of the standard library, to arm a timer with.
+    pub fn instant(&self, at: Monotonic) -> Instant {
+        self.start + at.since(Monotonic::START)
+    }
+
+    /// Reads both clocks so that kernel time stamps, which are wall-clock time, can be told as monotonic time.
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp { monotonic: self.monotonic(), wall: since_epoch() }
+    }
+}
+
+/// Both clocks as they stood when a batch was taken from the kernel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp {
+    pub(crate) monotonic: Monotonic,
+    wall: Duration,
+}
+
+impl Stamp {
+    /// The monotonic time of a kernel time stamp (time since the Unix epoch).
+    pub(crate) fn arrival(&self, kernel: Option<Duration>) -> Monotonic {
+        let waited = kernel.map_or(Duration::ZERO, |kernel| self.wall.saturating_sub(kernel));
+        if waited > LONGEST_QUEUEING { self.monotonic } else { self.monotonic - waited }
+    }
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_time_stamp_becomes_monotonic_time_unless_the_wall_clock_was_set() {
+        let stamp = Stamp { monotonic: Monotonic::from_micros(90_000_000), wall: Duration::from_secs(1_000_000) };
+        let arrival = |kernel| stamp.arrival(Some(kernel)).as_micros();
+        assert_eq!(arrival(Duration::from_millis(999_999_750)), 89_750_000);
+        assert_eq!(arrival(Duration::from_secs(1_000_003)), 90_000_000, "a stamp of the future is now");
+        assert_eq!(arrival(Duration::from_secs(1)), 90_000_000, "a stamp of long ago is now");
+        assert_eq!(stamp.arrival(None).as_micros(), 90_000_000);
+    }
+
+    #[test]
+    fn a_moment_is_the_same_in_both_words() {
+        let clock = Clock::start();
+        let later = clock.monotonic() + Duration::from_secs(5);
+        let waits = clock.instant(later).saturating_duration_since(Instant::now());
+        assert!(waits <= Duration::from_secs(5) && waits > Duration::from_secs(4));
+    }
+}

@@ -1,0 +1,361 @@
+//! A shard's TCP connections.
+//!
+//! There is no task and no channel per connection. A connection's waker puts its number into a queue; the shard takes
+//! its turn of each in [`crate::Sockets::receive`], reads, frames and handles its messages in place, and writes all
+//! that it answered with one system call in the flush. What a connection has not been asked for stays in the kernel,
+//! so that a peer that sends too fast slows down itself and nobody else.
+
+mod acceptor;
+mod admission;
+mod connection;
+mod deadlines;
+mod open;
+mod options;
+mod ready;
+mod table;
+mod turn;
+mod write_queue;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ringway_sip::frame::Framer;
+use ringway_sip::{ConnectionId, Flow, ListenerId, ShardId, Transport};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::notices::Notices;
+use crate::received::SendError;
+use acceptor::Acceptor;
+pub use admission::Admission;
+use admission::Permit;
+use connection::{Connection, Phase, Timeout};
+use deadlines::Deadlines;
+pub use options::StreamOptions;
+use ready::{ConnectionWaker, ReadyQueue};
+use table::Table;
+
+/// Connections accepted of one listener before the shard looks at its other work.
+const ACCEPTED_A_TURN: usize = 64;
+
+/// The TCP side of a shard.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    shard: ShardId,
+    options: StreamOptions,
+    admission: Arc<Admission>,
+    acceptors: Vec<Acceptor>,
+    table: Table,
+    /// The connection on which a flow without one is sent.
+    serial_by_remote: HashMap<(ListenerId, SocketAddr), u64>,
+    ready: Arc<ReadyQueue>,
+    /// Connections that have something to do, in the order in which they will do it.
+    turns: VecDeque<u64>,
+    /// Connections that have something to write, or to be closed.
+    unflushed: Vec<u64>,
+    deadlines: Deadlines,
+    /// Kept for its capacity.
+    woken: Vec<u64>,
+}
+
+impl Streams {
+    /// Takes over bound listeners. Must be called inside the shard's runtime.
+    pub(crate) fn new(
+        shard: ShardId,
+        listeners: Vec<(ListenerId, std::net::TcpListener)>,
+        options: StreamOptions,
+        admission: Arc<Admission>,
+    ) -> io::Result<Self> {
+        let acceptors = listeners
+            .into_iter()
+            .map(|(listener, socket)| Acceptor::new(listener, socket))
+            .collect::<io::Result<_>>()?;
+        Ok(Self {
+            shard,
+            options,
+            admission,
+            acceptors,
+            table: Table::default(),
+            serial_by_remote: HashMap::new(),
+            ready: Arc::default(),
+            turns: VecDeque::new(),
+            unflushed: Vec::new(),
+            deadlines: Deadlines::new(),
+            woken: Vec::new(),
+        })
+    }
+
+    /// The address of a listener; its port is never 0.
+    pub(crate) fn local(&self, listener: ListenerId) -> Option<SocketAddr> {
+        self.acceptors.iter().find(|acceptor| acceptor.listener == listener).map(|acceptor| acceptor.local)
+    }
+
+    /// Whether a connection has its turn, a deadline has come, or something waits to be flushed.
+    pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>, notices: &mut Notices) -> bool {
+        self.accept(context, notices);
+        let mut woken = std::mem::take(&mut self.woken);
+        self.ready.take(context, &mut woken);
+        for serial in woken.drain(..) {
+            self.give_turn(serial);
+        }
+        self.woken = woken;
+        let is_due = self.deadlines.poll_due(context);
+        is_due || !self.turns.is_empty() || !self.unflushed.is_empty()
+    }
+
+    fn accept(&mut self, context: &mut Context<'_>, notices: &mut Notices) {
+        for index in 0..self.acceptors.len() {
+            for _ in 0..ACCEPTED_A_TURN {
+                let Some(acceptor) = self.acceptors.get_mut(index) else { break };
+                let (listener, accepted) = (acceptor.listener, acceptor.poll_accept(context));
+                match accepted {
+                    Poll::Pending => break,
+                    Poll::Ready(Ok(stream)) => self.admit(listener, stream, notices),
+                    Poll::Ready(Err((error, until))) => {
+                        notices.counters.accept_errors += 1;
+                        tracing::warn!(%error, "accepting a connection failed; none is accepted for a moment");
+                        // No connection has the number 0; the entry only wakes the shard to try again.
+                        self.deadlines.push(until, 0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Enters a connection and gives it its first turn.
+    fn enter(
+        &mut self,
+        flow: Flow,
+        phase: Phase,
+        stream: TcpStream,
+        permit: Permit,
+        notices: &mut Notices,
+    ) -> Option<u64> {
+        let (shard, ready, limits, now) = (self.shard, &self.ready, self.options.frame, Instant::now());
+        let connection = self.table.insert(|serial| {
+            let flow = Flow { connection: Some(ConnectionId { shard, serial }), ..flow };
+            let waker = ConnectionWaker::new(ready, serial);
+            Connection::new(flow, phase, Framer::new(limits), stream, waker, permit, now)
+        })?;
+        let serial = connection.serial;
+        notices.counters.connections_open += 1;
+        self.serial_by_remote.insert((flow.listener, flow.remote), serial);
+        self.give_turn(serial);
+        self.schedule(serial);
+        Some(serial)
+    }
+
+    fn give_turn(&mut self, serial: u64) {
+        if let Some(connection) = self.table.get_mut(serial)
+            && !connection.is_in_turn
+        {
+            connection.is_in_turn = true;
+            self.turns.push_back(serial);
+        }
+    }
+
+    fn mark_unflushed(&mut self, serial: u64) {
+        if let Some(connection) = self.table.get_mut(serial)
+            && !connection.is_in_flush
+        {
+            connection.is_in_flush = true;
+            self.unflushed.push(serial);
+        }
+    }
+
+    /// Enters the connection's deadline, unless it is entered under an earlier time already.
+    fn schedule(&mut self, serial: u64) {
+        if let Some(connection) = self.table.get_mut(serial) {
+            let (at, _) = connection.deadline(&self.options);
+            if connection.scheduled.is_none_or(|scheduled| at < scheduled) {
+                connection.scheduled = Some(at);
+                self.deadlines.push(at, serial);
+            }
+        }
+    }
+
+    /// Acts on the deadlines that have come.
+    pub(crate) fn expire(&mut self, notices: &mut Notices) {
+        let now = Instant::now();
+        while let Some((at, serial)) = self.deadlines.pop_due(now) {
+            let Some(connection) = self.table.get_mut(serial) else { continue };
+            if connection.scheduled != Some(at) {
+                continue;
+            }
+            connection.scheduled = None;
+            let (deadline, timeout) = connection.deadline(&self.options);
+            if deadline > now {
+                self.schedule(serial);
+                continue;
+            }
+            match timeout {
+                Timeout::Connect => self.fail(serial, SendError::ConnectTimeout, notices),
+                Timeout::Slow => {
+                    notices.counters.closed_slow += 1;
+                    self.remove(serial, notices);
+                }
+                Timeout::Unread => {
+                    notices.counters.closed_unread += 1;
+                    connection.abort();
+                    self.remove(serial, notices);
+                }
+                Timeout::Idle => {
+                    notices.counters.closed_idle += 1;
+                    self.remove(serial, notices);
+                }
+                Timeout::Linger => self.remove(serial, notices),
+            }
+        }
+    }
+
+    /// Queues a message to the connection of the flow, or to one to its remote address, opened if need be.
+    pub(crate) fn send(&mut self, flow: &Flow, bytes: &[u8], notices: &mut Notices) {
+        if let Err(error) = self.try_send(flow, bytes, notices) {
+            notices.send_failed(*flow, error);
+        }
+    }
+
+    fn try_send(&mut self, flow: &Flow, bytes: &[u8], notices: &mut Notices) -> Result<(), SendError> {
+        let serial = match flow.connection {
+            Some(id) => self.owned(flow, id).ok_or(SendError::NoConnection)?,
+            None => match self.serial_by_remote.get(&(flow.listener, flow.remote)) {
+                Some(serial) => *serial,
+                None => self.open(flow, notices)?,
+            },
+        };
+        let connection = self.table.get_mut(serial).ok_or(SendError::NoConnection)?;
+        if !connection.takes_messages() {
+            return Err(SendError::NoConnection);
+        }
+        if connection.queue.len() + bytes.len() > self.options.write_queue || !connection.ask(flow) {
+            if connection.phase != Phase::Opening {
+                notices.counters.closed_unread += 1;
+                connection.abort();
+                connection.enter(Phase::Broken, Instant::now());
+                self.forget_remote(serial);
+                self.mark_unflushed(serial);
+            }
+            return Err(SendError::Unread);
+        }
+        connection.queue.push(bytes);
+        notices.counters.stream_messages_sent += 1;
+        self.mark_unflushed(serial);
+        Ok(())
+    }
+
+    /// The number of the flow's connection, when it is one of this shard and goes where the flow says.
+    fn owned(&self, flow: &Flow, id: ConnectionId) -> Option<u64> {
+        let connection = self.table.get(id.serial)?;
+        (id.shard == self.shard && connection.flow.remote == flow.remote).then_some(id.serial)
+    }
+
+    /// Closes the connection of a flow when what is queued has been written.
+    pub(crate) fn close(&mut self, flow: &Flow) {
+        let serial = flow.connection.and_then(|id| self.owned(flow, id));
+        if let Some(serial) = serial
+            && self.table.get(serial).is_some_and(|connection| connection.phase == Phase::Open)
+        {
+            self.end(serial);
+        }
+    }
+
+    /// Stops reading; the next flush writes what is queued and closes.
+    fn end(&mut self, serial: u64) {
+        if let Some(connection) = self.table.get_mut(serial) {
+            connection.enter(Phase::Ending, Instant::now());
+            self.forget_remote(serial);
+            self.mark_unflushed(serial);
+            self.schedule(serial);
+        }
+    }
+
+    /// Writes what is queued, as far as the kernel takes it.
+    pub(crate) fn flush(&mut self, notices: &mut Notices) {
+        if self.unflushed.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let mut unflushed = std::mem::take(&mut self.unflushed);
+        for serial in unflushed.drain(..) {
+            self.flush_one(serial, now, notices);
+        }
+        // What was marked meanwhile waits for the next flush.
+        unflushed.append(&mut self.unflushed);
+        self.unflushed = unflushed;
+    }
+
+    fn flush_one(&mut self, serial: u64, now: Instant, notices: &mut Notices) {
+        let half_full = self.options.write_queue / 2;
+        let Some(connection) = self.table.get_mut(serial) else { return };
+        connection.is_in_flush = false;
+        let written = match connection.phase {
+            Phase::Opening | Phase::Lingering => return,
+            Phase::Broken => return self.remove(serial, notices),
+            Phase::Open | Phase::Ending => connection.poll_write(now),
+        };
+        let is_ending = connection.phase == Phase::Ending;
+        match written {
+            Poll::Ready(Err(_)) => return self.remove(serial, notices),
+            Poll::Ready(Ok(())) if is_ending => return self.finish(serial, now, notices),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
+        }
+        if connection.is_held && connection.queue.len() <= half_full {
+            connection.is_held = false;
+            self.give_turn(serial);
+        }
+        self.schedule(serial);
+    }
+
+    /// All is written: closes our direction, and the connection when the other end has closed its own.
+    fn finish(&mut self, serial: u64, now: Instant, notices: &mut Notices) {
+        let Some(connection) = self.table.get_mut(serial) else { return };
+        if connection.is_closed_by_peer || connection.shut_down().is_err() {
+            return self.remove(serial, notices);
+        }
+        notices.closed(connection.flow);
+        connection.enter(Phase::Lingering, now);
+        self.give_turn(serial);
+        self.schedule(serial);
+    }
+
+    /// A connection that we called for did not come about.
+    fn fail(&mut self, serial: u64, error: SendError, notices: &mut Notices) {
+        notices.counters.connections_failed += 1;
+        if let Some(connection) = self.table.get_mut(serial) {
+            for flow in std::mem::take(&mut connection.asked) {
+                notices.send_failed(flow, error);
+            }
+        }
+        self.remove(serial, notices);
+    }
+
+    /// Drops a connection and tells whoever has to know.
+    fn remove(&mut self, serial: u64, notices: &mut Notices) {
+        self.forget_remote(serial);
+        let Some(connection) = self.table.remove(serial) else { return };
+        notices.counters.connections_open -= 1;
+        if connection.is_known() {
+            notices.closed(connection.flow);
+        }
+        for flow in &connection.asked {
+            notices.send_failed(*flow, SendError::Unwritten);
+        }
+    }
+
+    /// From now on a flow without a connection gets another one.
+    fn forget_remote(&mut self, serial: u64) {
+        if let Some(connection) = self.table.get(serial) {
+            let key = (connection.flow.listener, connection.flow.remote);
+            if self.serial_by_remote.get(&key) == Some(&serial) {
+                self.serial_by_remote.remove(&key);
+            }
+        }
+    }
+}
+
+fn tcp_flow(listener: ListenerId, local: SocketAddr, remote: SocketAddr) -> Flow {
+    Flow { transport: Transport::Tcp, listener, local, remote, connection: None }
+}

@@ -1,0 +1,235 @@
+//! One connection: its life from being opened to being closed.
+
+use std::io;
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use ringway_sip::Flow;
+use ringway_sip::frame::Framer;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::admission::Permit;
+use super::options::StreamOptions;
+use super::ready::ConnectionWaker;
+use super::write_queue::WriteQueue;
+
+/// How long the other end has to close after we have: long enough for it to read what was written last. Closing at once
+/// while it still sends would reset the connection, and it would never see our answer.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Different flows without a connection that may wait for one connection to open.
+const MOST_ASKED: usize = 64;
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// We have called and there is no answer yet.
+    Opening,
+    /// Both directions are in use.
+    Open,
+    /// Nothing is read any more; what is queued is still written.
+    Ending,
+    /// Our direction is closed; the other end may read what is on its way, and what it sends is thrown away.
+    Lingering,
+    /// To be removed at the next flush, unwritten bytes or not.
+    Broken,
+}
+
+/// Why a connection is looked at when its deadline comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timeout {
+    /// It did not open.
+    Connect,
+    /// It didn't bring its first message, or did not finish one.
+    Slow,
+    /// The other end reads nothing.
+    Unread,
+    /// Nothing was said.
+    Idle,
+    /// The other end doesn't close.
+    Linger,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) serial: u64,
+    pub(super) flow: Flow,
+    pub(super) phase: Phase,
+    /// Taken while its frames are being handled.
+    pub(super) framer: Option<Framer>,
+    pub(super) queue: WriteQueue,
+    /// The flows without a connection that were sent on since the queue was empty: told if it is never written.
+    pub(super) asked: Vec<Flow>,
+    pub(super) is_in_turn: bool,
+    pub(super) is_in_flush: bool,
+    /// Nothing is read because the other end reads nothing.
+    pub(super) is_held: bool,
+    /// The other end has closed its direction.
+    pub(super) is_closed_by_peer: bool,
+    pub(super) has_spoken: bool,
+    /// When the first byte of an unfinished message came.
+    pub(super) message_since: Option<Instant>,
+    /// Since when nothing of the queue could be written.
+    pub(super) blocked_since: Option<Instant>,
+    /// The time under which it is entered in the deadlines.
+    pub(super) scheduled: Option<Instant>,
+    phase_since: Instant,
+    last_heard: Instant,
+    stream: TcpStream,
+    waker: Arc<ConnectionWaker>,
+    task: Waker,
+    _permit: Permit,
+}
+
+impl Connection {
+    pub(super) fn new(
+        flow: Flow,
+        phase: Phase,
+        framer: Framer,
+        stream: TcpStream,
+        waker: Arc<ConnectionWaker>,
+        permit: Permit,
+        now: Instant,
+    ) -> Self {
+        Self {
+            serial: waker.serial,
+            flow,
+            phase,
+            framer: Some(framer),
+            queue: WriteQueue::default(),
+            asked: Vec::new(),
+            is_in_turn: false,
+            is_in_flush: false,
+            is_held: false,
+            is_closed_by_peer: false,
+            // A connection that we open is not obliged to speak first.
+            has_spoken: phase == Phase::Opening,
+            message_since: None,
+            blocked_since: None,
+            scheduled: None,
+            phase_since: now,
+            last_heard: now,
+            stream,
+            task: Waker::from(Arc::clone(&waker)),
+            waker,
+            _permit: permit,
+        }
+    }
+
+    pub(super) fn enter(&mut self, phase: Phase, now: Instant) {
+        self.phase = phase;
+        self.phase_since = now;
+    }
+
+    /// Whether messages may still be sent on it.
+    pub(super) fn takes_messages(&self) -> bool {
+        matches!(self.phase, Phase::Opening | Phase::Open | Phase::Ending)
+    }
+
+    /// Whether its end is still to be told to the shard.
+    pub(super) fn is_known(&self) -> bool {
+        !matches!(self.phase, Phase::Opening | Phase::Lingering)
+    }
+
+    /// To be called before the connection is looked at.
+    pub(super) fn rearm(&self) {
+        self.waker.rearm();
+    }
+
+    /// Remembers whom to tell if the queue is never written. False when there are too many to remember.
+    pub(super) fn ask(&mut self, flow: &Flow) -> bool {
+        if flow.connection.is_some() || self.asked.contains(flow) {
+            return true;
+        }
+        let has_room = self.asked.len() < MOST_ASKED;
+        if has_room {
+            self.asked.push(*flow);
+        }
+        has_room
+    }
+
+    /// Whether the connection that we called for is open.
+    pub(super) fn poll_open(&self) -> Poll<io::Result<()>> {
+        match self.stream.poll_write_ready(&mut Context::from_waker(&self.task)) {
+            Poll::Ready(Ok(())) => Poll::Ready(match self.stream.take_error() {
+                Ok(None) => Ok(()),
+                Ok(Some(error)) | Err(error) => Err(error),
+            }),
+            other => other,
+        }
+    }
+
+    /// Reads once into `buffer` and returns how much came; 0 is the end.
+    pub(super) fn poll_read(&mut self, buffer: &mut [u8], now: Instant) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        match Pin::new(&mut self.stream).poll_read(&mut Context::from_waker(&self.task), &mut buffer) {
+            Poll::Ready(Ok(())) => {
+                self.last_heard = now;
+                Poll::Ready(Ok(buffer.filled().len()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Writes the queue as far as the kernel takes it. Ready when all is written.
+    pub(super) fn poll_write(&mut self, now: Instant) -> Poll<io::Result<()>> {
+        while !self.queue.is_empty() {
+            let written =
+                Pin::new(&mut self.stream).poll_write(&mut Context::from_waker(&self.task), self.queue.waiting());
+            match written {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => {
+                    self.queue.written(count);
+                    self.last_heard = now;
+                    self.blocked_since = None;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.blocked_since.get_or_insert(now);
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.asked.clear();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Closes our direction.
+    pub(super) fn shut_down(&self) -> io::Result<()> {
+        SockRef::from(&self.stream).shutdown(Shutdown::Write)
+    }
+
+    /// Makes the kernel forget at once what could not be written.
+    pub(super) fn abort(&self) {
+        // Failure leaves the kernel's own time-outs to do it.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+
+    /// The next moment at which the connection is to be looked at, and why.
+    pub(super) fn deadline(&self, options: &StreamOptions) -> (Instant, Timeout) {
+        match self.phase {
+            Phase::Opening => (self.phase_since + options.connect_timeout, Timeout::Connect),
+            Phase::Lingering => (self.phase_since + LINGER, Timeout::Linger),
+            Phase::Ending | Phase::Broken => (self.phase_since + options.write_timeout, Timeout::Unread),
+            Phase::Open => {
+                let idle = (self.last_heard + options.idle_timeout, Timeout::Idle);
+                let first =
+                    (!self.has_spoken).then(|| (self.phase_since + options.first_message_timeout, Timeout::Slow));
+                let message = self.message_since.map(|since| (since + options.message_timeout, Timeout::Slow));
+                let unread = self.blocked_since.map(|since| (since + options.write_timeout, Timeout::Unread));
+                [first, message, unread]
+                    .into_iter()
+                    .flatten()
+                    .fold(idle, |earliest, other| if other.0 < earliest.0 { other } else { earliest })
+            }
+        }
+    }
+}

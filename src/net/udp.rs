@@ -1,0 +1,174 @@
+//! A shard's UDP sockets: batches in, one queue and one flush out.
+
+mod queue;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+use std::task::Context;
+
+use ringway_sip::{Flow, ListenerId};
+use tokio::io::Interest;
+
+use crate::notices::Notices;
+use crate::received::SendError;
+use crate::system::{self, Arena, BATCH};
+use queue::SendQueue;
+
+/// Asks the kernel for what each datagram should come with: when it was received, how many were dropped before it, and
+/// on a wildcard address, which of our addresses was asked.
+pub(crate) fn ask_for_details(socket: &std::net::UdpSocket, address: SocketAddr) -> io::Result<()> {
+    let fd = socket.as_fd();
+    system::switch_on(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)?;
+    system::switch_on(fd, libc::SOL_SOCKET, libc::SO_RXQ_OVFL)?;
+    match address {
+        SocketAddr::V4(address) if address.ip().is_unspecified() => {
+            system::switch_on(fd, libc::IPPROTO_IP, libc::IP_PKTINFO)
+        }
+        SocketAddr::V6(address) if address.ip().is_unspecified() => {
+            system::switch_on(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One UDP socket of the shard.
+pub(crate) struct UdpSocket {
+    listener: ListenerId,
+    local: SocketAddr,
+    socket: tokio::net::UdpSocket,
+    queue: SendQueue,
+    is_readable: bool,
+    /// The kernel takes no more for now.
+    is_blocked: bool,
+    /// The kernel's drop count when it was last told.
+    drops: u32,
+}
+
+/// Where batches are received: one for all sockets of a shard.
+pub(crate) struct Batch {
+    arena: Arena,
+}
+
+impl Batch {
+    /// Room for a batch of datagrams of at most `largest` bytes.
+    pub(crate) fn new(largest: usize) -> Self {
+        Self { arena: Arena::new(largest) }
+    }
+
+    /// The datagram at `index` of the batch that `socket` received last, as flow, payload and kernel receive time.
+    /// `None` for one that is dropped, which is counted.
+    pub(crate) fn datagram(
+        &self,
+        index: usize,
+        socket: &mut UdpSocket,
+        notices: &mut Notices,
+    ) -> Option<(Flow, &[u8], Option<std::time::Duration>)> {
+        let datagram = self.arena.datagram(index)?;
+        if let Some(drops) = datagram.drops {
+            notices.counters.kernel_drops += u64::from(drops.wrapping_sub(socket.drops));
+            socket.drops = drops;
+        }
+        if datagram.is_truncated {
+            notices.counters.datagrams_truncated += 1;
+            return None;
+        }
+        notices.counters.datagrams_received += 1;
+        let local = match datagram.local {
+            Some(ip) if !ip.is_multicast() => SocketAddr::new(ip, socket.local.port()),
+            _ => socket.local,
+        };
+        Some((Flow::udp(socket.listener, local, datagram.remote), datagram.bytes, datagram.received))
+    }
+}
+
+impl UdpSocket {
+    /// Takes over a bound socket. Must be called inside the shard's runtime.
+    pub(crate) fn new(listener: ListenerId, socket: std::net::UdpSocket) -> io::Result<Self> {
+        Ok(Self {
+            listener,
+            local: socket.local_addr()?,
+            socket: tokio::net::UdpSocket::from_std(socket)?,
+            queue: SendQueue::default(),
+            is_readable: false,
+            is_blocked: false,
+            drops: 0,
+        })
+    }
+
+    pub(crate) fn listener(&self) -> ListenerId {
+        self.listener
+    }
+
+    /// The address that the socket is bound to; its port is never 0.
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Whether there is something to receive, or room again for what waits to be sent.
+    pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.is_readable {
+            self.is_readable = self.socket.poll_recv_ready(context).is_ready();
+        }
+        if self.is_blocked {
+            self.is_blocked = self.socket.poll_send_ready(context).is_pending();
+            return self.is_readable || !self.is_blocked;
+        }
+        self.is_readable
+    }
+
+    /// Receives one batch and returns its size; 0 when there is nothing, or on an error, which is counted.
+    pub(crate) fn receive(&mut self, batch: &mut Batch, notices: &mut Notices) -> usize {
+        if !self.is_readable {
+            return 0;
+        }
+        let mut received = 0;
+        let result = self.socket.try_io(Interest::READABLE, || {
+            received = batch.arena.receive(self.socket.as_fd())?;
+            // A batch that isn't full has emptied the socket, and what comes later wakes us again: no need to ask.
+            if received < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match result {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_readable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                notices.counters.receive_errors += 1;
+                tracing::debug!(local = %self.local, %error, "receiving datagrams failed");
+            }
+        }
+        received
+    }
+
+    /// Queues a datagram for the next flush.
+    pub(crate) fn queue(&mut self, flow: &Flow, payload: &[u8], notices: &mut Notices) {
+        notices.counters.sends_dropped += self.queue.push(*flow, payload);
+    }
+
+    /// Sends what is queued, as far as the kernel takes it.
+    pub(crate) fn flush(&mut self, notices: &mut Notices) {
+        let is_wildcard = self.local.ip().is_unspecified();
+        let source = |local: SocketAddr| -> Option<IpAddr> {
+            (is_wildcard && !local.ip().is_unspecified()).then_some(local.ip())
+        };
+        while !self.queue.is_empty() && !self.is_blocked {
+            let queue = &self.queue;
+            let result =
+                self.socket.try_io(Interest::WRITABLE, || system::send(self.socket.as_fd(), queue.waiting(source)));
+            match result {
+                Ok(sent) => {
+                    notices.counters.datagrams_sent += sent as u64;
+                    self.queue.sent(sent);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_blocked = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    notices.counters.send_errors += 1;
+                    if let Some(flow) = self.queue.pop() {
+                        notices.send_failed(flow, SendError::from(&error));
+                    }
+                }
+            }
+        }
+    }
+}

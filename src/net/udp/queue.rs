@@ -1,0 +1,153 @@
+//! Datagrams that wait for the flush, in order and bounded.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use ringway_sip::Flow;
+
+use crate::system::Outbound;
+
+/// Datagrams that may wait on one socket; past it the oldest is dropped, since its sender has long begun to repeat it.
+const MOST_DATAGRAMS: usize = 8192;
+
+/// Bytes that may wait on one socket.
+const MOST_BYTES: usize = 16 << 20;
+
+/// One socket's send queue.
+#[derive(Debug, Default)]
+pub(super) struct SendQueue {
+    /// The payloads behind one another. Those of `queued` end at its end; what lies before the first is sent.
+    bytes: Vec<u8>,
+    queued: VecDeque<Queued>,
+}
+
+#[derive(Debug)]
+struct Queued {
+    flow: Flow,
+    begin: usize,
+    end: usize,
+}
+
+impl SendQueue {
+    /// Queues a datagram; returns how many old ones were dropped for it.
+    pub(super) fn push(&mut self, flow: Flow, payload: &[u8]) -> u64 {
+        let mut dropped = 0;
+        while self.queued.len() >= MOST_DATAGRAMS || self.waiting_bytes() + payload.len() > MOST_BYTES {
+            if self.queued.pop_front().is_none() {
+                break;
+            }
+            dropped += 1;
+        }
+        self.reclaim();
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(payload);
+        self.queued.push_back(Queued { flow, begin, end: self.bytes.len() });
+        dropped
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    /// What waits, oldest first; `source` tells the address to send a flow from.
+    pub(super) fn waiting(&self, source: impl Fn(SocketAddr) -> Option<IpAddr>) -> impl Iterator<Item = Outbound<'_>> {
+        self.queued.iter().map(move |queued| Outbound {
+            bytes: self.bytes.get(queued.begin..queued.end).unwrap_or_default(),
+            remote: queued.flow.remote,
+            source: source(queued.flow.local),
+        })
+    }
+
+    /// Takes the oldest, because it could not be sent.
+    pub(super) fn pop(&mut self) -> Option<Flow> {
+        let flow = self.queued.pop_front().map(|queued| queued.flow);
+        self.reclaim();
+        flow
+    }
+
+    /// Takes the oldest `count`, because they were sent.
+    pub(super) fn sent(&mut self, count: usize) {
+        self.queued.drain(..count.min(self.queued.len()));
+        self.reclaim();
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.queued.front().map_or(0, |first| self.bytes.len() - first.begin)
+    }
+
+    /// Forgets sent payloads: for nothing when all is sent, otherwise when they are more than half of the bytes.
+    fn reclaim(&mut self) {
+        let Some(first) = self.queued.front().map(|first| first.begin) else {
+            self.bytes.clear();
+            return;
+        };
+        if first > self.bytes.len() / 2 {
+            self.bytes.drain(..first);
+            for queued in &mut self.queued {
+                queued.begin -= first;
+                queued.end -= first;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringway_sip::ListenerId;
+
+    fn flow(port: u16) -> Flow {
+        let local = SocketAddr::from(([127, 0, 0, 1], 5060));
+        Flow::udp(ListenerId(0), local, SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
+    fn contents(queue: &SendQueue) -> Vec<(u16, Vec<u8>)> {
+        queue.waiting(|_| None).map(|datagram| (datagram.remote.port(), datagram.bytes.to_vec())).collect()
+    }
+
+    #[test]
+    fn datagrams_leave_in_the_order_in_which_they_were_queued() {
+        let mut queue = SendQueue::default();
+        assert_eq!(queue.push(flow(1), b"one"), 0);
+        assert_eq!(queue.push(flow(2), b"two"), 0);
+        assert_eq!(queue.push(flow(3), b"three"), 0);
+        queue.sent(1);
+        assert_eq!(queue.pop(), Some(flow(2)));
+        assert_eq!(queue.push(flow(4), b""), 0);
+        assert_eq!(contents(&queue), [(3, b"three".to_vec()), (4, Vec::new())]);
+        queue.sent(2);
+        assert!(queue.is_empty());
+        assert_eq!(queue.pop(), None);
+        assert!(queue.bytes.is_empty());
+    }
+
+    #[test]
+    fn a_full_queue_drops_its_oldest() {
+        let mut queue = SendQueue::default();
+        for number in 0..MOST_DATAGRAMS {
+            assert_eq!(queue.push(flow(7), &number.to_be_bytes()), 0);
+        }
+        assert_eq!(queue.push(flow(8), b"new"), 1);
+        let contents = contents(&queue);
+        assert_eq!(contents.len(), MOST_DATAGRAMS);
+        assert_eq!(contents[0].1, 1_usize.to_be_bytes());
+        assert_eq!(contents[MOST_DATAGRAMS - 1], (8, b"new".to_vec()));
+    }
+
+    #[test]
+    fn bytes_are_bounded_too_and_space_is_used_again() {
+        let mut queue = SendQueue::default();
+        let large = vec![7; 65_000];
+        let mut dropped = 0;
+        for _ in 0..1000 {
+            dropped += queue.push(flow(7), &large);
+        }
+        assert_eq!(dropped, 1000 - (MOST_BYTES / large.len()) as u64);
+        assert!(queue.bytes.len() <= 2 * MOST_BYTES + large.len());
+        for _ in 0..1000 {
+            queue.push(flow(7), b"x");
+            queue.sent(1);
+        }
+        assert!(contents(&queue).iter().all(|(_, bytes)| bytes.len() == 1 || *bytes == large));
+    }
+}
