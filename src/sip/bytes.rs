@@ -36,7 +36,7 @@ const fn classes() -> [u8; 256] {
         if byte.is_ascii_control() || matches!(byte, b' ' | b'<' | b'>' | b'"') {
             class |= NOT_IN_URI;
         }
-        if byte.is_ascii_control() || matches!(byte, b' ' | b';' | b',' | b'"') {
+        if byte.is_ascii_control() || matches!(byte, b' ' | b';' | b',' | b'"' | b'<' | b'>') {
             class |= NOT_IN_VALUE;
         }
         table[index] = class;

@@ -131,9 +131,21 @@ mod tests {
 
     #[test]
     fn what_the_grammar_forbids_is_not_well_formed() {
-        for wrong in
-            [";", ";;", ";a;;b", ";a;", "a", ";=b", ";a b", ";a=b c", ";a=\"b", ";a=\"b\"c", ";a=b\0", ";a=b,c"]
-        {
+        for wrong in [
+            ";",
+            ";;",
+            ";a;;b",
+            ";a;",
+            "a",
+            ";=b",
+            ";a b",
+            ";a=b c",
+            ";a=\"b",
+            ";a=\"b\"c",
+            ";a=b\0",
+            ";a=b,c",
+            ";a=<b>",
+        ] {
             assert!(!Params::new(wrong.as_bytes()).is_well_formed(), "{wrong}");
         }
         for right in ["", ";a", ";a=", ";a=b=c", ";a=\"\"", " ; a = \"b c\" ; d", ";a=[2001:db8::1]"] {
