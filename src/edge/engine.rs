@@ -144,6 +144,11 @@ impl Engine {
         &self.core.counters
     }
 
+    /// The directory that requests are judged by now.
+    pub fn directory(&self) -> &Snapshot {
+        &self.core.directory
+    }
+
     /// Requests that have had no final answer.
     pub fn unanswered(&self) -> usize {
         self.contexts.unanswered()

@@ -217,15 +217,11 @@ pub enum DropReason {
     SourceRate,
     /// A response that could not be forwarded: its next Via is missing.
     NoVia,
-    /// A message that was handed over and still belongs to nothing.
-    HandedOver,
-    /// The engine failed on this message; a defect of ours.
-    Internal,
 }
 
 impl DropReason {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 7] = [
         Self::NotSip,
         Self::Malformed,
         Self::StrayResponse,
@@ -233,8 +229,6 @@ impl DropReason {
         Self::Amplification,
         Self::SourceRate,
         Self::NoVia,
-        Self::HandedOver,
-        Self::Internal,
     ];
 
     /// The metric's label.
@@ -247,8 +241,6 @@ impl DropReason {
             Self::Amplification => "amplification",
             Self::SourceRate => "source-rate",
             Self::NoVia => "no-via",
-            Self::HandedOver => "handed-over",
-            Self::Internal => "internal",
         }
     }
 }

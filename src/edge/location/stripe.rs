@@ -146,6 +146,11 @@ impl Stripe {
         self.table.iter()
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+
     /// Keeps the records of which `keep` says so, and gives back memory when most of it is unused.
     pub(super) fn retain(&mut self, keep: impl FnMut(&mut Entry) -> bool) {
         self.table.retain(keep);

@@ -84,21 +84,25 @@ fn packed(bindings: &[Binding<'_>]) -> Vec<u8> {
     record
 }
 
+/// A state of bindings has one packed form only.
+fn is_refused_or_canonical(record: &[u8]) -> bool {
+    unpack(record).map_or(true, |bindings| packed(&bindings) == record)
+}
+
 proptest! {
     #[test]
     fn what_is_packed_is_unpacked_the_same(parts in prop::collection::vec((bare(), texts()), 0..6)) {
-        let bindings = with_texts(&parts);
-        let record = packed(&bindings);
-        prop_assert_eq!(unpack(&record), Ok(bindings));
+        let record = packed(&with_texts(&parts));
+        prop_assert_eq!(unpack(&record), Ok(with_texts(&parts)));
     }
 
     #[test]
     fn a_record_that_is_cut_or_has_more_behind_it_is_refused(parts in prop::collection::vec((bare(), texts()), 1..3)) {
         let record = packed(&with_texts(&parts));
         for length in 1..record.len() {
-            prop_assert_eq!(unpack(&record[..length]), Err(Garbage));
+            prop_assert!(unpack(&record[..length]).is_err());
         }
-        prop_assert_eq!(unpack(&[&record[..], b"x"].concat()), Err(Garbage));
+        prop_assert!(unpack(&[&record[..], b"x"].concat()).is_err());
     }
 
     #[test]
@@ -111,9 +115,7 @@ proptest! {
             let at = at.index(record.len().min(80));
             record[at] = byte;
         }
-        if let Ok(bindings) = unpack(&record) {
-            prop_assert_eq!(packed(&bindings), record);
-        }
+        prop_assert!(is_refused_or_canonical(&record));
     }
 
     #[test]
@@ -122,9 +124,7 @@ proptest! {
         if let (true, [format, count, ..]) = (is_marked, &mut noise[..]) {
             (*format, *count) = (FORMAT, *count % 3);
         }
-        if let Ok(bindings) = unpack(&noise) {
-            prop_assert_eq!(packed(&bindings), noise);
-        }
+        prop_assert!(is_refused_or_canonical(&noise));
     }
 }
 

@@ -1,0 +1,77 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+
+const THREADS: u64 = 4;
+const ROUNDS: u32 = 2000;
+const NUMBERS: u32 = 40;
+
+/// Every thread is a device of every extension; each refreshes its own Contact, and each refresh must survive.
+#[test]
+fn saves_of_many_threads_lose_nothing_and_lookups_see_whole_records() {
+    let location = Location::new(1);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..THREADS)
+            .map(|device| {
+                scope.spawn({
+                    let location = &location;
+                    move || write(location, device)
+                })
+            })
+            .collect();
+        let (reader_location, reader_done) = (&location, &done);
+        let reader = scope.spawn(move || {
+            let mut seen = 0;
+            while !reader_done.load(Ordering::Relaxed) || seen == 0 {
+                seen += read(reader_location);
+            }
+        });
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        reader.join().unwrap();
+    });
+    check_invariants(&location);
+    for number in 0..NUMBERS {
+        let number = number.to_string();
+        let mut record = Vec::new();
+        location.fetch(&aor(&number), &mut record);
+        let mut last: Vec<_> = unpack(&record).unwrap().iter().map(|binding| (binding.call_id, binding.cseq)).collect();
+        last.sort_unstable();
+        let expected: Vec<_> = (0..THREADS).map(|device| (device, ROUNDS / NUMBERS)).collect();
+        assert_eq!(last, expected, "of {number}");
+    }
+    assert_eq!(count(&location, TenantId(1)), THREADS * u64::from(NUMBERS));
+}
+
+fn write(location: &Location, device: u64) {
+    let uri = format!("sip:device{device}@198.51.100.7");
+    let mut versions = std::collections::HashMap::new();
+    for round in 0..ROUNDS {
+        let (number, cseq) = ((round % NUMBERS).to_string(), round / NUMBERS + 1);
+        let flow = stream(Transport::Tls, device);
+        let contacts = [Binding { flow, call_id: device, cseq, ..contact(&uri, round / 100, 600) }];
+        let update = Update { call_id: device, cseq, contacts: Contacts::Some(&contacts), max_bindings: 10 };
+        let mut record = Vec::new();
+        let saved = location.save(at(round / 100), &aor(&number), &update, &mut record).unwrap();
+        assert!(unpack(&record).unwrap().contains(&contacts[0]));
+        let last = versions.insert(number, saved.version);
+        assert!(last.flatten() < saved.version);
+        location.sweep(at(round / 100), round as usize % Location::STRIPES);
+    }
+}
+
+/// Returns how many bindings were seen.
+fn read(location: &Location) -> usize {
+    let mut seen = 0;
+    for number in 0..NUMBERS {
+        location.lookup(at(0), &aor(&number.to_string()), |binding| {
+            seen += 1;
+            assert_eq!(binding.uri, format!("sip:device{}@198.51.100.7", binding.call_id).as_bytes());
+        });
+    }
+    location.visit(at(0), 7, |_, _, _, record| assert!(unpack(record).is_ok()));
+    seen
+}

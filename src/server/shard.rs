@@ -1,0 +1,285 @@
+//! A shard: one thread, its sockets, its engine and its way into the journal.
+//!
+//! Each turn of the loop takes a batch of whatever has come, lets the engine decide, commits what is to be kept, and only
+//! then lets the answers out. Nothing else happens here: what a message means is the engine's business.
+
+mod mail;
+mod report;
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use ringway_edge::{Action, Arrival, Engine, Input};
+use ringway_net::{Admission, Bound, Clock, Received, SocketOptions, Sockets};
+use ringway_sip::{Flow, Method, Monotonic, ShardId};
+use ringway_store::journal::{Record, Writer};
+use ringway_telemetry::Histogram;
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use mail::{Mail, Mailbox, Mailboxes, mailboxes};
+
+/// Messages of the sockets that one turn takes at most.
+const BATCH: usize = 256;
+/// Mail of other threads that one turn takes at most.
+const MAIL_BATCH: usize = 256;
+
+/// What a shard is made of.
+pub(crate) struct Parts {
+    /// Its number and everything its engine starts from.
+    pub(crate) engine: ringway_edge::Parts,
+    /// Its bound sockets.
+    pub(crate) bound: Bound,
+    pub(crate) options: SocketOptions,
+    /// Connections in all, shared by the shards.
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) clock: Clock,
+    pub(crate) journal: Writer,
+    /// Everybody's mailbox, its own included.
+    pub(crate) mailboxes: Mailboxes,
+    pub(crate) mail: mpsc::Receiver<Mail>,
+}
+
+/// Starts a shard on a thread of its own.
+///
+/// # Errors
+/// When the operating system gives no thread, or the runtime can't take over the sockets.
+pub(crate) fn spawn(parts: Parts) -> io::Result<JoinHandle<()>> {
+    let shard = parts.engine.shard;
+    let (started, has_started) = std::sync::mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name(format!("shard-{}", shard.0)).spawn(move || {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = started.send(Err(error));
+                return;
+            }
+        };
+        runtime.block_on(async {
+            match Shard::new(parts) {
+                Ok(shard) => {
+                    let _ = started.send(Ok(()));
+                    shard.run().await;
+                }
+                Err(error) => {
+                    let _ = started.send(Err(error));
+                }
+            }
+        });
+    })?;
+    has_started.recv().unwrap_or_else(|_| Err(io::Error::other("the shard's thread has died")))?;
+    Ok(thread)
+}
+
+struct Shard {
+    id: ShardId,
+    engine: Engine,
+    sockets: Sockets,
+    clock: Clock,
+    journal: Writer,
+    mailboxes: Mailboxes,
+    mail: mpsc::Receiver<Mail>,
+    /// When each request of the batch came.
+    requests: Vec<(Method, Monotonic)>,
+    durations: [Histogram; Method::ALL.len()],
+    counts: Counts,
+    /// Who waits until every open request is answered.
+    drained: Option<oneshot::Sender<()>>,
+    is_stopped: bool,
+}
+
+/// What the shard itself counts, beside its engine and its sockets.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    /// Mail that a full mailbox did not take.
+    mail_dropped: u64,
+    /// Answers that were withheld, for the journal could not keep what they say.
+    withheld: u64,
+    /// Messages on which the engine failed.
+    failures: u64,
+}
+
+impl Shard {
+    fn new(parts: Parts) -> io::Result<Self> {
+        let id = parts.engine.shard;
+        let sockets = Sockets::new(id, parts.bound, &parts.options, parts.admission, parts.clock)?;
+        Ok(Self {
+            id,
+            engine: Engine::new(parts.engine),
+            sockets,
+            clock: parts.clock,
+            journal: parts.journal,
+            mailboxes: parts.mailboxes,
+            mail: parts.mail,
+            requests: Vec::with_capacity(BATCH),
+            durations: Default::default(),
+            counts: Counts::default(),
+            drained: None,
+            is_stopped: false,
+        })
+    }
+
+    async fn run(mut self) {
+        while !self.is_stopped {
+            let mail = self.wait().await;
+            self.take_mail(mail);
+            self.receive();
+            self.meet_deadline();
+            self.commit();
+            if self.engine.unanswered() == 0
+                && let Some(drained) = self.drained.take()
+            {
+                let _ = drained.send(());
+            }
+        }
+    }
+
+    /// Waits for the sockets, for mail or for the engine's next deadline, whichever comes first.
+    async fn wait(&mut self) -> Option<Mail> {
+        let deadline = self.clock.instant(self.engine.deadline());
+        tokio::select! {
+            mail = self.mail.recv() => {
+                // Without anybody left to write to it, the server is gone.
+                self.is_stopped |= mail.is_none();
+                mail
+            }
+            () = self.sockets.ready() => None,
+            () = tokio::time::sleep_until(deadline.into()) => None,
+        }
+    }
+
+    fn take_mail(&mut self, first: Option<Mail>) {
+        let mut next = first;
+        for _ in 0..MAIL_BATCH {
+            let Some(mail) = next else { return };
+            self.open(mail);
+            next = self.mail.try_recv().ok();
+        }
+        if let Some(mail) = next {
+            self.open(mail);
+        }
+    }
+
+    fn open(&mut self, mail: Mail) {
+        match mail {
+            Mail::HandOver { flow, offered, arrived, bytes } => {
+                let input = Input::Message { flow, bytes: &bytes, arrival: Arrival::HandedOver { offered } };
+                self.handle(input, arrived);
+            }
+            Mail::Send { flow, bytes } => self.sockets.send(&flow, &bytes),
+            Mail::Directory(directory, taken) => {
+                self.handle(Input::Directory(directory), Monotonic::START);
+                let _ = taken.send(());
+            }
+            Mail::Settings(settings, taken) => {
+                self.handle(Input::Settings(settings), Monotonic::START);
+                let _ = taken.send(());
+            }
+            Mail::Scrape(reply) => {
+                let _ = reply.send(self.report());
+            }
+            Mail::Drain(drained) => self.drained = Some(drained),
+            Mail::Stop => self.is_stopped = true,
+        }
+    }
+
+    fn receive(&mut self) {
+        let Self { engine, sockets, clock, requests, counts, .. } = self;
+        let now = clock.now();
+        sockets.receive(BATCH, |received, _| {
+            let (input, arrived) = match received {
+                Received::Message { flow, bytes, arrived } => {
+                    (Input::Message { flow, bytes, arrival: Arrival::Wire }, arrived)
+                }
+                Received::FrameError { flow, problem, head } => {
+                    (Input::Unframed { flow, head: head.unwrap_or_default(), problem }, Monotonic::START)
+                }
+                Received::Closed(flow) => (Input::FlowClosed(flow), Monotonic::START),
+                Received::SendFailed(flow, _) => (Input::SendFailed(flow), Monotonic::START),
+            };
+            decide(engine, now, input, arrived, requests, counts);
+        });
+    }
+
+    fn meet_deadline(&mut self) {
+        if self.engine.deadline() <= self.clock.monotonic() {
+            self.handle(Input::Deadline, Monotonic::START);
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>, arrived: Monotonic) {
+        let Self { engine, clock, requests, counts, .. } = self;
+        decide(engine, clock.now(), input, arrived, requests, counts);
+    }
+
+    /// Hands what is to be kept to the kernel, and then lets everything out.
+    fn commit(&mut self) {
+        let Self { engine, sockets, journal, mailboxes, counts, requests, .. } = self;
+        for change in engine.saves() {
+            let record =
+                Record { key: change.key, version: change.version, expires: change.expires, blob: change.record };
+            if let Err(error) = journal.push(record) {
+                tracing::error!(%error, "a registration can't be kept in the journal");
+            }
+        }
+        let is_kept = match journal.commit() {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, "the journal can't be written: registrations are not answered until it can");
+                false
+            }
+        };
+        let id = self.id;
+        let mut hand_overs = Vec::new();
+        engine.drain(|action| match action {
+            Action::Send { after_save: true, .. } if !is_kept => counts.withheld += 1,
+            Action::Send { flow, bytes, .. } => match owner(&flow) {
+                Some(owner) if owner != id => {
+                    let is_taken = mailboxes.post(owner, Mail::Send { flow, bytes: bytes.into() });
+                    counts.mail_dropped += u64::from(!is_taken);
+                }
+                _ => sockets.send(&flow, bytes),
+            },
+            Action::HandOver { to, offered, flow, bytes } => hand_overs.push((to, offered, flow, Box::from(bytes))),
+            // It is with the kernel, or its answers are withheld.
+            Action::Save(_) => {}
+        });
+        let arrived = self.clock.monotonic();
+        for (to, offered, flow, bytes) in hand_overs {
+            let is_taken = mailboxes.post(to, Mail::HandOver { flow, offered, arrived, bytes });
+            counts.mail_dropped += u64::from(!is_taken);
+        }
+        sockets.flush();
+        if !requests.is_empty() {
+            let sent = self.clock.monotonic();
+            for (method, arrived) in requests.drain(..) {
+                self.durations[method as usize].observe(sent.since(arrived));
+            }
+        }
+    }
+}
+
+/// The shard whose thread a flow's connection belongs to.
+fn owner(flow: &Flow) -> Option<ShardId> {
+    flow.connection.map(|connection| connection.shard)
+}
+
+/// Lets the engine decide on one input. A defect of ours costs this message and no more: it is caught, counted and told.
+fn decide(
+    engine: &mut Engine,
+    now: ringway_sip::Now,
+    input: Input<'_>,
+    arrived: Monotonic,
+    requests: &mut Vec<(Method, Monotonic)>,
+    counts: &mut Counts,
+) {
+    match catch_unwind(AssertUnwindSafe(|| engine.handle(now, input))) {
+        Ok(Some(method)) => requests.push((method, arrived)),
+        Ok(None) => {}
+        Err(_) => {
+            counts.failures += 1;
+            tracing::error!("a message made the engine fail; it was dropped. Please report this as a defect");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What other threads tell a shard, through a bounded queue.
+
+use std::sync::Arc;
+
+use ringway_directory::Snapshot;
+use ringway_edge::Settings;
+use ringway_sip::{Flow, Monotonic, ShardId};
+use ringway_telemetry::Scrape;
+use tokio::sync::{mpsc, oneshot};
+
+/// Letters that wait in one mailbox at most. When it is full, messages that are handed over are dropped, as datagrams are
+/// by a full socket, and counted.
+const CAPACITY: usize = 8192;
+
+/// One letter.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// A message that this shard owns, or may own.
+    HandOver {
+        /// The way it came.
+        flow: Flow,
+        /// How many shards have looked for its transaction in vain.
+        offered: u8,
+        /// When it was handed over.
+        arrived: Monotonic,
+        /// The message.
+        bytes: Box<[u8]>,
+    },
+    /// A message for a connection of this shard.
+    Send {
+        /// The connection.
+        flow: Flow,
+        /// The message.
+        bytes: Box<[u8]>,
+    },
+    /// The directory has changed; told back when it is in force.
+    Directory(Arc<Snapshot>, oneshot::Sender<()>),
+    /// The configuration has changed; told back when it is in force.
+    Settings(Arc<Settings>, oneshot::Sender<()>),
+    /// Somebody asks for the numbers.
+    Scrape(oneshot::Sender<Scrape>),
+    /// Somebody waits until every open request is answered.
+    Drain(oneshot::Sender<()>),
+    /// The end.
+    Stop,
+}
+
+/// The sending side of one shard's mailbox.
+pub(crate) type Mailbox = mpsc::Sender<Mail>;
+
+/// The mailboxes of all shards.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailboxes {
+    by_shard: Arc<[Mailbox]>,
+}
+
+impl Mailboxes {
+    /// Posts a letter without waiting. False when the mailbox is full or there is no such shard.
+    pub(crate) fn post(&self, to: ShardId, mail: Mail) -> bool {
+        self.by_shard.get(usize::from(to.0)).is_some_and(|mailbox| mailbox.try_send(mail).is_ok())
+    }
+
+    /// Every shard's mailbox, in the order of the shards.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Mailbox> {
+        self.by_shard.iter()
+    }
+}
+
+/// Mailboxes for so many shards, and what each shard reads its own from.
+pub(crate) fn mailboxes(shards: usize) -> (Mailboxes, Vec<mpsc::Receiver<Mail>>) {
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(CAPACITY)).unzip();
+    (Mailboxes { by_shard: senders.into() }, receivers)
+}
