@@ -23,8 +23,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Which lines are kept: a level, and levels of single places that differ from it.
-#[derive(Clone, Debug, PartialEq)]
+/// Which lines are kept: a level, and levels of single places that differ from it. By default none is.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogLevel(Targets);
 
 impl LogLevel {

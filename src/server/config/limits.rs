@@ -1,0 +1,89 @@
+//! `[limits]`: bounds of tables and budgets of sources. Nothing that the network fills is without one.
+
+use std::time::Duration;
+
+use ringway_directory::validation::parse_network;
+use ringway_edge::settings::Limits as EdgeLimits;
+use ringway_net::StreamOptions;
+use ringway_sip::frame::FrameLimits;
+
+use super::reader::Reader;
+
+/// Bytes of receive buffer that each UDP socket asks for, in KiB.
+pub const UDP_RECEIVE_BUFFER_KIB: u32 = 4096;
+
+/// The most entries that a table may be given.
+const LARGEST_TABLE: u32 = 100_000_000;
+
+/// Bounds and budgets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Of the SIP decisions.
+    pub edge: EdgeLimits,
+    /// Connections, of all shards together.
+    pub max_connections: usize,
+    /// Connections of one source.
+    pub source_connections: usize,
+    /// After this long without a byte a connection is closed.
+    pub stream_idle: Duration,
+    /// Bytes of the largest body that a stream may bring.
+    pub max_body: usize,
+    /// Bytes of receive buffer that each UDP socket asks for.
+    pub udp_receive_buffer: usize,
+}
+
+pub(super) fn read(reader: &Reader<'_>) -> Limits {
+    let section = reader.section("limits");
+    let parse = |text: &str| parse_network("trusted", text).map_err(|fault| fault.message.into_owned());
+    let trusted = section.list("trusted", "[\"192.0.2.0/24\"]", parse).unwrap_or_default();
+    let table = |key, default| size(section.number(key, 1..=LARGEST_TABLE, "", number(default)));
+    let edge = EdgeLimits::default();
+    let edge = EdgeLimits {
+        source_rps: section.number("source_rps", 0..=1_000_000, "requests a second; 0: no budget", edge.source_rps),
+        max_transactions: table("max_transactions", edge.max_transactions),
+        max_dialogs: table("max_dialogs", edge.max_dialogs),
+        max_nonces: table("max_nonces", edge.max_nonces),
+        max_sources: table("max_sources", edge.max_sources),
+        max_branches: size(section.number("max_branches", 1..=1000, "", number(edge.max_branches))),
+        trusted,
+    };
+    let streams = StreamOptions::default();
+    let idle = u32::try_from(streams.idle_timeout.as_secs()).unwrap_or(u32::MAX);
+    let limits = Limits {
+        max_connections: table("max_connections", streams.connections),
+        source_connections: table("source_connections", streams.connections_by_source),
+        stream_idle: Duration::from_secs(section.number("stream_idle_seconds", 1..=604_800, "seconds", idle).into()),
+        max_body: size(section.number("max_body_bytes", 1024..=16_777_216, "bytes", number(streams.frame.body))),
+        udp_receive_buffer: 1024
+            * size(section.number("udp_receive_buffer_kib", 64..=1_048_576, "KiB", UDP_RECEIVE_BUFFER_KIB)),
+        edge,
+    };
+    for key in ["ban_seconds", "tenant_rps", "tenant_registers_ps", "tenant_calls_ps"] {
+        section.not_yet(key, "0");
+    }
+    limits
+}
+
+impl Limits {
+    /// The limits of streams, as the sockets read them.
+    pub fn streams(&self) -> StreamOptions {
+        let default = StreamOptions::default();
+        StreamOptions {
+            frame: FrameLimits { body: self.max_body, ..default.frame },
+            connections: self.max_connections,
+            connections_by_source: self.source_connections,
+            trusted: self.edge.trusted.clone(),
+            idle_timeout: self.stream_idle,
+            ..default
+        }
+    }
+}
+
+/// A default as the file writes it.
+fn number(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
