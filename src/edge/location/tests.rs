@@ -132,7 +132,9 @@ fn check_invariants(location: &Location) {
         }
     }
     let mut counted = std::collections::BTreeMap::new();
-    location.count(|tenant, count| drop(counted.insert(tenant, count)));
+    location.count(|tenant, count| {
+        counted.insert(tenant, count);
+    });
     assert_eq!(counted, bindings_by_tenant);
     assert_eq!(
         location.flows.is_empty(),
