@@ -140,6 +140,12 @@ pub(crate) fn run(bytes: &[u8], class: impl Fn(u8) -> bool) -> usize {
     bytes.iter().position(|&byte| !class(byte)).unwrap_or(bytes.len())
 }
 
+/// Whether a CRLF stands at `at`.
+#[inline]
+pub(crate) fn is_line_end(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at) == Some(&b'\r') && bytes.get(at + 1) == Some(&b'\n')
+}
+
 /// The length of the quoted string that `bytes` begins with, both quotes included. `None` when it is never closed.
 pub(crate) fn quoted_length(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;

@@ -30,6 +30,8 @@ pub struct Via<'a> {
     pub rport: Option<Option<u16>>,
     /// All parameters.
     pub params: Params<'a>,
+    /// Whether there is a `received`, readable or not.
+    pub(crate) has_received: bool,
 }
 
 impl<'a> Via<'a> {
@@ -58,6 +60,7 @@ impl<'a> Via<'a> {
             received: None,
             rport: None,
             params: Params::new(from(sent_by, params_at)),
+            has_received: false,
         };
         via.read_params()?;
         Some(via)
@@ -76,6 +79,7 @@ impl<'a> Via<'a> {
             };
             (!is_repeated).then_some(())
         })?;
+        self.has_received = received.is_some();
         self.received = received.flatten().and_then(ip);
         Some(())
     }

@@ -6,7 +6,7 @@ use super::field::Entry;
 use super::start_line::StartLine;
 use super::{ABSENT, MAX_FIELDS, MAX_HEAD, Message, NotSip, Problem};
 use crate::Name;
-use crate::bytes::{from, is_control, is_token, run, trim, until};
+use crate::bytes::{from, is_control, is_line_end, is_token, run, trim, until};
 use crate::header::numbers;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Message<'_>, NotSip> {
@@ -46,7 +46,7 @@ fn line_end(bytes: &[u8], start: usize, problem: &mut Option<Problem>) -> Option
     let mut at = start;
     loop {
         at += memchr::memchr2(b'\r', b'\n', bytes.get(at..)?)?;
-        if bytes.get(at..at + 2) == Some(b"\r\n") {
+        if is_line_end(bytes, at) {
             return Some(at);
         }
         problem.get_or_insert(Problem::LineEnd);
@@ -67,7 +67,7 @@ impl<'a> Message<'a> {
     fn read_fields(&mut self) -> Option<()> {
         let bytes = self.bytes;
         let mut start = self.first_field_at;
-        while bytes.get(start..start + 2) != Some(b"\r\n") {
+        while !is_line_end(bytes, start) {
             let mut end = line_end(bytes, start, &mut self.problem)?;
             while is_continuation(bytes, end + 2) {
                 end = line_end(bytes, end + 2, &mut self.problem)?;

@@ -76,7 +76,7 @@ fn write_host(out: &mut Vec<u8>, ip: IpAddr) {
 pub fn stamp_via(via: &Via<'_>, source: SocketAddr, out: &mut Vec<u8>) {
     let ip = source.ip().to_canonical();
     let needs_received = via.rport.is_some() || !is_from(via, source);
-    if !needs_received && !via.params.has(b"received") {
+    if !needs_received && !via.has_received {
         return write_value(out, via.raw);
     }
     let head = via.raw.len().saturating_sub(via.params.as_bytes().len());
