@@ -91,7 +91,12 @@ impl Core {
         let retry_after = 5 + self.random.next() % 10;
         let message = request.message;
         self.answer(request, reject.status(), Some(reject), Bound::TwiceTheRequest, |writer| match reject {
-            Reject::BadExtension => writer.header_with("Unsupported", |out| write_required(message, out)),
+            Reject::BadExtension => {
+                writer.header_with("Unsupported", |out| write_required(message, Name::Require, out))
+            }
+            Reject::BadProxyExtension => {
+                writer.header_with("Unsupported", |out| write_required(message, Name::ProxyRequire, out))
+            }
             Reject::MethodNotAllowed => writer.header("Allow", ALLOW),
             Reject::Overloaded | Reject::Draining | Reject::SourceRate => {
                 writer.header_with("Retry-After", |out| write_number(out, retry_after))
@@ -149,9 +154,8 @@ impl Core {
 }
 
 /// The option tags that a request insists on: none of them is one of ours.
-fn write_required(message: &Message<'_>, out: &mut Vec<u8>) {
-    let tags = message.values(Name::ProxyRequire).chain(message.values(Name::Require));
-    for (index, tag) in tags.enumerate() {
+fn write_required(message: &Message<'_>, name: Name, out: &mut Vec<u8>) {
+    for (index, tag) in message.values(name).enumerate() {
         if index > 0 {
             out.extend_from_slice(b", ");
         }

@@ -224,7 +224,7 @@ impl Authenticator {
             return Err(Flaw::Disabled);
         }
         self.windows.make_room(now, lifetime);
-        // Without qop there are no counts: such an answer is good for one message (RFC 7616 section 3.4.3 gives the reason).
+        // Clients of RFC 2069 send no count. Whoever has seen their answer could repeat it, so it is good for one message.
         let count = if credentials.qop.is_some() { credentials.nc.unwrap_or_default() } else { 1 };
         let message = (question.flow.transport == Transport::Udp).then(|| self.fingerprint(question));
         let number = self.hashing.hash_one(extension.number.as_bytes());
@@ -295,3 +295,6 @@ fn names_the_request(
                 || settings.is_own_address(uri.host, uri.port, question.flow)
         })
 }
+
+#[cfg(test)]
+mod tests;

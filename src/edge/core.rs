@@ -23,6 +23,8 @@ use crate::wheel::Wheel;
 pub(crate) enum Part {
     /// The server transaction.
     Server,
+    /// The 100 that a non-INVITE gets when nothing else has been said for long (RFC 4320 section 4.1).
+    LateTrying,
     /// The client transaction of a branch.
     Client(u8),
     /// The CANCEL of a branch.

@@ -16,6 +16,9 @@ use crate::proxy::{DialogPlace, Forward, Routing, Target, WithinDialog, contact_
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
 
+/// Max-Breadth of an ACK, which never forks (RFC 5393 section 5.3.3).
+const ACK_BREADTH: u32 = 60;
+
 /// What the Route header says of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RouteReading {
@@ -125,7 +128,7 @@ impl Engine {
             Err(reject) => return self.core.refuse(request, reject),
         };
         if method == Method::Ack {
-            self.forward_ack(request, &routing, &target);
+            self.forward_ack(request, &routing, &target, cookie.tenant);
             return;
         }
         let realm = self.core.directory.tenant(cookie.tenant).map(|tenant| tenant.domain.clone());
@@ -139,6 +142,7 @@ impl Engine {
             tenant: cookie.tenant,
             place: passage.place,
             target: Target { uri: None, flow: target, q: 1000 },
+            cookie: self.renewed(cookie, passage.place),
         };
         self.proxy_within_dialog(request, &routing, within, realm.as_deref().map(str::as_bytes));
     }
@@ -236,9 +240,19 @@ impl Engine {
         }
     }
 
+    /// The cookie of a dialog with the flows as they are now.
+    fn renewed(&self, cookie: Cookie, place: Option<DialogPlace>) -> Cookie {
+        let Some((place, dialog)) = place.and_then(|place| Some((place, self.dialogs.get(place.key)?))) else {
+            return cookie;
+        };
+        let callee = dialog.callees.iter().find(|side| Some(side.tag) == place.callee_tag);
+        Cookie { caller: dialog.caller.flow, callee: callee.map_or(cookie.callee, |side| side.flow), ..cookie }
+    }
+
     /// An ACK to a 2xx: forwarded without state. Its branch follows from the one that it came with, so that a
     /// retransmission is one again at the next hop (section 16.11).
-    fn forward_ack(&mut self, request: Received<'_, '_>, routing: &Routing<'_>, target: &Flow) {
+    fn forward_ack(&mut self, request: Received<'_, '_>, routing: &Routing<'_>, target: &Flow, tenant: TenantId) {
+        let realm = self.core.directory.tenant(tenant).map(|tenant| tenant.domain.clone());
         let essentials = request.essentials;
         if essentials.max_forwards == Some(0) {
             return self.core.counters.drop(DropReason::StrayAck);
@@ -261,8 +275,8 @@ impl Engine {
             to: target,
             cookie: None,
             max_forwards: essentials.max_forwards.map_or(70, |left| left - 1),
-            breadth: None,
-            realm: None,
+            breadth: ACK_BREADTH,
+            realm: realm.as_deref().map(str::as_bytes),
         };
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();

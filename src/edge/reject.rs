@@ -41,11 +41,12 @@ pub enum Reject {
     CookieForged,
     TransactionUnknown,
     CallLimit,
+    BadProxyExtension,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -81,6 +82,7 @@ impl Reject {
         Self::CookieForged,
         Self::TransactionUnknown,
         Self::CallLimit,
+        Self::BadProxyExtension,
     ];
 
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
@@ -92,7 +94,7 @@ impl Reject {
             Self::TooManyHops => 483,
             Self::LoopDetected => 482,
             Self::MaxBreadthExceeded => 440,
-            Self::BadExtension => 420,
+            Self::BadExtension | Self::BadProxyExtension => 420,
             Self::UnknownDomain | Self::RegisterOtherDomain | Self::UnknownNumber => 404,
             Self::RegisterUnknownDomain
             | Self::WrongPassword
@@ -105,11 +107,11 @@ impl Reject {
             | Self::ContactRefused
             | Self::CookieForged
             | Self::CallLimit => 403,
-            Self::NotRegistered | Self::FlowFailed => 480,
+            Self::NotRegistered => 480,
             Self::NoAnswer => 408,
             Self::NoDialog | Self::TransactionUnknown => 481,
             Self::IntervalTooBrief => 423,
-            Self::OutOfOrder => 500,
+            Self::OutOfOrder | Self::FlowFailed => 500,
             Self::EventNotServed => 489,
             Self::MethodNotAllowed => 405,
             Self::Overloaded | Self::Draining | Self::SourceRate => 503,
@@ -154,6 +156,7 @@ impl Reject {
             Self::CookieForged => "cookie-forged",
             Self::TransactionUnknown => "transaction-unknown",
             Self::CallLimit => "call-limit",
+            Self::BadProxyExtension => "bad-proxy-extension",
         }
     }
 
@@ -166,7 +169,7 @@ impl Reject {
             Self::TooManyHops => "Max-Forwards has run out",
             Self::LoopDetected => "the request has been here before, unchanged",
             Self::MaxBreadthExceeded => "Max-Breadth allows no further branch",
-            Self::BadExtension => "Require or Proxy-Require names an extension that is not supported",
+            Self::BadExtension => "Require names an extension that is not supported",
             Self::UnknownDomain => "no tenant serves this domain",
             Self::RegisterUnknownDomain => "no tenant registers for this domain",
             Self::RegisterOtherDomain => "the To header names another domain than the Request-URI",
@@ -195,6 +198,7 @@ impl Reject {
             Self::CookieForged => "the route token is not valid",
             Self::TransactionUnknown => "no such transaction",
             Self::CallLimit => "the tenant has as many calls as it may",
+            Self::BadProxyExtension => "Proxy-Require names an extension that is not supported",
         }
     }
 }

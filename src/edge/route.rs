@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ringway_directory::{Extension, Tenant};
 use ringway_sip::write::write_malformed_answer;
-use ringway_sip::{Flow, Message, Method, Name, ShardId, Uri, Via};
+use ringway_sip::{Flow, Message, Method, Name, Scheme, ShardId, Transport, Uri, Via};
 
 use crate::answer::{ALLOW, Bound, Received};
 use crate::branch::Branch;
@@ -100,7 +100,9 @@ impl Engine {
         if self.core.is_loop(request.message, self.core.routing_fingerprint(request)) {
             return Err(Reject::LoopDetected);
         }
-        self.core.require_nothing_unknown(request, Name::ProxyRequire)?;
+        if request.message.values(Name::ProxyRequire).next().is_some() {
+            return Err(Reject::BadProxyExtension);
+        }
 
         let (routing, reading) = self.core.read_route(request.message, &request.flow);
         let has_to_tag = request.essentials.to.tag().is_some();
@@ -148,17 +150,25 @@ impl Engine {
     ) -> Result<(), Reject> {
         let method = request.essentials.cseq.method;
         if method == Method::Options && uri.user.is_none() && self.core.answers_options(uri, &request.flow) {
-            self.core.require_nothing_unknown(request, Name::Require)?;
+            requires_nothing_unknown(request)?;
             self.core.answer(request, 200, None, Bound::TwiceTheRequest, |writer| {
                 writer.header("Allow", ALLOW).header("Accept", b"application/sdp")
             });
             return Ok(());
         }
+        // Another host's address in the Request-URI is never followed (section 16.4).
+        if uri
+            .params
+            .value(b"maddr")
+            .is_some_and(|maddr| !self.core.settings.is_own_address(maddr, uri.port, &request.flow))
+        {
+            return Err(Reject::UnknownDomain);
+        }
         let tenant = self.core.tenant_of(request, uri)?;
         let Some(extension) = self.authenticate(request, &tenant) else { return Ok(()) };
         match method {
             Method::Register => {
-                self.core.require_nothing_unknown(request, Name::Require)?;
+                requires_nothing_unknown(request)?;
                 self.register(request, &tenant, &extension)
             }
             Method::Subscribe | Method::Publish => Err(Reject::EventNotServed),
@@ -180,7 +190,10 @@ impl Engine {
     ) -> Result<(), Reject> {
         let number = uri.user_unescaped();
         let callee = self.core.directory.extension(tenant.id, &number).cloned().ok_or(Reject::UnknownNumber)?;
-        let targets = if callee.enabled { self.core.targets(tenant.id, &callee.number) } else { Vec::new() };
+        let mut targets = if callee.enabled { self.core.targets(tenant.id, &callee.number) } else { Vec::new() };
+        if uri.scheme == Scheme::Sips {
+            targets.retain(|target| matches!(target.flow.transport, Transport::Tls | Transport::Wss));
+        }
         if targets.is_empty() {
             return Err(Reject::NotRegistered);
         }
@@ -201,11 +214,6 @@ impl Core {
     /// Whether OPTIONS to this URI asks us ourselves: a tenant's domain, or our address.
     fn answers_options(&self, uri: &Uri<'_>, flow: &Flow) -> bool {
         self.is_own(uri, flow) || self.directory.tenant_by_host(uri.host).is_some()
-    }
-
-    /// Refuses extensions that the request insists on and we do not have (sections 8.2.2.3 and 16.3, step 5).
-    fn require_nothing_unknown(&self, request: Received<'_, '_>, name: Name) -> Result<(), Reject> {
-        if request.message.values(name).next().is_none() { Ok(()) } else { Err(Reject::BadExtension) }
     }
 
     fn answer_malformed(&mut self, message: &Message<'_>, flow: &Flow, problem: ringway_sip::Problem) {
@@ -253,4 +261,9 @@ impl Core {
         self.hand_over(request, next, looked);
         true
     }
+}
+
+/// Refuses extensions that the request insists on: we have none (section 8.2.2.3).
+fn requires_nothing_unknown(request: Received<'_, '_>) -> Result<(), Reject> {
+    if request.message.values(Name::Require).next().is_none() { Ok(()) } else { Err(Reject::BadExtension) }
 }

@@ -102,8 +102,10 @@ fn sweep(location: &Location, seconds: u32) -> usize {
     (0..Location::STRIPES).map(|stripe| location.sweep(at(seconds), stripe)).sum()
 }
 
-/// What the journal would be written anew with.
-fn visited(location: &Location, seconds: u32) -> Vec<(TenantId, Vec<u8>, u64, u32, Vec<u8>)> {
+/// What the journal would be written anew with: whose, version, end, record.
+type Written = (TenantId, Vec<u8>, u64, u32, Vec<u8>);
+
+fn visited(location: &Location, seconds: u32) -> Vec<Written> {
     let mut all = Vec::new();
     for stripe in 0..Location::STRIPES {
         location.visit(at(seconds), stripe, |aor, version, expires, record| {

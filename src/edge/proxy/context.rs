@@ -9,6 +9,7 @@ use ringway_sip::{Flow, Method, Monotonic};
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use smallvec::SmallVec;
 
+use crate::cookie::Cookie;
 use crate::dialog::DialogKey;
 
 new_key_type! {
@@ -193,6 +194,8 @@ pub(crate) struct Context {
     pub(crate) challenges: Vec<u8>,
     pub(crate) is_cancelled: bool,
     pub(crate) dialog: Option<DialogPlace>,
+    /// The cookie of its dialog, when the request renews the Record-Route.
+    pub(crate) cookie: Option<Cookie>,
     /// Max-Breadth that is left to share out (RFC 5393).
     pub(crate) breadth: u32,
     /// The number that an initial request is for, so that a 3xx can be dialled again as that extension.

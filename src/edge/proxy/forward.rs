@@ -33,7 +33,7 @@ pub(crate) struct Forward<'a> {
     pub(crate) to: &'a Flow,
     pub(crate) cookie: Option<&'a Cookie>,
     pub(crate) max_forwards: u8,
-    pub(crate) breadth: Option<u32>,
+    pub(crate) breadth: u32,
     /// The realm whose credentials end here.
     pub(crate) realm: Option<&'a [u8]>,
 }
@@ -62,9 +62,7 @@ impl Core {
         edits.replace_with(message.span_of(forward.via.raw), |text| stamp_via(forward.via, forward.from.remote, text));
         edit_route(message, forward.routing, edits);
         set_number(message, Name::MaxForwards, u32::from(forward.max_forwards), edits);
-        if let Some(breadth) = forward.breadth {
-            set_number(message, Name::MaxBreadth, breadth, edits);
-        }
+        set_number(message, Name::MaxBreadth, forward.breadth, edits);
         if let Some(realm) = forward.realm {
             remove_credentials(message, realm, edits);
         }

@@ -15,18 +15,19 @@ impl Core {
         let route = message.field(Name::Route).map(|field| field.value).unwrap_or_default();
         self.fingerprints.short(&[
             message.request_uri(),
-            essentials.from.tag().unwrap_or_default(),
+            essentials.from.raw,
             essentials.to.tag().unwrap_or_default(),
             essentials.call_id,
             &essentials.cseq.number.to_be_bytes(),
             route,
+            message.field(Name::ProxyRequire).map(|field| field.value).unwrap_or_default(),
         ])
     }
 
     /// Whether this request has been through here before, unchanged: one of its Vias is ours and bears the same
     /// fingerprint.
     pub(crate) fn is_loop(&self, message: &Message<'_>, routing: u64) -> bool {
-        message.values(Name::Via).skip(1).any(|value| {
+        message.values(Name::Via).any(|value| {
             Via::parse(value)
                 .and_then(|via| via.branch)
                 .and_then(Branch::decode)

@@ -19,8 +19,8 @@ use crate::engine::Engine;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::Reject;
 
-/// Max-Breadth of a request that bears none (RFC 5393 section 5.3.3).
-const DEFAULT_BREADTH: u32 = 60;
+/// Max-Breadth of a request that bears none, and the most that one may bear (RFC 5393 section 5.3.3).
+const MAX_BREADTH: u32 = 60;
 /// Max-Forwards of a request that bears none (section 16.6, step 3).
 const DEFAULT_MAX_FORWARDS: u8 = 70;
 
@@ -43,6 +43,8 @@ pub(crate) struct WithinDialog {
     pub(crate) tenant: TenantId,
     pub(crate) place: Option<DialogPlace>,
     pub(crate) target: Target,
+    /// What the request bore, for its Record-Route when it may bear one.
+    pub(crate) cookie: Cookie,
 }
 
 impl Engine {
@@ -89,6 +91,11 @@ impl Engine {
     ) {
         let targets = VecDeque::from([within.target]);
         let Some(key) = self.open_context(request, within.tenant, within.place, targets) else { return };
+        if let Some(context) = self.contexts.get_mut(key)
+            && matches!(context.method, Method::Invite | Method::Subscribe | Method::Notify)
+        {
+            context.cookie = Some(within.cookie);
+        }
         if request.essentials.cseq.method == Method::Invite {
             self.send_trying(key, request);
         }
@@ -141,8 +148,9 @@ impl Engine {
             .message
             .field(Name::MaxBreadth)
             .and_then(|field| std::str::from_utf8(field.value).ok()?.parse().ok())
-            .unwrap_or(DEFAULT_BREADTH);
-        Some(self.contexts.insert(Context {
+            .unwrap_or(MAX_BREADTH)
+            .min(MAX_BREADTH);
+        let key = self.contexts.insert(Context {
             tenant,
             method,
             transaction: self.transaction_of(request, method),
@@ -165,12 +173,33 @@ impl Engine {
             dialog,
             breadth,
             callee: None,
-        }))
+            cookie: None,
+        });
+        if method != Method::Invite {
+            self.core.start(key, Part::LateTrying, Timer::E, timers.t2().saturating_sub(timers.t1()));
+        }
+        Some(key)
+    }
+
+    /// The 100 to a non-INVITE, when its sender would be repeating it at the longest interval by now.
+    pub(crate) fn send_late_trying(&mut self, key: ContextKey) {
+        let Some(context) = self.contexts.get_mut(key).filter(|context| !context.has_answered) else { return };
+        let request = std::mem::take(&mut context.request);
+        if let Ok(message) = Message::parse(&request)
+            && let Ok(essentials) = message.essentials()
+        {
+            let flow = context.flow;
+            self.send_trying(key, Received { message: &message, essentials: &essentials, flow, offered: None });
+        }
+        if let Some(context) = self.contexts.get_mut(key) {
+            context.request = request;
+        }
     }
 
     /// A 100 at once: forking and ringing take longer than the 200 ms after which it is due (section 17.2.1).
     fn send_trying(&mut self, key: ContextKey, request: Received<'_, '_>) {
         let Some(context) = self.contexts.get_mut(key) else { return };
+        context.answer.clear();
         ResponseWriter::begin(
             request.message,
             request.essentials,
@@ -210,10 +239,9 @@ impl Engine {
             self.fail_locally(key, Reject::MaxBreadthExceeded);
             return;
         }
-        let is_forked = group.len() > 1;
         let breadth = context.breadth / u32::try_from(group.len()).unwrap_or(u32::MAX).max(1);
         for target in group {
-            self.start_branch(key, message, routing, realm, target, is_forked.then_some(breadth));
+            self.start_branch(key, message, routing, realm, target, breadth);
         }
     }
 
@@ -224,7 +252,7 @@ impl Engine {
         routing: &Routing<'_>,
         realm: Option<&[u8]>,
         target: Target,
-        breadth: Option<u32>,
+        breadth: u32,
     ) {
         let secret = self.core.random.next();
         let Some(context) = self.contexts.get_mut(key) else { return };
@@ -239,18 +267,23 @@ impl Engine {
             routing: self.core.routing_fingerprint(received),
         }
         .encode();
-        let opens_dialog = essentials.to.tag().is_none()
-            && matches!(context.method, Method::Invite | Method::Subscribe | Method::Refer);
-        let cookie = opens_dialog.then(|| Cookie {
-            shard: self.core.shard,
-            boot: self.core.boot,
-            dialog: context.dialog.map_or(0, |place| place.key.number()),
-            tenant: context.tenant,
-            call_id: self.core.fingerprints.short(&[essentials.call_id]),
-            caller_tag: self.core.fingerprints.short(&[essentials.from.tag().unwrap_or_default()]),
-            caller: context.flow,
-            callee: target.flow,
-        });
+        let cookie = match context.cookie {
+            Some(cookie) => Some(cookie),
+            // Whatever may open a dialog: an unknown method might.
+            None if essentials.to.tag().is_none() && !matches!(context.method, Method::Message | Method::Options) => {
+                Some(Cookie {
+                    shard: self.core.shard,
+                    boot: self.core.boot,
+                    dialog: context.dialog.map_or(0, |place| place.key.number()),
+                    tenant: context.tenant,
+                    call_id: self.core.fingerprints.short(&[essentials.call_id]),
+                    caller_tag: self.core.fingerprints.short(&[essentials.from.tag().unwrap_or_default()]),
+                    caller: context.flow,
+                    callee: target.flow,
+                })
+            }
+            None => None,
+        };
         let forward = Forward {
             request_uri: target.uri.as_deref(),
             routing,

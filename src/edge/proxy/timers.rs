@@ -18,6 +18,7 @@ impl Engine {
                 self.take_server_steps(key, steps);
                 self.forget_if_over(key);
             }
+            Part::LateTrying => self.send_late_trying(key),
             Part::Client(index) => {
                 self.drive_client(key, index, None, |client| client.fire(timer));
                 self.settle(key);
