@@ -142,10 +142,13 @@ fn a_user_name_with_an_asterisk_is_not_taken() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn credentials_with_any_byte_changed_let_nobody_in(at in any::<prop::sample::Index>(), byte in 33..127_u8) {
         let mut gate = Gate::new();
-        let header = Answer::new(&gate.nonce(ACME)).to_string();
+        // Not MD5: that is what credentials mean whose algorithm can't be read.
+        let header = Answer { algorithm: Algorithm::Sha256, ..Answer::new(&gate.nonce(ACME)) }.to_string();
         let mut changed = header.clone().into_bytes();
         let at = at.index(changed.len());
         changed[at] = byte;

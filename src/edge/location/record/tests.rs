@@ -90,6 +90,8 @@ fn is_refused_or_canonical(record: &[u8]) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn what_is_packed_is_unpacked_the_same(parts in prop::collection::vec((bare(), texts()), 0..6)) {
         let record = packed(&with_texts(&parts));

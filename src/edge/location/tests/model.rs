@@ -227,6 +227,8 @@ impl Pair {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_sequence_of_requests_closings_and_restarts_gives_what_the_model_has(
         steps in prop::collection::vec(step(), 1..60),
