@@ -1,0 +1,5 @@
+//! Stories of phones that talk to the edge: the test language is in `scene`, each other module tells one part.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod calls;
+mod scene;
