@@ -2,4 +2,6 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod calls;
+mod registration;
+mod registration_refused;
 mod scene;
