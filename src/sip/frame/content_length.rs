@@ -3,7 +3,7 @@
 use std::mem::replace;
 use std::ops::Range;
 
-use crate::bytes::{number, trim};
+use crate::bytes::{number, trim, until};
 use crate::message::Problem;
 
 /// Reads Content-Length, by its long or its compact name, out of a whole head (start line to empty line). It may stand
@@ -34,7 +34,9 @@ fn name_length(line: &[u8]) -> Option<usize> {
         return None;
     }
     let colon = memchr::memchr(b':', line)?;
-    let name = line.get(..colon)?.trim_ascii_end();
+    let name_end = line.iter().position(|byte| matches!(byte, b':' | b' ' | b'\t'))?;
+    let is_gap = line.get(name_end..colon)?.iter().all(|byte| matches!(byte, b' ' | b'\t'));
+    let name = until(line, name_end);
     let is_name = name.eq_ignore_ascii_case(b"Content-Length") || name.eq_ignore_ascii_case(b"l");
-    is_name.then_some(colon + 1)
+    (is_gap && is_name).then_some(colon + 1)
 }

@@ -1,9 +1,10 @@
-//! A stream gives the same frames whole, byte by byte, and cut in any way; and every message is as long as it says.
+//! A stream gives the same frames whole, byte by byte, and cut in any way; and the parser sees every message as
+//! long as the framer.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringway_sip::Problem;
 use ringway_sip::frame::{Frame, FrameLimits, Framer, datagram_kind};
+use ringway_sip::{Message, Problem};
 
 const LIMITS: FrameLimits = FrameLimits { head: 300, body: 100 };
 
@@ -29,6 +30,14 @@ fuzz_target!(|stream: &[u8]| {
     }
     segments.push(rest);
     assert_eq!(frames(segments), whole, "cut");
+    for frame in &whole {
+        if let Seen::Message(bytes) = frame
+            && let Ok(message) = Message::parse(bytes)
+            && message.problem().is_none()
+        {
+            assert_eq!(message.bytes(), bytes, "two lengths");
+        }
+    }
     let taken: usize = whole.iter().map(length).sum();
     assert!(taken <= stream.len());
 });
