@@ -23,6 +23,7 @@ mod header;
 mod name;
 mod options;
 mod record;
+mod removals;
 mod replay;
 mod scan;
 mod segment;

@@ -20,21 +20,22 @@ const SYNC_STEP_BYTES: usize = 16 << 20;
 
 /// Who knows what lives: the table whose log the journal is.
 ///
-/// Two promises make a compaction lossless. A change is in the table before its record is committed. And a record
-/// that lives in the table from before [`chunks`](Self::chunks) is called until the last visit returns is visited.
+/// Three promises make a compaction lossless. A change is in the table before its record is committed. What lives in
+/// the table from before [`chunks`](Self::chunks) is called until the last visit returns is visited. And a change is
+/// committed at most 30 seconds after a later removal of its key was pushed: a shard that cannot commit retries sooner.
 pub trait Source: Send + Sync {
     /// In how many chunks the table is visited; they are numbered from 0.
     fn chunks(&self) -> usize;
 
     /// Calls `each` with every live record of one chunk, under that chunk's lock if it has one. `each` only copies in
-    /// memory: the lock is short. Removed and expired keys are left out.
+    /// memory: the lock is short. Expired keys are left out, and so are removed ones, unless the table remembers them.
     fn visit(&self, chunk: usize, each: &mut dyn FnMut(Record<'_>));
 }
 
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compacted {
-    /// Records in the new base.
+    /// Records in the new base that the table handed over; the base also carries the latest removals.
     pub records: u64,
     /// Bytes of the new base.
     pub bytes: u64,
@@ -132,6 +133,8 @@ impl<'s> Compaction<'s> {
             let error = format!("{misfits} live records are larger than a record may be");
             return Err(failed()(io::Error::new(io::ErrorKind::InvalidData, error)));
         }
+        // After the visits: whatever a visit missed because it was removed is in here.
+        hold(&self.shared.removals).copy_to(&mut buffer);
         file.write_all(&buffer).and_then(|()| file.sync_all()).map_err(failed())?;
         Ok((records, bytes + buffer.len() as u64))
     }

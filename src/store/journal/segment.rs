@@ -32,10 +32,18 @@ impl Segment {
         Ok(Self { file: Arc::new(file), path, serial, length: HEADER_BYTES as u64, synced: 0 })
     }
 
-    /// Appends a batch by one write.
-    pub fn append(&mut self, batch: &[u8]) -> Result<(), Refused> {
+    /// Appends a batch by one write, and when it is to be synced forces it to the disk.
+    pub fn append(&mut self, batch: &[u8], is_synced: bool) -> Result<(), Refused> {
         append_whole(&*self.file, self.length, batch)?;
+        if is_synced && let Err(error) = self.file.sync_data() {
+            // What the disk kept of a file that it failed to sync is unknown: nothing more goes there.
+            self.file.set_len(self.length).ok();
+            return Err(Refused { error, is_repaired: false });
+        }
         self.length += batch.len() as u64;
+        if is_synced {
+            self.synced = self.length;
+        }
         Ok(())
     }
 }

@@ -1,17 +1,19 @@
 //! What the writers, the sync thread and the compactor share.
 //!
 //! Locks are taken in this order and none is held over a disk's slowness, except a writer's own tail over its own
-//! write: `compaction`, then `slots`, then one `tail`, then `retired`.
+//! write: `compaction`, then `slots`, then one `tail`, then `retired`; `removals` alone.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::counters::{Counts, add};
 use super::name::{Kind, Name};
 use super::options::Options;
+use super::removals::Removals;
 use super::segment::Segment;
 
 /// Full segments that may wait for the disk, each with an open file.
@@ -40,6 +42,7 @@ pub(super) struct Shared {
     pub next_serial: AtomicU64,
     pub slots: Mutex<Vec<Arc<Slot>>>,
     pub retired: Mutex<Vec<Retired>>,
+    pub removals: Mutex<Removals>,
     /// Held by the compaction that runs.
     pub compaction: Mutex<()>,
     /// Files were made or removed since the directory was last forced to the disk.
@@ -64,6 +67,7 @@ impl Shared {
             next_serial: AtomicU64::new(next_serial),
             slots: Mutex::default(),
             retired: Mutex::default(),
+            removals: Mutex::new(Removals::new(Instant::now())),
             compaction: Mutex::default(),
             has_new_entries: AtomicBool::new(false),
             is_rewrite_wanted: AtomicBool::new(false),

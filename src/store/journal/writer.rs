@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::counters::add;
 use super::error::JournalError;
@@ -27,7 +28,7 @@ impl Writer {
         Self { shard, shared, slot, batch: Vec::new(), batch_records: 0 }
     }
 
-    /// Adds a record to the batch, in memory only.
+    /// Adds a record to the batch, in memory only. The change that it tells of is in the table already.
     ///
     /// # Errors
     /// `InvalidInput` when the key is empty or longer than 65,535 bytes, or key and blob together are longer than
@@ -36,8 +37,12 @@ impl Writer {
         if !record::fits(&record) {
             return Err(misfit(&record));
         }
+        let start = self.batch.len();
         record::encode(&record, self.shared.salt, &mut self.batch);
         self.batch_records += 1;
+        if record.is_removal() {
+            hold(&self.shared.removals).remember(Instant::now(), &self.batch[start..]);
+        }
         Ok(())
     }
 
@@ -96,27 +101,13 @@ impl Writer {
             None => shared.begin_segment(self.shard).map_err(|error| in_place(error, &shared.directory))?,
         };
         let segment = tail.insert(segment);
-        let before = segment.length;
-        let outcome = segment.append(&self.batch).and_then(|()| {
-            if !shared.options.sync_interval.is_zero() {
-                return Ok(());
-            }
-            segment.file.sync_data().map_err(|error| {
-                // What the disk kept of a file that it failed to sync is unknown: nothing more goes there.
-                segment.length = before;
-                segment.file.set_len(before).ok();
-                Refused { error, is_repaired: false }
-            })
-        });
-        if let Err(Refused { error, is_repaired }) = outcome {
+        let is_synced = shared.options.sync_interval.is_zero();
+        if let Err(Refused { error, is_repaired }) = segment.append(&self.batch, is_synced) {
             let error = in_place(error, &segment.path);
             if !is_repaired && let Some(segment) = tail.take() {
                 shared.retire(segment);
             }
             return Err(error);
-        }
-        if shared.options.sync_interval.is_zero() {
-            segment.synced = segment.length;
         }
         if segment.length >= shared.options.segment_bytes
             && shared.has_room_for_retired()

@@ -14,11 +14,11 @@ fn history(journal: &Journal) -> (Writer, Writer, Vec<Change>) {
 }
 
 #[test]
-fn a_compaction_leaves_one_base_of_what_lives() {
+fn a_compaction_leaves_one_base_of_what_lives_and_the_latest_removals() {
     let directory = scratch();
     let journal = open(directory.path()).journal;
     let (mut first, _second, changes) = history(&journal);
-    let base = changes[3].size() as u64 + 24;
+    let base = 24 + changes[2].size() as u64 + changes[3].size() as u64;
     let compacted = journal.compact(&SharedTable::of(&changes)).unwrap();
     assert_eq!(compacted, Compacted { records: 1, bytes: base, removed_files: 2 });
     assert_eq!(file_names(directory.path()), ["base-000000000003.log"]);
@@ -29,7 +29,7 @@ fn a_compaction_leaves_one_base_of_what_lives() {
     first.append([more.record()]).unwrap();
     assert_eq!(file_names(directory.path()), ["000-000000000004.log", "base-000000000003.log"]);
     let opened = open(snapshot_of(directory.path()).path());
-    assert_eq!(opened.records, [changes[3].clone(), more]);
+    assert_eq!(opened.records, [changes[3].clone(), changes[2].clone(), more]);
     assert_eq!(opened.replay.base_bytes, base);
     assert_eq!(opened.journal.counters().live_bytes, base);
 }
@@ -107,6 +107,27 @@ fn a_crash_at_any_byte_of_the_unfinished_base_loses_nothing() {
         assert_eq!((opened.live(), opened.replay.damage.len()), (vec![changes[3].clone()], 0));
         assert_eq!(files(crashed.path()).len(), 2);
     }
+}
+
+#[test]
+fn a_change_that_is_committed_after_its_own_removal_was_compacted_away_stays_removed() {
+    let directory = scratch();
+    let journal = open(directory.path()).journal;
+    let (mut late, mut early) = (journal.writer(0), journal.writer(1));
+    // In this order in the table; the second is committed first, and its segment goes.
+    let (added, removed) = (put("a", 1, "one"), removal("a", 2));
+    late.push(added.record()).unwrap();
+    early.append([removed.record()]).unwrap();
+    drop(early);
+    for _ in 0..2 {
+        let compacted = journal.compact(&SharedTable::of([&added, &removed])).unwrap();
+        assert_eq!((compacted.records, compacted.removed_files), (0, 1));
+    }
+    late.commit().unwrap();
+
+    let opened = open(snapshot_of(directory.path()).path());
+    assert_eq!(opened.live(), []);
+    assert_eq!(opened.replay.records, 2);
 }
 
 #[test]

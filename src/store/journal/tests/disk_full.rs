@@ -1,11 +1,14 @@
 //! The disk is full, and has space again.
 
 use std::cell::{Cell, RefCell};
+use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
 use std::process::Command;
+use std::sync::Arc;
 
 use super::*;
 use crate::journal::segment::{Medium, append_whole};
+use crate::journal::shared::hold;
 
 /// A disk with room for so many bytes, which may also refuse to cut a file.
 #[derive(Default)]
@@ -64,6 +67,30 @@ fn an_interrupted_write_goes_on() {
 fn a_file_that_cannot_be_cut_is_told_so_that_nothing_follows_there() {
     let disk = SmallDisk { room: Cell::new(3), is_cut_refused: true, ..SmallDisk::default() };
     assert!(!append_whole(&disk, 0, b"a batch!").unwrap_err().is_repaired);
+}
+
+#[test]
+fn a_segment_that_cannot_be_repaired_is_left_for_another() {
+    let directory = scratch();
+    let journal = open(directory.path()).journal;
+    let mut writer = journal.writer(0);
+    let changes = [put("a", 1, "one"), put("b", 2, "two")];
+    writer.append([changes[0].record()]).unwrap();
+    // The device that is always full, and that cannot be cut.
+    let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
+    let slot = hold(&journal.shared.slots)[0].clone();
+    hold(&slot.tail).as_mut().unwrap().file = Arc::new(full);
+
+    writer.push(changes[1].record()).unwrap();
+    let error = writer.commit().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StorageFull);
+    assert!(
+        error.to_string().ends_with("free space on the disk of the data directory; no restart is needed"),
+        "{error}"
+    );
+    writer.commit().unwrap();
+    assert_eq!(file_names(directory.path()), ["000-000000000001.log", "000-000000000002.log"]);
+    assert_eq!(open(snapshot_of(directory.path()).path()).records, changes);
 }
 
 #[test]
