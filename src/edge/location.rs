@@ -145,7 +145,7 @@ impl Location {
     }
 
     /// Shows the live records of one stripe, with what [`restore`](Self::restore) wants: for a journal that is written anew.
-    /// `visit` gets the address-of-record, the version, the Unix seconds after which nothing of it lives, and the record.
+    /// `visit` runs under a lock; it gets the address-of-record, the version, the Unix seconds after which nothing of it lives, and the record.
     pub fn visit(&self, now: Wall, stripe: usize, mut visit: impl FnMut(Aor<'_>, u64, u32, &[u8])) {
         let Some(stripe) = self.stripes.get(stripe) else { return };
         for entry in stripe.lock().iter() {
@@ -176,7 +176,8 @@ impl Location {
     }
 
     /// A connection is closed. Bindings that only it could reach are gone, and so many are returned; the others wait to be
-    /// called at the address of their Contact.
+    /// called at the address of their Contact. The journal is not told: after a restart what is gone is listed again until
+    /// it expires, and reached as little.
     pub fn connection_closed(&self, connection: ConnectionId) -> usize {
         let mut removed = 0;
         let mut packed = Vec::new();
@@ -211,7 +212,8 @@ impl Location {
         self.flows.has_registration(flow)
     }
 
-    /// Shows how many bindings each tenant has, those included that expired since the last sweep.
+    /// Shows how many bindings each tenant has, those included that expired since the last sweep. `visit` asks nothing of
+    /// this location.
     pub fn count(&self, mut visit: impl FnMut(TenantId, u64)) {
         for entry in &self.bindings_by_tenant {
             visit(*entry.key(), *entry.value());

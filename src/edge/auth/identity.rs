@@ -7,8 +7,9 @@ use crate::settings::Settings;
 
 /// Whether this host means the tenant: its domain or an alias, or one of our own addresses if it is the default tenant.
 pub fn names_tenant(uri: &Uri<'_>, tenant: &Tenant, directory: &Snapshot, settings: &Settings, flow: &Flow) -> bool {
-    directory.tenant_by_host(uri.host).is_some_and(|found| found.id == tenant.id)
-        || (settings.default_tenant.as_deref().is_some_and(|default| default.eq_ignore_ascii_case(&tenant.domain))
+    let is_tenant = |host| directory.tenant_by_host(host).is_some_and(|found| found.id == tenant.id);
+    is_tenant(uri.host)
+        || (settings.default_tenant.as_ref().is_some_and(|default| is_tenant(default.as_bytes()))
             && settings.is_own_address(uri.host, uri.port, flow))
 }
 

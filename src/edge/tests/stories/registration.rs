@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringway_edge::Settings;
+use ringway_edge::{Input, Settings};
 
 use crate::scene::{Heard, Phone, Request, Scene};
 
@@ -330,4 +330,24 @@ fn registrations_are_there_after_a_restart_with_what_is_left_of_them() {
     assert_eq!(registered(&mut scene, callee), ["<sip:102@198.51.100.2:5060>;expires=500"]);
     scene.invite(caller, callee);
     scene.expect_request(callee, "INVITE");
+}
+
+#[test]
+fn when_a_connection_closes_only_a_phone_that_can_be_connected_to_is_still_called() {
+    let called_after_close = |contact: &str| {
+        let mut scene = scene();
+        let (caller, callee) = (scene.phone("101@acme.example"), scene.tcp_phone("102@acme.example"));
+        register(&mut scene, callee, |request| request.contact(&format!("<{contact}>")));
+        let flow = scene.state(callee).flow;
+        scene.input(0, Input::FlowClosed(flow));
+        let uri = scene.uri(callee);
+        let invite = scene.request(caller, "INVITE", &uri);
+        let status = scene.ask(caller, invite).status();
+        let sent: Vec<_> = scene.take_strays().into_iter().map(|(flow, _)| (flow.remote, flow.connection)).collect();
+        (status, sent)
+    };
+    let address = "198.51.100.2:5062".parse().unwrap();
+    assert_eq!(called_after_close("sip:102@198.51.100.2:5062;transport=tcp"), (Some(100), vec![(address, None)]));
+    assert_eq!(called_after_close("sip:102@10.0.0.2:5062;transport=tcp"), (Some(480), vec![]), "behind a NAT");
+    assert_eq!(called_after_close("sip:102@phone.example;transport=tcp"), (Some(480), vec![]), "a name");
 }

@@ -4,8 +4,9 @@
 //! sleeps: `advance` moves the clock from deadline to deadline. Two tenants exist: `acme.example` (alias
 //! `acme.test`) and `globex.example`, each with extensions 101 to 109 whose passwords are `secret-<number>`.
 
+mod counts;
 mod dialog;
-mod digest;
+pub mod digest;
 mod heard;
 mod request;
 
