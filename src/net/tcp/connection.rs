@@ -69,7 +69,7 @@ pub(super) struct Connection {
     pub(super) asked: Vec<Flow>,
     pub(super) is_in_turn: bool,
     pub(super) is_in_flush: bool,
-    /// Nothing is read because the other end reads nothing.
+    /// Nothing is read until more of the queue is written.
     pub(super) is_held: bool,
     /// The other end has closed its direction.
     pub(super) is_closed_by_peer: bool,

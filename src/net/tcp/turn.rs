@@ -54,17 +54,12 @@ impl Streams {
                 }
             }
         }
-        let half_full = self.options.write_queue / 2;
         let connection = self.table.get_mut(serial)?;
         match connection.phase {
             Phase::Open => {
                 if connection.blocked_since.is_some() && !connection.is_in_flush {
                     connection.is_in_flush = true;
                     self.unflushed.push(serial);
-                }
-                if connection.queue.len() > half_full {
-                    connection.is_held = true;
-                    return None;
                 }
                 let framer = connection.framer.take()?;
                 let flow = connection.flow;
@@ -82,9 +77,13 @@ impl Streams {
         }
     }
 
-    /// Whether the connection's messages are still wanted: the shard may have closed it on the way.
-    pub(crate) fn is_reading(&self, turn: &Turn) -> bool {
-        self.table.get(turn.serial).is_some_and(|connection| connection.phase == Phase::Open)
+    /// Whether the connection's messages are wanted: the shard may have closed it on the way, or its peer may have so
+    /// many answers to read that it gets no more of them until the flush has written some.
+    pub(crate) fn is_reading(&mut self, turn: &Turn) -> bool {
+        let half_full = self.options.write_queue / 2;
+        let Some(connection) = self.table.get_mut(turn.serial) else { return false };
+        connection.is_held = connection.queue.len() > half_full;
+        connection.phase == Phase::Open && !connection.is_held
     }
 
     /// Reads more into the turn's framer. False when there is no more for now, or for ever.
@@ -138,7 +137,7 @@ impl Streams {
         let Some(connection) = self.table.get_mut(turn.serial) else { return };
         connection.has_spoken |= turn.has_framed;
         connection.message_since = match connection.message_since {
-            _ if turn.framer.buffered() == 0 || turn.is_unfinished => None,
+            _ if turn.framer.buffered() == 0 || turn.is_unfinished || connection.is_held => None,
             Some(since) if !turn.has_framed => Some(since),
             _ => Some(Instant::now()),
         };

@@ -2,11 +2,15 @@
 
 #![allow(dead_code, clippy::print_stdout, reason = "each test file uses its own part, and a skipped test says so")]
 
-use std::net::SocketAddr;
+use std::future::{Future, poll_fn};
+use std::net::{SocketAddr, TcpStream};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use ringway_net::{Admission, Clock, Counters, Listener, Outgoing, Received, SendError, SocketOptions, Sockets, bind};
 use ringway_sip::{Flow, ListenerId, Monotonic, Problem, ShardId, Transport};
+use socket2::{Domain, Socket, Type};
 
 /// What came from the sockets, owned.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +76,8 @@ impl Shard {
 
     /// Waits, receives once and flushes, with `answer` deciding what is sent.
     pub async fn turn(&mut self, budget: usize, mut answer: impl FnMut(&Event, &mut Outgoing)) -> Vec<Event> {
-        let waited = tokio::time::timeout(self.patience, self.sockets.ready());
-        waited.await.expect("the shard has nothing to do, and never will");
+        let waited = tokio::time::timeout(self.patience, self.sockets.ready()).await;
+        assert!(waited.is_ok(), "the shard has nothing to do, and never will: {:?}", self.counters());
         let mut events = Vec::new();
         self.sockets.receive(budget, |received, outgoing| {
             if let Received::Message { arrived, .. } = &received {
@@ -117,10 +121,18 @@ impl Shard {
     /// Runs until the counters are as `is_reached` wants them.
     pub async fn until(&mut self, is_reached: impl Fn(&Counters) -> bool) -> Vec<Event> {
         let mut events = Vec::new();
-        while !is_reached(&self.counters()) {
+        loop {
+            // Some counters change while the sockets wait, without their becoming ready: hence a look at each wake-up.
+            poll_fn(|context| {
+                let is_ready = pin!(self.sockets.ready()).poll(context).is_ready();
+                if is_ready || is_reached(self.sockets.counters()) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            if is_reached(self.sockets.counters()) {
+                return events;
+            }
             events.extend(self.turn(256, |_, _| ()).await);
         }
-        events
     }
 }
 
@@ -144,4 +156,39 @@ pub fn has_ipv6() -> bool {
 pub fn options_request(number: usize, body: &str) -> Vec<u8> {
     format!("OPTIONS sip:example.com SIP/2.0\r\nCall-ID: {number}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
         .into_bytes()
+}
+
+/// A client whose reading fails in the end, instead of waiting for ever.
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let client = TcpStream::connect(address).unwrap();
+    client.set_nodelay(true).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    client
+}
+
+/// A client with a source address of its own.
+pub fn connect_from(source: [u8; 4], address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let client = TcpStream::from(socket);
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    client
+}
+
+/// An address where connections neither open nor fail, because as many wait to be accepted as may; and what keeps it so.
+pub fn full_listener() -> (SocketAddr, Vec<Socket>) {
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let mut held = vec![listener];
+    for _ in 0..4 {
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        client.set_nonblocking(true).unwrap();
+        // The first fill the queue, the others stay unanswered.
+        let _ = client.connect(&address.into());
+        held.push(client);
+    }
+    (address, held)
 }
