@@ -4,7 +4,7 @@ mod draft;
 mod hashes;
 mod profile;
 
-pub use draft::{ExtensionChange, ExtensionDraft, NewExtension};
+pub use draft::{CheckedExtension, ExtensionDraft, NewExtension};
 pub use hashes::{HashSecret, Hashes, Secret};
 pub use profile::Profile;
 

@@ -12,7 +12,7 @@ mod snapshot;
 mod tenant;
 pub mod validation;
 
-pub use extension::{Extension, ExtensionChange, ExtensionDraft, HashSecret, Hashes, NewExtension, Profile, Secret};
+pub use extension::{CheckedExtension, Extension, ExtensionDraft, HashSecret, Hashes, NewExtension, Profile, Secret};
 pub use fault::{Code, Fault};
 pub use snapshot::{Snapshot, SnapshotEdit};
 pub use tenant::{NewTenant, Tenant, TenantDraft, TenantId};

@@ -49,104 +49,51 @@ pub struct NewExtension {
     pub secret: Secret,
 }
 
-/// A checked change of the extension that has this number.
+/// A draft whose words are valid. What becomes of it depends on whether there is an extension with its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExtensionChange {
-    /// Which extension.
-    pub number: Number,
-    /// Its new secret, if it gets one.
-    pub secret: Option<Secret>,
-    auth_name: Option<AuthName>,
+pub struct CheckedExtension {
+    number: Number,
+    auth_name: Wish<AuthName>,
     email: Email,
-    display_name: Change<DisplayName>,
-    first_name: Change<PersonName>,
-    last_name: Change<PersonName>,
-    enabled: Option<bool>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Change<T> {
-    Keep,
-    Clear,
-    Set(T),
-}
-
-/// The members that mean the same for a new extension and for a change.
-struct Words {
-    number: Option<Number>,
-    auth_name: Option<AuthName>,
-    email: Option<Email>,
     secret: Option<Secret>,
-    display_name: Change<DisplayName>,
-    first_name: Change<PersonName>,
-    last_name: Change<PersonName>,
+    display_name: Wish<DisplayName>,
+    first_name: Wish<PersonName>,
+    last_name: Wish<PersonName>,
     enabled: Option<bool>,
+}
+
+/// What a draft says of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wish<T> {
+    NotMentioned,
+    Blank,
+    Value(T),
 }
 
 impl ExtensionDraft<'_> {
-    /// Checks the draft of a new extension and draws what is left blank. `auth_name_equals_number` is its tenant's rule
-    /// for an auth name that is not mentioned. Reports all that is wrong at once.
-    pub fn create(&self, auth_name_equals_number: bool, random: &mut Random<'_>) -> Result<NewExtension, Vec<Fault>> {
-        let (words, mut faults) = self.read();
-        let is_random = self.auth_name.is_none() && !auth_name_equals_number;
-        if is_random && matches!(words.secret, Some(Secret::Hashes(_))) {
-            faults.push(hash_needs_auth_name());
-        }
-        match (words.number, words.email) {
+    /// Checks every word and reports all that is wrong at once.
+    pub fn check(&self) -> Result<CheckedExtension, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut keep = |fault: Fault| faults.push(fault);
+        let number = Number::parse("extension_number", self.number.unwrap_or_default()).map_err(&mut keep).ok();
+        let email = Email::parse("email", self.email.unwrap_or_default()).map_err(&mut keep).ok();
+        let auth_name = wish(self.auth_name, |text| AuthName::parse("auth_name", text), &mut keep);
+        let enabled = wish(self.enabled, |text| parse_flag("enabled", text), &mut keep).value();
+        let display_name = wish(self.display_name, |text| DisplayName::parse("display_name", text), &mut keep);
+        let first_name = wish(self.first_name, |text| PersonName::parse("first_name", text), &mut keep);
+        let last_name = wish(self.last_name, |text| PersonName::parse("last_name", text), &mut keep);
+        let secret = self.secret().map_err(keep).ok().flatten();
+        match (number, email) {
             (Some(number), Some(email)) if faults.is_empty() => {
-                let auth_name = words.auth_name.unwrap_or_else(|| {
-                    if is_random { AuthName::generate(random) } else { AuthName::from(number.clone()) }
-                });
-                let names = names(&number, words.first_name.set(), words.last_name.set());
-                let display_name = words.display_name.set().unwrap_or_else(|| display_name(&number, &names));
-                let enabled = words.enabled.unwrap_or(true);
-                let secret = words.secret.unwrap_or_else(|| Secret::Generated(Password::generate(random)));
-                let (first_name, last_name) = names;
-                let profile = Profile { number, auth_name, email, display_name, first_name, last_name, enabled };
-                Ok(NewExtension { profile, secret })
+                Ok(CheckedExtension { number, auth_name, email, secret, display_name, first_name, last_name, enabled })
             }
             _ => Err(faults),
         }
     }
 
-    /// Checks the draft as a change of an extension that is there. Reports all that is wrong at once.
-    pub fn change(&self) -> Result<ExtensionChange, Vec<Fault>> {
-        let (words, faults) = self.read();
-        match (words.number, words.email) {
-            (Some(number), Some(email)) if faults.is_empty() => Ok(ExtensionChange {
-                number,
-                secret: words.secret,
-                auth_name: words.auth_name,
-                email,
-                display_name: words.display_name,
-                first_name: words.first_name,
-                last_name: words.last_name,
-                enabled: words.enabled,
-            }),
-            _ => Err(faults),
-        }
-    }
-
-    fn read(&self) -> (Words, Vec<Fault>) {
-        let mut faults = Vec::new();
-        let mut keep = |fault: Fault| faults.push(fault);
-        let number = Number::parse("extension_number", self.number.unwrap_or_default()).map_err(&mut keep).ok();
-        let email = Email::parse("email", self.email.unwrap_or_default()).map_err(&mut keep).ok();
-        let auth_name =
-            given(self.auth_name).and_then(|text| AuthName::parse("auth_name", text).map_err(&mut keep).ok());
-        let enabled = given(self.enabled).and_then(|text| parse_flag("enabled", text).map_err(&mut keep).ok());
-        let display_name = change(self.display_name, |text| DisplayName::parse("display_name", text), &mut keep);
-        let first_name = change(self.first_name, |text| PersonName::parse("first_name", text), &mut keep);
-        let last_name = change(self.last_name, |text| PersonName::parse("last_name", text), &mut keep);
-        let secret = self.secret().map_err(keep).ok().flatten();
-        let words = Words { number, auth_name, email, secret, display_name, first_name, last_name, enabled };
-        (words, faults)
-    }
-
     fn secret(&self) -> Result<Option<Secret>, Fault> {
-        let password = given(self.password);
         let (md5, sha256) = (given(self.ha1_md5), given(self.ha1_sha256));
-        let Some(password) = password else {
+        let Some(password) = given(self.password) else {
             if md5.is_none() && sha256.is_none() {
                 return Ok(None);
             }
@@ -162,46 +109,82 @@ impl ExtensionDraft<'_> {
     }
 }
 
-impl ExtensionChange {
-    /// What the extension becomes. `has_password` tells whether its password is known, or only hashes of it: those are
-    /// void under another auth name, which is a fault unless a new secret comes along.
-    pub fn apply(&self, stored: &Profile, has_password: bool) -> Result<Profile, Fault> {
-        let auth_name = self.auth_name.as_ref().unwrap_or(&stored.auth_name);
-        if *auth_name != stored.auth_name && !has_password && self.secret.is_none() {
+impl CheckedExtension {
+    /// The number.
+    pub fn number(&self) -> &Number {
+        &self.number
+    }
+
+    /// The e-mail address.
+    pub fn email(&self) -> &Email {
+        &self.email
+    }
+
+    /// The auth name, if one was given.
+    pub fn auth_name(&self) -> Option<&AuthName> {
+        match &self.auth_name {
+            Wish::Value(auth_name) => Some(auth_name),
+            Wish::NotMentioned | Wish::Blank => None,
+        }
+    }
+
+    /// Makes a new extension and draws what was left blank. `auth_name_equals_number` is its tenant's rule for an auth
+    /// name that was not mentioned.
+    pub fn create(self, auth_name_equals_number: bool, random: &mut Random<'_>) -> Result<NewExtension, Fault> {
+        let Self { number, secret, email, .. } = self;
+        let auth_name = match self.auth_name {
+            Wish::Value(auth_name) => auth_name,
+            Wish::NotMentioned if !auth_name_equals_number => {
+                if matches!(secret, Some(Secret::Hashes(_))) {
+                    return Err(hash_needs_auth_name());
+                }
+                AuthName::generate(random)
+            }
+            Wish::NotMentioned | Wish::Blank => AuthName::from(number.clone()),
+        };
+        let (first_name, last_name) = names(&number, self.first_name.value(), self.last_name.value());
+        let whole_name = || display_name(&number, first_name.as_ref(), last_name.as_ref());
+        let display_name = self.display_name.value().unwrap_or_else(whole_name);
+        let enabled = self.enabled.unwrap_or(true);
+        let secret = secret.unwrap_or_else(|| Secret::Generated(Password::generate(random)));
+        let profile = Profile { number, auth_name, email, display_name, first_name, last_name, enabled };
+        Ok(NewExtension { profile, secret })
+    }
+
+    /// What the extension that is there becomes, and its new secret if it gets one. `has_password` tells whether its
+    /// password is known, or only hashes of it: those are void under another auth name, which is a fault unless a new
+    /// secret comes along.
+    pub fn change(self, stored: &Profile, has_password: bool) -> Result<(Profile, Option<Secret>), Fault> {
+        let number = stored.number.clone();
+        let auth_name = self.auth_name.value().unwrap_or_else(|| stored.auth_name.clone());
+        if auth_name != stored.auth_name && !has_password && self.secret.is_none() {
             return Err(hash_needs_auth_name());
         }
-        let (first_name, last_name) = names(
-            &stored.number,
-            self.first_name.clone().over(stored.first_name.clone()),
-            self.last_name.clone().over(stored.last_name.clone()),
-        );
-        let display_name = match &self.display_name {
-            Change::Keep => stored.display_name.clone(),
-            Change::Set(name) => name.clone(),
-            Change::Clear => display_name(&stored.number, &(first_name.clone(), last_name.clone())),
+        let first_name = self.first_name.over(stored.first_name.clone());
+        let (first_name, last_name) = names(&number, first_name, self.last_name.over(stored.last_name.clone()));
+        let display_name = match self.display_name {
+            Wish::NotMentioned => stored.display_name.clone(),
+            Wish::Blank => display_name(&number, first_name.as_ref(), last_name.as_ref()),
+            Wish::Value(name) => name,
         };
-        Ok(Profile {
-            number: stored.number.clone(),
-            auth_name: auth_name.clone(),
-            email: self.email.clone(),
-            display_name,
-            first_name,
-            last_name,
-            enabled: self.enabled.unwrap_or(stored.enabled),
-        })
+        let enabled = self.enabled.unwrap_or(stored.enabled);
+        let email = self.email;
+        let profile = Profile { number, auth_name, email, display_name, first_name, last_name, enabled };
+        Ok((profile, self.secret))
     }
 }
 
-impl<T> Change<T> {
-    fn set(self) -> Option<T> {
+impl<T> Wish<T> {
+    fn value(self) -> Option<T> {
         self.over(None)
     }
 
+    /// What is left of `stored` under this wish.
     fn over(self, stored: Option<T>) -> Option<T> {
         match self {
-            Self::Keep => stored,
-            Self::Clear => None,
-            Self::Set(value) => Some(value),
+            Self::NotMentioned => stored,
+            Self::Blank => None,
+            Self::Value(value) => Some(value),
         }
     }
 }
@@ -210,29 +193,33 @@ fn given(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.trim().is_empty())
 }
 
-fn change<T>(text: Option<&str>, parse: impl Fn(&str) -> Result<T, Fault>, keep: &mut impl FnMut(Fault)) -> Change<T> {
-    match text {
-        None => Change::Keep,
-        Some(text) if text.trim().is_empty() => Change::Clear,
-        Some(text) => parse(text).map_or_else(
+/// Reads a member; one that is wrong is handed to `keep` and counts as not mentioned.
+fn wish<T>(text: Option<&str>, parse: impl Fn(&str) -> Result<T, Fault>, keep: &mut impl FnMut(Fault)) -> Wish<T> {
+    match (text, given(text)) {
+        (None, _) => Wish::NotMentioned,
+        (Some(_), None) => Wish::Blank,
+        (Some(_), Some(text)) => parse(text).map_or_else(
             |fault| {
                 keep(fault);
-                Change::Keep
+                Wish::NotMentioned
             },
-            Change::Set,
+            Wish::Value,
         ),
     }
 }
 
-type Names = (Option<PersonName>, Option<PersonName>);
-
-fn names(number: &Number, first: Option<PersonName>, last: Option<PersonName>) -> Names {
+/// The names of a person; who has none is called by the number.
+fn names(
+    number: &Number,
+    first: Option<PersonName>,
+    last: Option<PersonName>,
+) -> (Option<PersonName>, Option<PersonName>) {
     if first.is_none() && last.is_none() { (Some(PersonName::from(number)), None) } else { (first, last) }
 }
 
-fn display_name(number: &Number, (first, last): &Names) -> DisplayName {
+fn display_name(number: &Number, first: Option<&PersonName>, last: Option<&PersonName>) -> DisplayName {
     match (first, last) {
-        (Some(first), last) => DisplayName::of_person(first, last.as_ref()),
+        (Some(first), last) => DisplayName::of_person(first, last),
         (None, Some(last)) => DisplayName::of_person(last, None),
         (None, None) => DisplayName::of_person(&PersonName::from(number), None),
     }

@@ -105,14 +105,14 @@ fn everything_that_is_wrong_is_reported_at_once() {
         ("extension_password", Code::TooShort),
     ];
     assert_eq!(faults(create(draft, true)), expected);
-    assert_eq!(faults(draft.change()), expected);
+    assert_eq!(faults(draft.check()), expected);
 }
 
 #[test]
 fn a_change_keeps_what_it_does_not_mention() {
     let stored = whole();
-    let changed = least().change().unwrap().apply(&stored.profile, true).unwrap();
-    assert_eq!(changed, stored.profile);
+    let changed = least().check().unwrap().change(&stored.profile, true).unwrap();
+    assert_eq!(changed, (stored.profile, None));
 }
 
 #[test]
@@ -128,9 +128,8 @@ fn a_change_keeps_auth_name_secret_and_state_when_they_are_blank_and_clears_name
         last_name: Some(""),
         ..least()
     };
-    let change = draft.change().unwrap();
-    assert_eq!(change.secret, None);
-    let changed = change.apply(&stored.profile, true).unwrap();
+    let (changed, secret) = draft.check().unwrap().change(&stored.profile, true).unwrap();
+    assert_eq!(secret, None);
     assert_eq!(changed.auth_name, stored.profile.auth_name);
     assert_eq!(changed.enabled, stored.profile.enabled);
     assert_eq!(changed.last_name, None);
@@ -141,11 +140,11 @@ fn a_change_keeps_auth_name_secret_and_state_when_they_are_blank_and_clears_name
 fn hashes_alone_do_not_survive_another_auth_name() {
     let stored = whole();
     let rename = ExtensionDraft { auth_name: Some("bob"), ..least() };
-    let fault = rename.change().unwrap().apply(&stored.profile, false).unwrap_err();
+    let fault = rename.check().unwrap().change(&stored.profile, false).unwrap_err();
     assert_eq!((fault.field, fault.code), ("auth_name", Code::Conflict));
-    assert!(rename.change().unwrap().apply(&stored.profile, true).is_ok());
+    assert!(rename.check().unwrap().change(&stored.profile, true).is_ok());
     let with_secret = ExtensionDraft { password: Some("secret"), ..rename };
-    assert_eq!(with_secret.change().unwrap().apply(&stored.profile, false).unwrap().auth_name.as_str(), "bob");
+    assert_eq!(with_secret.check().unwrap().change(&stored.profile, false).unwrap().0.auth_name.as_str(), "bob");
 }
 
 fn least() -> ExtensionDraft<'static> {
@@ -167,7 +166,8 @@ fn whole() -> NewExtension {
 
 /// Creates with a random source that gives zeros only.
 fn create(draft: ExtensionDraft<'_>, auth_name_equals_number: bool) -> Result<NewExtension, Vec<Fault>> {
-    draft.create(auth_name_equals_number, &mut |bytes: &mut [u8]| bytes.fill(0))
+    let new = draft.check()?.create(auth_name_equals_number, &mut |bytes: &mut [u8]| bytes.fill(0));
+    new.map_err(|fault| vec![fault])
 }
 
 fn faults<T>(result: Result<T, Vec<Fault>>) -> Vec<(&'static str, Code)> {

@@ -1,0 +1,162 @@
+//! Rows become extensions: a batch of them is compared with the directory, row by row, and then written.
+
+use ringway_directory::{CheckedExtension, ExtensionDraft, Fault, NewExtension, Profile, Tenant};
+use sqlx::SqliteTransaction;
+
+use super::header::Header;
+use super::import::Mode;
+use super::records::Record;
+use super::report::{ImportReport, RowFault};
+use super::seen::Seen;
+use crate::directory::extensions::limit_fault;
+use crate::directory::neighbours::Neighbours;
+use crate::directory::write::Writing;
+use crate::directory::{Error, SealedSecret, Secrets, StoredExtension};
+use crate::random;
+
+/// Rows that are compared and written at once.
+pub(super) const BATCH: usize = 500;
+
+/// What the batches of one import have in common.
+pub(super) struct Application {
+    pub(super) tenant: Tenant,
+    pub(super) mode: Mode,
+    pub(super) writing: Writing,
+    /// How many extensions the tenant has, with those of this import.
+    pub(super) count: u32,
+    pub(super) seen: Seen,
+}
+
+/// What a row comes to.
+enum Step {
+    Create(Profile, SealedSecret),
+    Change(Profile, Option<SealedSecret>),
+}
+
+impl Application {
+    /// Compares and writes a batch; the report takes what is wrong.
+    pub(super) async fn batch(
+        &mut self,
+        transaction: &mut SqliteTransaction<'_>,
+        secrets: &Secrets,
+        header: &Header,
+        records: &[Record],
+        report: &mut ImportReport,
+    ) -> Result<(), Error> {
+        let mut rows = Vec::with_capacity(records.len());
+        for record in records {
+            match header.draft(record) {
+                Ok(draft) => rows.extend(check(record.line, &draft, header, report)),
+                Err(fault) => report.fault(fault),
+            }
+        }
+        let mut neighbours = Neighbours::default();
+        let keys = rows.iter().map(|(_, row)| {
+            let auth_name = row.auth_name().map_or(row.number().as_str(), |auth_name| auth_name.as_str());
+            (row.number().as_str(), auth_name, row.email().as_str())
+        });
+        neighbours.load(transaction, self.tenant.id, keys).await?;
+        let mut steps = Vec::with_capacity(rows.len());
+        for (line, row) in rows {
+            match self.step(line, row, &mut neighbours, secrets, header, report) {
+                Ok(step) => steps.extend(step),
+                Err(faults) => faults.into_iter().for_each(|fault| report.fault(fault)),
+            }
+        }
+        self.write(transaction, steps).await
+    }
+
+    /// What a row comes to; nothing when it is skipped.
+    fn step(
+        &mut self,
+        line: u64,
+        row: CheckedExtension,
+        neighbours: &mut Neighbours,
+        secrets: &Secrets,
+        header: &Header,
+        report: &mut ImportReport,
+    ) -> Result<Option<Step>, Vec<RowFault>> {
+        let number_column = header.name_of("extension_number");
+        self.seen.number(line, row.number(), number_column).map_err(|fault| vec![fault])?;
+        let of_value = |fault: Fault| RowFault::of_value(line, header.name_of(fault.field), fault);
+        let of_values = |faults: Vec<Fault>| faults.into_iter().map(of_value).collect::<Vec<_>>();
+        let of_one = |fault: Fault| vec![of_value(fault)];
+        let id = self.tenant.id;
+        match (neighbours.extension(row.number().as_str()), self.mode) {
+            (Some(_), Mode::Skip) => {
+                report.skipped += 1;
+                Ok(None)
+            }
+            (Some(StoredExtension { profile, has_password }), Mode::Upsert) => {
+                let has_password = *has_password;
+                let (profile, secret) = row.change(profile, has_password).map_err(of_one)?;
+                self.see(line, &profile, header)?;
+                none(of_values(neighbours.shared_names(&profile)))?;
+                let has_password = secret.as_ref().map_or(has_password, |secret| secret.password().is_some());
+                neighbours.put(StoredExtension { profile: profile.clone(), has_password });
+                let secret = secret.map(|secret| secrets.seal(id, profile.number.as_str(), &secret));
+                report.changed += 1;
+                Ok(Some(Step::Change(profile, secret)))
+            }
+            _ => {
+                let rule = self.tenant.auth_name_equals_number;
+                let NewExtension { profile, secret } = row.create(rule, &mut random::fill).map_err(of_one)?;
+                self.see(line, &profile, header)?;
+                none(of_values(neighbours.clashes(&profile)))?;
+                limit_fault(&self.tenant, self.count).map_or(Ok(()), |fault| Err(of_one(fault)))?;
+                self.count += 1;
+                let has_password = secret.password().is_some();
+                neighbours.put(StoredExtension { profile: profile.clone(), has_password });
+                let number = profile.number.as_str();
+                report.remember(number, profile.auth_name.as_str(), &secret);
+                report.created += 1;
+                let sealed = secrets.seal(id, number, &secret);
+                Ok(Some(Step::Create(profile, sealed)))
+            }
+        }
+    }
+
+    /// The faults of names that stand in earlier rows.
+    fn see(&mut self, line: u64, profile: &Profile, header: &Header) -> Result<(), Vec<RowFault>> {
+        let auth_name = self.seen.auth_name(line, profile, header.name_of("auth_name"));
+        let email = self.seen.email(line, &profile.email, header.name_of("email"));
+        none([auth_name, email].into_iter().filter_map(Result::err).collect())
+    }
+
+    /// Writes in the order of the rows, new ones together: the names that one row gives up are free for those below it.
+    async fn write(&mut self, transaction: &mut SqliteTransaction<'_>, steps: Vec<Step>) -> Result<(), Error> {
+        let mut new = Vec::with_capacity(steps.len());
+        for step in steps {
+            match step {
+                Step::Create(profile, secret) => new.push((profile, secret)),
+                Step::Change(profile, secret) => {
+                    self.writing.insert(transaction, &new).await?;
+                    new.clear();
+                    self.writing.update(transaction, &profile, secret.as_ref()).await?;
+                }
+            }
+        }
+        self.writing.insert(transaction, &new).await
+    }
+}
+
+/// Checks a row's words; what is wrong goes to the report.
+fn check(
+    line: u64,
+    draft: &ExtensionDraft<'_>,
+    header: &Header,
+    report: &mut ImportReport,
+) -> Option<(u64, CheckedExtension)> {
+    let faults = match draft.check() {
+        Ok(row) => return Some((line, row)),
+        Err(faults) => faults,
+    };
+    for fault in faults {
+        report.fault(RowFault::of_value(line, header.name_of(fault.field), fault));
+    }
+    None
+}
+
+fn none(faults: Vec<RowFault>) -> Result<(), Vec<RowFault>> {
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}

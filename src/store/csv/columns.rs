@@ -1,0 +1,130 @@
+//! The columns, in the order of an export.
+
+use ringway_directory::{ExtensionDraft, Profile};
+
+/// A column of the CSV.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its header, and its member in JSON.
+    pub name: &'static str,
+    /// Headers of other products that mean the same. Case, blanks, `_` and `-` do not count in any header.
+    pub aliases: &'static [&'static str],
+    /// Whether a file without it is refused.
+    pub is_required: bool,
+    /// Where an import puts its words.
+    pub(super) put: for<'a> fn(&mut ExtensionDraft<'a>, &'a str),
+    /// What an export writes; blank for a secret.
+    pub(super) value: fn(&Profile) -> &str,
+}
+
+const BLANK: fn(&Profile) -> &str = |_| "";
+
+/// Every column. PortSIP's names are ours; the aliases are those of Yeastar and 3CX.
+pub const COLUMNS: [Column; 10] = [
+    Column {
+        name: "extension_number",
+        aliases: &["Extension Number", "Number"],
+        is_required: true,
+        put: |draft, text| draft.number = Some(text),
+        value: |profile| profile.number.as_str(),
+    },
+    Column {
+        name: "auth_name",
+        aliases: &["Registration Name", "AuthID"],
+        is_required: false,
+        put: |draft, text| draft.auth_name = Some(text),
+        value: |profile| profile.auth_name.as_str(),
+    },
+    Column {
+        name: "extension_password",
+        aliases: &["Registration Password", "AuthPassword"],
+        is_required: false,
+        put: |draft, text| draft.password = Some(text),
+        value: BLANK,
+    },
+    Column {
+        name: "email",
+        aliases: &["Email Address", "EmailAddress"],
+        is_required: true,
+        put: |draft, text| draft.email = Some(text),
+        value: |profile| profile.email.as_str(),
+    },
+    Column {
+        name: "display_name",
+        aliases: &["Display Name"],
+        is_required: false,
+        put: |draft, text| draft.display_name = Some(text),
+        value: |profile| profile.display_name.as_str(),
+    },
+    Column {
+        name: "first_name",
+        aliases: &["First Name", "FirstName"],
+        is_required: false,
+        put: |draft, text| draft.first_name = Some(text),
+        value: |profile| profile.first_name.as_ref().map_or("", |name| name.as_str()),
+    },
+    Column {
+        name: "last_name",
+        aliases: &["Last Name", "LastName"],
+        is_required: false,
+        put: |draft, text| draft.last_name = Some(text),
+        value: |profile| profile.last_name.as_ref().map_or("", |name| name.as_str()),
+    },
+    Column {
+        name: "enabled",
+        aliases: &[],
+        is_required: false,
+        put: |draft, text| draft.enabled = Some(text),
+        value: |profile| if profile.enabled { "true" } else { "false" },
+    },
+    Column {
+        name: "ha1_md5",
+        aliases: &[],
+        is_required: false,
+        put: |draft, text| draft.ha1_md5 = Some(text),
+        value: BLANK,
+    },
+    Column {
+        name: "ha1_sha256",
+        aliases: &[],
+        is_required: false,
+        put: |draft, text| draft.ha1_sha256 = Some(text),
+        value: BLANK,
+    },
+];
+
+/// Headers of other products that look like one of ours and mean something else, with what to tell people of them.
+const LOOK_ALIKES: [(&str, &str); 3] = [
+    ("password", "this is the portal's password, not the SIP password, whose column is extension_password"),
+    ("User Password", "this is the portal's password, not the SIP password, whose column is extension_password"),
+    ("name", "this is the portal's user name, not the name that phones show, whose column is display_name"),
+];
+
+/// The position in [`COLUMNS`] of the column that this header means.
+pub(super) fn position(header: &str) -> Option<usize> {
+    let header = folded(header);
+    COLUMNS.iter().position(|column| names(column).any(|name| folded(name) == header))
+}
+
+/// What to tell people of a header that means no column.
+pub(super) fn advice(header: &str) -> String {
+    let folded_header = folded(header);
+    if let Some((_, text)) = LOOK_ALIKES.iter().find(|(name, _)| folded(name) == folded_header) {
+        return format!("{text}; this column is not imported");
+    }
+    let likeness = |name: &'static str| (strsim::normalized_damerau_levenshtein(&folded(name), &folded_header), name);
+    let alike = COLUMNS.iter().flat_map(names).map(likeness).filter(|(likeness, _)| *likeness >= 0.6);
+    match alike.max_by(|one, other| one.0.total_cmp(&other.0)) {
+        Some((_, name)) => format!("this column is not known and not imported; did you mean {name}?"),
+        None => "this column is not known and not imported".to_owned(),
+    }
+}
+
+/// A header without what people vary.
+fn folded(header: &str) -> String {
+    header.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+fn names(column: &Column) -> impl Iterator<Item = &'static str> + use<> {
+    std::iter::once(column.name).chain(column.aliases.iter().copied())
+}

@@ -1,0 +1,193 @@
+//! An import: a file goes in piece by piece, a report comes out.
+
+use std::io::Read;
+
+use sqlx::SqliteTransaction;
+
+use super::apply::{Application, BATCH};
+use super::header::Header;
+use super::problem::FileCode;
+use super::records::{Record, Records};
+use super::report::{ImportReport, Progress, RowFault};
+use super::seen::Seen;
+use crate::directory::write::Writing;
+use crate::directory::{Directory, Error, tenants};
+
+/// What to do with a row whose number is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It is a fault.
+    #[default]
+    Create,
+    /// The row is passed over.
+    Skip,
+    /// The extension is changed as the row says.
+    Upsert,
+}
+
+/// How much an import may take in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImportLimits {
+    /// Rows, without the header.
+    pub rows: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+impl Default for ImportLimits {
+    /// A million rows, 1 GiB. About 250 bytes of memory a row are needed while it lasts.
+    fn default() -> Self {
+        Self { rows: 1_000_000, bytes: 1 << 30 }
+    }
+}
+
+/// How to import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// What to do with a row whose number is there already.
+    pub mode: Mode,
+    /// Find everything out and change nothing.
+    pub is_dry_run: bool,
+    /// How much to take in.
+    pub limits: ImportLimits,
+}
+
+/// An import under way. It holds the one connection that writes: feed it from a file, not from a slow network. Dropped
+/// before its end it changes nothing.
+pub struct Import {
+    directory: Directory,
+    transaction: SqliteTransaction<'static>,
+    options: ImportOptions,
+    application: Application,
+    records: Records,
+    header: Option<Header>,
+    batch: Vec<Record>,
+    bytes: u64,
+    report: ImportReport,
+    /// The rest of the file is not looked at: header or limits are broken.
+    is_over: bool,
+}
+
+impl Directory {
+    /// Begins an import into the tenant with this domain or alias.
+    pub async fn import(&self, domain: &str, options: ImportOptions) -> Result<Import, Error> {
+        let mut transaction = self.begin_write().await?;
+        let tenant = tenants::find(&mut transaction, domain).await?;
+        let count = tenants::count_extensions(&mut transaction, tenant.id).await?;
+        let writing = Writing::begin(&mut transaction, tenant.id).await?;
+        let application = Application { tenant, mode: options.mode, writing, count, seen: Seen::default() };
+        Ok(Import {
+            directory: self.clone(),
+            transaction,
+            options,
+            application,
+            records: Records::new(),
+            header: None,
+            batch: Vec::with_capacity(BATCH),
+            bytes: 0,
+            report: ImportReport::default(),
+            is_over: false,
+        })
+    }
+
+    /// Imports a file, and tells after each piece how far it has come. It blocks while it reads.
+    pub async fn import_file(
+        &self,
+        domain: &str,
+        options: ImportOptions,
+        mut file: impl Read,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<ImportReport, Error> {
+        let mut import = self.import(domain, options).await?;
+        let mut piece = vec![0; 64 * 1024];
+        loop {
+            let length = match file.read(&mut piece) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            import.push(&piece[..length]).await?;
+            progress(import.progress());
+        }
+        import.finish().await
+    }
+}
+
+impl Import {
+    /// Takes the next piece of the file in.
+    pub async fn push(&mut self, mut piece: &[u8]) -> Result<(), Error> {
+        self.bytes = self.bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        if self.bytes > self.options.limits.bytes && !self.is_over {
+            let message = format!("the file has more than {} bytes; split it", self.options.limits.bytes);
+            self.report.fault(RowFault::of_file(1, "", FileCode::FileTooLong, message));
+            self.is_over = true;
+        }
+        while !self.is_over
+            && let Some(record) = self.records.next(&mut piece)
+        {
+            self.take(record).await?;
+        }
+        Ok(())
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        Progress { bytes: self.bytes, rows: self.report.rows }
+    }
+
+    /// Ends the import: commits it, unless it is a dry run or has a fault. The next snapshot that is refreshed has it.
+    pub async fn finish(mut self) -> Result<ImportReport, Error> {
+        if !self.is_over
+            && let Some(record) = self.records.finish()
+        {
+            self.take(record).await?;
+        }
+        self.apply_batch().await?;
+        if self.header.is_none() && self.report.is_clean() {
+            let message = "the file is empty; its first row names the columns";
+            self.report.fault(RowFault::of_file(1, "", FileCode::EmptyFile, message));
+        }
+        self.report.faults.sort_by_key(|fault| fault.line);
+        if self.report.is_clean() && !self.options.is_dry_run {
+            self.transaction.commit().await?;
+            self.report.is_applied = true;
+        } else {
+            self.transaction.rollback().await?;
+            self.report.generated.clear();
+        }
+        Ok(self.report)
+    }
+
+    async fn take(&mut self, record: Record) -> Result<(), Error> {
+        if self.header.is_none() {
+            self.header = Header::read(&record, &mut self.report);
+            self.is_over = self.header.is_none();
+            return Ok(());
+        }
+        if record.is_blank() {
+            return Ok(());
+        }
+        if self.report.rows == self.options.limits.rows {
+            let message = format!("the file has more than {} rows; split it", self.options.limits.rows);
+            self.report.fault(RowFault::of_file(record.line, "", FileCode::TooManyRows, message));
+            self.is_over = true;
+            return Ok(());
+        }
+        self.report.rows += 1;
+        self.batch.push(record);
+        if self.batch.len() == BATCH { self.apply_batch().await } else { Ok(()) }
+    }
+
+    async fn apply_batch(&mut self) -> Result<(), Error> {
+        let records = std::mem::take(&mut self.batch);
+        let Some(header) = &self.header else {
+            return Ok(());
+        };
+        if records.is_empty() {
+            return Ok(());
+        }
+        let secrets = self.directory.secrets();
+        self.application.batch(&mut self.transaction, secrets, header, &records, &mut self.report).await
+    }
+}

@@ -1,0 +1,52 @@
+//! Adding single extensions.
+
+use ringway_directory::{Code, ExtensionDraft, Fault, NewExtension, Profile, Secret, Tenant};
+
+use super::neighbours::Neighbours;
+use super::write::Writing;
+use super::{Directory, Error, tenants};
+use crate::random;
+
+/// An extension that was just created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddedExtension {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Its data.
+    pub profile: Profile,
+    /// Its secret. A generated password is known from here only: show it, it can't be asked for later.
+    pub secret: Secret,
+}
+
+impl Directory {
+    /// Adds an extension to the tenant with this domain or alias. Blank secrets are drawn.
+    pub async fn add_extension(&self, domain: &str, draft: &ExtensionDraft<'_>) -> Result<AddedExtension, Error> {
+        let mut transaction = self.begin_write().await?;
+        let tenant = tenants::find(&mut transaction, domain).await?;
+        let checked = draft.check()?;
+        let NewExtension { profile, secret } = checked.create(tenant.auth_name_equals_number, &mut random::fill)?;
+        let count = tenants::count_extensions(&mut transaction, tenant.id).await?;
+        if let Some(fault) = limit_fault(&tenant, count) {
+            return Err(fault.into());
+        }
+        let mut neighbours = Neighbours::default();
+        let keys = (profile.number.as_str(), profile.auth_name.as_str(), profile.email.as_str());
+        neighbours.load(&mut transaction, tenant.id, [keys].into_iter()).await?;
+        let clashes = neighbours.clashes(&profile);
+        if !clashes.is_empty() {
+            return Err(Error::Refused(clashes));
+        }
+        let mut writing = Writing::begin(&mut transaction, tenant.id).await?;
+        let sealed = self.secrets().seal(tenant.id, profile.number.as_str(), &secret);
+        writing.insert(&mut transaction, &[(profile.clone(), sealed)]).await?;
+        transaction.commit().await?;
+        Ok(AddedExtension { tenant, profile, secret })
+    }
+}
+
+/// The fault of one more extension in a tenant that has `count` of them.
+pub(crate) fn limit_fault(tenant: &Tenant, count: u32) -> Option<Fault> {
+    let limit = tenant.max_extensions.filter(|limit| count >= *limit)?;
+    let message = format!("tenant {} may have {limit} extensions and has {count}", tenant.domain);
+    Some(Fault::new("extension_number", Code::LimitReached, message))
+}

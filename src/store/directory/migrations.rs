@@ -1,0 +1,14 @@
+//! The steps from an empty database to this version's, forward only. A step that was released is never changed.
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+const SQLITE: [(i64, &str, &str); 1] = [(1, "directory", include_str!("../migrations/sqlite/0001_directory.sql"))];
+
+/// The steps for SQLite.
+pub(super) fn sqlite() -> Migrator {
+    let step = |&(version, name, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(SQLITE.iter().map(step).collect())
+}

@@ -1,0 +1,66 @@
+//! Rows of the database turned back into values.
+
+use ringway_directory::validation::{AuthName, DisplayName, Email, Number, PersonName, parse_network};
+use ringway_directory::{Fault, Profile, Tenant, TenantId};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::Error;
+
+/// The columns that [`StoredExtension::read`] wants, in its order.
+pub(crate) const EXTENSION_COLUMNS: &str = "id, number, auth_name, email, display_name, first_name, \
+     last_name, enabled, sealed_password IS NOT NULL";
+
+/// An extension as its row has it.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredExtension {
+    pub(crate) profile: Profile,
+    /// Whether its password is known, or only hashes of it.
+    pub(crate) has_password: bool,
+}
+
+impl StoredExtension {
+    pub(crate) fn read(row: &SqliteRow) -> Result<Self, Error> {
+        let id: i64 = row.try_get(0)?;
+        let damaged = |fault: Fault| Error::Corrupt(format!("extension row {id}: {fault}"));
+        let person = |field, text: Option<&str>| text.map(|text| PersonName::parse(field, text)).transpose();
+        let profile = Profile {
+            number: Number::parse("extension_number", row.try_get(1)?).map_err(damaged)?,
+            auth_name: AuthName::parse("auth_name", row.try_get(2)?).map_err(damaged)?,
+            email: Email::parse("email", row.try_get(3)?).map_err(damaged)?,
+            display_name: DisplayName::parse("display_name", row.try_get(4)?).map_err(damaged)?,
+            first_name: person("first_name", row.try_get(5)?).map_err(damaged)?,
+            last_name: person("last_name", row.try_get(6)?).map_err(damaged)?,
+            enabled: row.try_get(7)?,
+        };
+        Ok(Self { profile, has_password: row.try_get(8)? })
+    }
+}
+
+/// The columns that [`read_tenant`] wants, in its order.
+pub(super) const TENANT_COLUMNS: &str = "id, domain, name, enabled, auth_name_equals_number, max_extensions, max_calls";
+
+/// A tenant as its row has it, still without aliases and trusted networks.
+pub(super) fn read_tenant(row: &SqliteRow) -> Result<Tenant, Error> {
+    Ok(Tenant {
+        id: TenantId(row.try_get(0)?),
+        domain: row.try_get::<String, _>(1)?.into(),
+        aliases: Box::default(),
+        name: row.try_get::<String, _>(2)?.into(),
+        trust: Box::default(),
+        enabled: row.try_get(3)?,
+        auth_name_equals_number: row.try_get(4)?,
+        max_extensions: row.try_get(5)?,
+        max_calls: row.try_get(6)?,
+    })
+}
+
+/// Adds aliases and trusted networks, which have tables of their own.
+pub(super) fn complete_tenant(tenant: &mut Tenant, aliases: Vec<String>, networks: &[String]) -> Result<(), Error> {
+    tenant.aliases = aliases.into_iter().map(String::into).collect();
+    let networks = networks.iter().map(|network| parse_network("trust", network));
+    tenant.trust = networks
+        .collect::<Result<_, _>>()
+        .map_err(|fault| Error::Corrupt(format!("tenant {}: {fault}", tenant.domain)))?;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The secret of an extension, sealed: its password, or the hashes of it that another server had.
+
+use ringway_directory::validation::Password;
+use ringway_directory::{Hashes, Secret, TenantId};
+
+use crate::keys::seal::Sealer;
+use crate::keys::{CannotOpen, MasterKey};
+
+/// Seals and opens the secrets of the directory.
+pub(crate) struct Secrets {
+    sealer: Sealer,
+}
+
+/// What the two columns hold; exactly one is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SealedSecret {
+    pub(crate) password: Option<Vec<u8>>,
+    pub(crate) hashes: Option<Vec<u8>>,
+}
+
+/// Which hashes follow, as bits of the first byte of sealed hashes; they stand in this order.
+const MD5: u8 = 1;
+const SHA256: u8 = 2;
+const SHA512_256: u8 = 4;
+
+impl Secrets {
+    pub(super) fn new(key: &MasterKey) -> Self {
+        Self { sealer: Sealer::new(key) }
+    }
+
+    pub(crate) fn seal(&self, tenant: TenantId, number: &str, secret: &Secret) -> SealedSecret {
+        match secret {
+            Secret::Typed(password) | Secret::Generated(password) => {
+                SealedSecret { password: Some(self.seal_password(tenant, number, password)), hashes: None }
+            }
+            Secret::Hashes(hashes) => SealedSecret {
+                password: None,
+                hashes: Some(self.sealer.seal(&place("hashes", tenant, number), &encode(hashes))),
+            },
+        }
+    }
+
+    /// The HA1s of an extension: made from its password, or taken as they were imported.
+    pub(crate) fn hashes(
+        &self,
+        tenant: TenantId,
+        number: &str,
+        sealed: &SealedSecret,
+        hash: impl FnOnce(&str) -> Hashes,
+    ) -> Result<Hashes, CannotOpen> {
+        if let Some(password) = &sealed.password {
+            let password = self.sealer.open(&place("password", tenant, number), password)?;
+            return Ok(hash(std::str::from_utf8(&password).map_err(|_| CannotOpen)?));
+        }
+        let hashes = sealed.hashes.as_deref().ok_or(CannotOpen)?;
+        decode(&self.sealer.open(&place("hashes", tenant, number), hashes)?).ok_or(CannotOpen)
+    }
+
+    fn seal_password(&self, tenant: TenantId, number: &str, password: &Password) -> Vec<u8> {
+        self.sealer.seal(&place("password", tenant, number), password.as_str().as_bytes())
+    }
+}
+
+/// Where a secret belongs: sealed for one column of one extension of one tenant, it opens nowhere else.
+fn place(column: &str, tenant: TenantId, number: &str) -> Vec<u8> {
+    [column.as_bytes(), &[0], &tenant.0.to_be_bytes(), number.as_bytes()].concat()
+}
+
+fn encode(hashes: &Hashes) -> zeroize::Zeroizing<Vec<u8>> {
+    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(1 + 16 + 32 + 32));
+    bytes.push(0);
+    let mut kinds = 0;
+    let mut put = |kind: u8, hash: Option<&[u8]>| {
+        if let Some(hash) = hash {
+            kinds |= kind;
+            bytes.extend_from_slice(hash);
+        }
+    };
+    put(MD5, hashes.md5.as_ref().map(|hash| hash.as_slice()));
+    put(SHA256, hashes.sha256.as_ref().map(|hash| hash.as_slice()));
+    put(SHA512_256, hashes.sha512_256.as_ref().map(|hash| hash.as_slice()));
+    bytes[0] = kinds;
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<Hashes> {
+    let (&kinds, mut rest) = bytes.split_first()?;
+    let mut hashes = Hashes::default();
+    if kinds & MD5 != 0 {
+        let (hash, tail) = rest.split_first_chunk()?;
+        (hashes.md5, rest) = (Some(*hash), tail);
+    }
+    if kinds & SHA256 != 0 {
+        let (hash, tail) = rest.split_first_chunk()?;
+        (hashes.sha256, rest) = (Some(Box::new(*hash)), tail);
+    }
+    if kinds & SHA512_256 != 0 {
+        let (hash, tail) = rest.split_first_chunk()?;
+        (hashes.sha512_256, rest) = (Some(Box::new(*hash)), tail);
+    }
+    (rest.is_empty() && kinds <= 7).then_some(hashes)
+}

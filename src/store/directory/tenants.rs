@@ -1,0 +1,138 @@
+//! Adding and listing tenants.
+
+use std::collections::HashMap;
+
+use ringway_directory::validation::Domain;
+use ringway_directory::{NewTenant, Tenant, TenantDraft, TenantId};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqliteTransaction};
+
+use super::rows::{TENANT_COLUMNS, complete_tenant, read_tenant};
+use super::{Directory, Error, hosts, next_change, now};
+
+impl Directory {
+    /// Adds a tenant. A domain or alias that another tenant has, under either name, is refused.
+    pub async fn add_tenant(&self, draft: &TenantDraft) -> Result<Tenant, Error> {
+        let new = draft.validate()?;
+        let mut transaction = self.begin_write().await?;
+        let mut faults = Vec::new();
+        faults.extend(hosts::clash(&mut transaction, "domain", &new.domain).await?);
+        for alias in &new.aliases {
+            faults.extend(hosts::clash(&mut transaction, "alias", alias).await?);
+        }
+        if !faults.is_empty() {
+            return Err(Error::Refused(faults));
+        }
+        let id = insert(&mut transaction, &new).await?;
+        transaction.commit().await?;
+        Ok(Tenant {
+            id,
+            domain: new.domain.as_str().into(),
+            aliases: new.aliases.iter().map(|alias| alias.as_str().into()).collect(),
+            name: new.name.as_str().into(),
+            trust: new.trust.into(),
+            max_extensions: new.max_extensions,
+            max_calls: new.max_calls,
+            enabled: true,
+            auth_name_equals_number: new.auth_name_equals_number,
+        })
+    }
+
+    /// All tenants, by domain.
+    pub async fn list_tenants(&self) -> Result<Vec<Tenant>, Error> {
+        let mut transaction = self.begin_read().await?;
+        let mut tenants = read_tenants(&mut transaction, 0).await?;
+        tenants.sort_by(|one, other| one.domain.cmp(&other.domain));
+        Ok(tenants)
+    }
+
+    /// The tenant whose domain or alias this is.
+    pub async fn tenant(&self, domain: &str) -> Result<Tenant, Error> {
+        let mut transaction = self.begin_read().await?;
+        find(&mut transaction, domain).await
+    }
+
+    /// How many extensions this tenant has.
+    pub async fn extension_count(&self, tenant: TenantId) -> Result<u32, Error> {
+        let mut transaction = self.begin_read().await?;
+        count_extensions(&mut transaction, tenant).await
+    }
+}
+
+/// The tenant whose domain or alias this is.
+pub(crate) async fn find(connection: &mut SqliteConnection, domain: &str) -> Result<Tenant, Error> {
+    let unknown = || Error::UnknownTenant(domain.to_owned());
+    let host = Domain::parse("tenant", domain).map_err(|_| unknown())?;
+    let TenantId(id) = hosts::tenant_of(connection, &host).await?.ok_or_else(unknown)?;
+    let sql = AssertSqlSafe(format!("SELECT {TENANT_COLUMNS} FROM tenants WHERE id = ?"));
+    let mut tenant = read_tenant(&sqlx::query(sql).bind(id).fetch_one(&mut *connection).await?)?;
+    let sql = "SELECT domain FROM tenant_aliases WHERE tenant_id = ? ORDER BY domain";
+    let aliases = sqlx::query_scalar(sql).bind(id).fetch_all(&mut *connection).await?;
+    let sql = "SELECT network FROM tenant_trust WHERE tenant_id = ? ORDER BY network";
+    let networks: Vec<String> = sqlx::query_scalar(sql).bind(id).fetch_all(&mut *connection).await?;
+    complete_tenant(&mut tenant, aliases, &networks)?;
+    Ok(tenant)
+}
+
+/// How many extensions this tenant has.
+pub(crate) async fn count_extensions(connection: &mut SqliteConnection, tenant: TenantId) -> Result<u32, Error> {
+    let sql = "SELECT extension_count FROM tenants WHERE id = ?";
+    Ok(sqlx::query_scalar(sql).bind(tenant.0).fetch_optional(connection).await?.unwrap_or_default())
+}
+
+/// The tenants that changed after this change of the directory.
+pub(super) async fn read_tenants(connection: &mut SqliteConnection, after: i64) -> Result<Vec<Tenant>, Error> {
+    let sql = AssertSqlSafe(format!("SELECT {TENANT_COLUMNS} FROM tenants WHERE change > ? ORDER BY id"));
+    let rows = sqlx::query(sql).bind(after).fetch_all(&mut *connection).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT tenant_id, domain FROM tenant_aliases ORDER BY domain";
+    let mut aliases_by_tenant = texts_by_tenant(connection, sql).await?;
+    let sql = "SELECT tenant_id, network FROM tenant_trust ORDER BY network";
+    let mut networks_by_tenant = texts_by_tenant(connection, sql).await?;
+    let mut tenants = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let mut tenant = read_tenant(row)?;
+        let aliases = aliases_by_tenant.remove(&tenant.id).unwrap_or_default();
+        let networks = networks_by_tenant.remove(&tenant.id).unwrap_or_default();
+        complete_tenant(&mut tenant, aliases, &networks)?;
+        tenants.push(tenant);
+    }
+    Ok(tenants)
+}
+
+async fn texts_by_tenant(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+) -> Result<HashMap<TenantId, Vec<String>>, Error> {
+    let mut texts: HashMap<TenantId, Vec<String>> = HashMap::new();
+    for row in sqlx::query(sql).fetch_all(connection).await? {
+        texts.entry(TenantId(row.try_get(0)?)).or_default().push(row.try_get(1)?);
+    }
+    Ok(texts)
+}
+
+async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Result<TenantId, Error> {
+    let change = next_change(transaction).await?;
+    let sql = "INSERT INTO tenants (domain, name, auth_name_equals_number, max_extensions, max_calls, created, updated, change) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) RETURNING id";
+    let id: u32 = sqlx::query_scalar(sql)
+        .bind(new.domain.as_str())
+        .bind(new.name.as_str())
+        .bind(new.auth_name_equals_number)
+        .bind(new.max_extensions)
+        .bind(new.max_calls)
+        .bind(now())
+        .bind(change)
+        .fetch_one(&mut **transaction)
+        .await?;
+    for alias in &new.aliases {
+        let sql = "INSERT INTO tenant_aliases (domain, tenant_id) VALUES (?, ?)";
+        sqlx::query(sql).bind(alias.as_str()).bind(id).execute(&mut **transaction).await?;
+    }
+    for network in &new.trust {
+        let sql = "INSERT INTO tenant_trust (tenant_id, network) VALUES (?, ?)";
+        sqlx::query(sql).bind(id).bind(network.to_string()).execute(&mut **transaction).await?;
+    }
+    Ok(TenantId(id))
+}

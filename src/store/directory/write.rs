@@ -1,0 +1,85 @@
+//! Writing extensions within one transaction: many at a time when they are new.
+
+use ringway_directory::{Profile, TenantId};
+use sqlx::{QueryBuilder, Sqlite, SqliteTransaction};
+
+use super::secrets::SealedSecret;
+use super::{Error, next_change, now};
+
+/// What all rows of one transaction have in common.
+pub(crate) struct Writing {
+    tenant: TenantId,
+    change: i64,
+    now: i64,
+}
+
+impl Writing {
+    /// Counts the change that these rows belong to.
+    pub(crate) async fn begin(transaction: &mut SqliteTransaction<'_>, tenant: TenantId) -> Result<Self, Error> {
+        Ok(Self { tenant, change: next_change(transaction).await?, now: now() })
+    }
+
+    /// Inserts new extensions. There may be 2,000 of them: SQLite takes 32,766 values in one statement.
+    pub(crate) async fn insert(
+        &mut self,
+        transaction: &mut SqliteTransaction<'_>,
+        extensions: &[(Profile, SealedSecret)],
+    ) -> Result<(), Error> {
+        if extensions.is_empty() {
+            return Ok(());
+        }
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO extensions (number, auth_name, email, display_name, first_name, last_name, enabled, \
+             sealed_password, sealed_hashes, tenant_id, change, created, updated) ",
+        );
+        query.push_values(extensions, |mut row, (profile, secret)| {
+            row.push_bind(profile.number.as_str())
+                .push_bind(profile.auth_name.as_str())
+                .push_bind(profile.email.as_str())
+                .push_bind(profile.display_name.as_str())
+                .push_bind(profile.first_name.as_ref().map(|name| name.as_str()))
+                .push_bind(profile.last_name.as_ref().map(|name| name.as_str()))
+                .push_bind(profile.enabled)
+                .push_bind(secret.password.as_deref())
+                .push_bind(secret.hashes.as_deref())
+                .push_bind(self.tenant.0)
+                .push_bind(self.change)
+                .push_bind(self.now)
+                .push_bind(self.now);
+        });
+        let inserted = query.build().execute(&mut **transaction).await?.rows_affected();
+        let sql = "UPDATE tenants SET extension_count = extension_count + ? WHERE id = ?";
+        let inserted = i64::try_from(inserted).unwrap_or(i64::MAX);
+        sqlx::query(sql).bind(inserted).bind(self.tenant.0).execute(&mut **transaction).await?;
+        Ok(())
+    }
+
+    /// Writes the changed data of the extension with this number, and its secret when it has a new one.
+    pub(crate) async fn update(
+        &mut self,
+        transaction: &mut SqliteTransaction<'_>,
+        profile: &Profile,
+        secret: Option<&SealedSecret>,
+    ) -> Result<(), Error> {
+        let sql = "UPDATE extensions SET auth_name = ?3, email = ?4, display_name = ?5, first_name = ?6, last_name = ?7, \
+             enabled = ?8, sealed_password = iif(?9, ?10, sealed_password), sealed_hashes = iif(?9, ?11, sealed_hashes), \
+             updated = ?12, change = ?13, version = version + 1 WHERE tenant_id = ?1 AND number = ?2";
+        sqlx::query(sql)
+            .bind(self.tenant.0)
+            .bind(profile.number.as_str())
+            .bind(profile.auth_name.as_str())
+            .bind(profile.email.as_str())
+            .bind(profile.display_name.as_str())
+            .bind(profile.first_name.as_ref().map(|name| name.as_str()))
+            .bind(profile.last_name.as_ref().map(|name| name.as_str()))
+            .bind(profile.enabled)
+            .bind(secret.is_some())
+            .bind(secret.and_then(|secret| secret.password.as_deref()))
+            .bind(secret.and_then(|secret| secret.hashes.as_deref()))
+            .bind(self.now)
+            .bind(self.change)
+            .execute(&mut **transaction)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,386 @@
+//! Imports as administrators make them: the least file, the three modes, other products' headers, secrets, limits.
+#![allow(clippy::unwrap_used)]
+
+mod scene;
+
+use std::sync::Arc;
+
+use ringway_directory::{Extension, Hashes, TenantDraft, TenantId};
+use ringway_store::csv::{ImportLimits, ImportOptions, ImportReport, Mode, Progress};
+use scene::{Scene, faults, hash, warnings};
+
+const LEAST: &str = "extension_number,auth_name,extension_password,email\r\n\
+                     101,alice,p000001,a@example.com\r\n\
+                     102,,pw-1000001,b@example.com\r\n\
+                     0103,,,c@example.com\r\n";
+
+#[tokio::test]
+async fn the_least_file_creates_extensions_that_can_register() {
+    let scene = Scene::new().await;
+    let before = scene.snapshot().await;
+    let report = scene.import(Mode::Create, LEAST).await;
+    let generated = report.generated.clone();
+    assert_eq!(report, ImportReport { is_applied: true, rows: 3, created: 3, generated, ..ImportReport::default() });
+    let after = scene.refreshed(&before).await;
+    assert_eq!(after.extension_count(TenantId(1)), 3);
+    let alice = after.extension_by_auth_name(TenantId(1), b"alice").unwrap();
+    assert_eq!((&*alice.number, &alice.hashes), ("101", &hash("alice", "acme.example", "p000001")));
+    let second = after.extension_by_auth_name(TenantId(1), b"102").unwrap();
+    assert_eq!(second.hashes, hash("102", "acme.example", "pw-1000001"));
+    let [secret] = &report.generated[..] else { panic!("one password was left blank") };
+    assert_eq!((secret.extension_number.as_str(), secret.auth_name.as_str()), ("0103", "0103"));
+    let third = after.extension(TenantId(1), b"0103").unwrap();
+    assert_eq!(third.hashes, hash("0103", "acme.example", &secret.extension_password));
+    assert!(!format!("{report:?}").contains(&secret.extension_password), "a report that is logged tells no password");
+}
+
+#[tokio::test]
+async fn without_the_column_auth_names_follow_the_tenants_rule() {
+    let scene = Scene::new().await;
+    let report = scene.import(Mode::Create, "extension_number,email\n101,a@example.com\n").await;
+    assert_eq!(report.generated[0].auth_name.len(), 12);
+
+    let scene = Scene::empty().await;
+    let rule = TenantDraft { domain: "acme.example".into(), auth_name_equals_number: true, ..TenantDraft::default() };
+    scene.add_tenant(&rule).await.unwrap();
+    let report = scene.import(Mode::Create, "extension_number,email\n101,a@example.com\n").await;
+    assert_eq!(report.generated[0].auth_name, "101");
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_everything_and_changes_nothing() {
+    let scene = Scene::new().await;
+    let before = scene.snapshot().await;
+    let options = ImportOptions { is_dry_run: true, ..ImportOptions::default() };
+    let report = scene.import_with(options, LEAST.as_bytes()).await;
+    assert_eq!(report, ImportReport { rows: 3, created: 3, ..ImportReport::default() });
+    assert_eq!(scene.refreshed(&before).await.version(), before.version());
+    assert!(scene.import(Mode::Create, LEAST).await.is_applied);
+}
+
+#[tokio::test]
+async fn one_bad_row_keeps_all_others_out_and_every_fault_is_told_with_line_and_column() {
+    let scene = Scene::new().await;
+    let report = scene
+        .import(
+            Mode::Create,
+            "extension_number,auth_name,extension_password,email,enabled\n\
+             101,alice,p000001,a@example.com,true\n\
+             1x2,bob,12345,b@example.com,maybe\n\
+             \n\
+             103,carol,p000003,nobody,TRUE\n",
+        )
+        .await;
+    assert!(!report.is_applied);
+    assert_eq!((report.rows, report.created, report.fault_count), (3, 1, 4));
+    assert_eq!(
+        faults(&report),
+        [
+            (3, "extension_number", "BAD_CHARACTER"),
+            (3, "enabled", "BAD_FORMAT"),
+            (3, "extension_password", "TOO_SHORT"),
+            (5, "email", "BAD_FORMAT"),
+        ]
+    );
+    assert_eq!(
+        report.faults[2].to_string(),
+        "line 3, extension_password: a password needs at least 6 characters (TOO_SHORT)"
+    );
+    assert!(!format!("{report:?}").contains("12345"), "a secret is not repeated");
+    assert_eq!(scene.snapshot().await.extension_count(TenantId(1)), 0);
+}
+
+#[tokio::test]
+async fn a_number_that_is_there_is_a_fault_passed_over_or_changed_by_mode() {
+    let scene = Scene::new().await;
+    scene.import(Mode::Create, LEAST).await;
+    let more = "extension_number,auth_name,extension_password,email\n\
+                101,alicia,new-password,a2@example.com\n\
+                104,,p000004,d@example.com\n";
+
+    let report = scene.import(Mode::Create, more).await;
+    assert_eq!(faults(&report), [(2, "extension_number", "DUPLICATE")]);
+    assert!(!report.is_applied);
+
+    let report = scene.import(Mode::Skip, more).await;
+    assert_eq!((report.is_applied, report.created, report.skipped, report.changed), (true, 1, 1, 0));
+    assert_eq!(&*extension(&scene, "101").await.auth_name, "alice");
+
+    let report = scene.import(Mode::Upsert, more).await;
+    assert_eq!((report.is_applied, report.created, report.skipped, report.changed), (true, 0, 0, 2));
+    let changed = extension(&scene, "101").await;
+    assert_eq!(&*changed.auth_name, "alicia");
+    assert_eq!(changed.hashes, hash("alicia", "acme.example", "new-password"));
+    assert!(scene.snapshot().await.extension_by_auth_name(TenantId(1), b"alice").is_none());
+}
+
+#[tokio::test]
+async fn an_upsert_keeps_blank_secrets_and_makes_no_new_ones() {
+    let scene = Scene::new().await;
+    scene.import(Mode::Create, LEAST).await;
+    let before = extension(&scene, "101").await;
+    let report = scene
+        .import(
+            Mode::Upsert,
+            "extension_number,auth_name,extension_password,email,display_name,enabled\n\
+             101,,,a@example.com,Reception,no\n",
+        )
+        .await;
+    assert_eq!((report.changed, report.generated.len()), (1, 0));
+    let after = extension(&scene, "101").await;
+    let expected = Extension { display_name: "Reception".into(), enabled: false, ..Extension::clone(&before) };
+    assert_eq!(*after, expected);
+}
+
+#[tokio::test]
+async fn a_second_row_with_the_same_number_name_or_address_is_a_fault_whatever_the_mode() {
+    let file = "Number,AuthID,email\n\
+                101,alice,a@example.com\n\
+                101,bob,b@example.com\n\
+                102,alice,A@EXAMPLE.com\n\
+                103,,c@example.com\n\
+                104,103,d@example.com\n";
+    for mode in [Mode::Create, Mode::Skip, Mode::Upsert] {
+        let scene = Scene::new().await;
+        let report = scene.import(mode, file).await;
+        assert_eq!(
+            faults(&report),
+            [
+                (3, "Number", "DUPLICATE_IN_FILE"),
+                (4, "AuthID", "DUPLICATE_IN_FILE"),
+                (4, "email", "DUPLICATE_IN_FILE"),
+                (6, "AuthID", "DUPLICATE_IN_FILE"),
+            ]
+        );
+        assert_eq!(report.faults[0].message, "101 stands in line 2 already");
+    }
+}
+
+#[tokio::test]
+async fn names_of_other_extensions_are_faults_unless_a_row_above_gave_them_up() {
+    let scene = Scene::new().await;
+    scene.import(Mode::Create, LEAST).await;
+    let report = scene
+        .import(Mode::Upsert, "extension_number,auth_name,email\n102,alice,c@example.com\n105,,a@example.com\n")
+        .await;
+    assert_eq!(faults(&report), [(2, "auth_name", "DUPLICATE"), (2, "email", "DUPLICATE"), (3, "email", "DUPLICATE")]);
+    assert_eq!(report.faults[0].message, "extension 101 has the auth name alice already");
+
+    let report = scene
+        .import(
+            Mode::Upsert,
+            "extension_number,auth_name,email\n\
+             101,alicia,a2@example.com\n\
+             105,alice,a@example.com\n\
+             102,,b2@example.com\n\
+             0103,,b@example.com\n",
+        )
+        .await;
+    assert_eq!(faults(&report), []);
+    assert!(report.is_applied);
+    assert_eq!(&*extension(&scene, "105").await.auth_name, "alice");
+}
+
+#[tokio::test]
+async fn clashes_are_found_across_batches_too() {
+    let scene = Scene::new().await;
+    let mut file = String::from("extension_number,auth_name,email\n");
+    for number in 1000..2600 {
+        file += &format!("{number},,e{number}@example.com\n");
+    }
+    file += "5000,,e1001@example.com\n1002,,other@example.com\n5001,1003,e5001@example.com\n";
+    let report = scene.import(Mode::Create, &file).await;
+    assert_eq!(
+        faults(&report),
+        [
+            (1602, "email", "DUPLICATE_IN_FILE"),
+            (1603, "extension_number", "DUPLICATE_IN_FILE"),
+            (1604, "auth_name", "DUPLICATE_IN_FILE")
+        ]
+    );
+    assert_eq!(scene.snapshot().await.extension_count(TenantId(1)), 0);
+}
+
+#[tokio::test]
+async fn hashes_of_another_server_are_taken_instead_of_a_password() {
+    let scene = Scene::new().await;
+    let md5 = "00112233445566778899aabbccddeeff";
+    let sha256 = "FF112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    let file = format!(
+        "extension_number,auth_name,email,ha1_md5,ha1_sha256\n\
+         101,alice,a@example.com,{md5},\n\
+         102,,b@example.com,,{sha256}\n\
+         103,carol,c@example.com,{md5},{sha256}\n"
+    );
+    let report = scene.import(Mode::Create, &file).await;
+    assert_eq!((report.is_applied, report.generated.len()), (true, 0));
+    let hashes = extension(&scene, "101").await.hashes.clone();
+    assert_eq!((hashes.md5.map(|hash| hash[1]), hashes.sha256), (Some(0x11), None));
+    let hashes = extension(&scene, "102").await.hashes.clone();
+    assert_eq!((hashes.md5, hashes.sha256.map(|hash| hash[0])), (None, Some(0xff)));
+    let Hashes { md5: Some(_), sha256: Some(_), sha512_256: None } = extension(&scene, "103").await.hashes else {
+        panic!("both hashes are known")
+    };
+
+    let report = scene.import(Mode::Upsert, "extension_number,auth_name,email\n101,alicia,a@example.com\n").await;
+    assert_eq!(faults(&report), [(2, "auth_name", "CONFLICT")]);
+    let change = "extension_number,extension_password,email\n101,p000001,a@example.com\n";
+    assert!(scene.import(Mode::Upsert, change).await.is_applied);
+    assert_eq!(extension(&scene, "101").await.hashes, hash("alice", "acme.example", "p000001"));
+    let change = format!("extension_number,ha1_md5,email\n101,{md5},a@example.com\n");
+    assert!(scene.import(Mode::Upsert, &change).await.is_applied);
+    assert_eq!(extension(&scene, "101").await.hashes.md5.map(|hash| hash[1]), Some(0x11));
+}
+
+#[tokio::test]
+async fn wrong_hashes_are_refused() {
+    let scene = Scene::new().await;
+    let file = "extension_number,auth_name,extension_password,email,ha1_md5\n\
+                101,alice,,a@example.com,0011\n\
+                102,bob,p000002,b@example.com,00112233445566778899aabbccddeeff\n";
+    let report = scene.import(Mode::Create, file).await;
+    assert_eq!(faults(&report), [(2, "ha1_md5", "BAD_FORMAT"), (3, "extension_password", "CONFLICT")]);
+}
+
+#[tokio::test]
+async fn files_of_yeastar_3cx_and_portsip_are_understood() {
+    let files = [
+        "First Name,Last Name,Email Address,Extension Number,Registration Name,Registration Password\n\
+         Ann,Lee,a@example.com,101,alice,p000001\n",
+        "Number,FirstName,LastName,EmailAddress,AuthID,AuthPassword\n101,Ann,Lee,a@example.com,alice,p000001\n",
+        "\u{feff}extension_number;first_name;last_name;email;auth_name;extension_password;enabled\r\n\
+         101;Ann;Lee;a@example.com;alice;p000001;TRUE\r\n",
+    ];
+    for file in files {
+        let scene = Scene::new().await;
+        let report = scene.import(Mode::Create, file).await;
+        assert_eq!((report.is_applied, &report.warnings), (true, &vec![]), "{file}");
+        let extension = extension(&scene, "101").await;
+        assert_eq!((&*extension.auth_name, &*extension.display_name), ("alice", "Ann Lee"));
+        assert_eq!(extension.hashes, hash("alice", "acme.example", "p000001"));
+    }
+}
+
+#[tokio::test]
+async fn portal_columns_of_other_products_are_never_taken_for_sip_ones() {
+    let scene = Scene::new().await;
+    let file = "name,password,extension_number,extension_password,email,extension_pasword,Caller ID,\n\
+                alice,Portal-Secret-1,101,p000001,a@example.com,x,101,\n";
+    let report = scene.import(Mode::Create, file).await;
+    assert!(report.is_applied);
+    assert_eq!(extension(&scene, "101").await.display_name.as_ref(), "101");
+    let name = "this is the portal's user name, not the name that phones show, whose column is display_name";
+    let password = "this is the portal's password, not the SIP password, whose column is extension_password";
+    assert_eq!(
+        warnings(&report),
+        [
+            ("name", format!("{name}; this column is not imported").as_str()),
+            ("password", format!("{password}; this column is not imported").as_str()),
+            ("extension_pasword", "this column is not known and not imported; did you mean extension_password?"),
+            ("Caller ID", "this column is not known and not imported"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_formula_guard_is_taken_away_and_written_again() {
+    let scene = Scene::new().await;
+    let file = "extension_number,auth_name,extension_password,email,display_name\n\
+                101,'=alice,'-secret,a@example.com,'+49 30 1234\n\
+                102,=bob,@secret,b@example.com,''=x\n";
+    assert!(scene.import(Mode::Create, file).await.is_applied);
+    let first = extension(&scene, "101").await;
+    assert_eq!((&*first.auth_name, &*first.display_name), ("=alice", "+49 30 1234"));
+    assert_eq!(first.hashes, hash("=alice", "acme.example", "-secret"));
+    let second = extension(&scene, "102").await;
+    assert_eq!((&*second.auth_name, &*second.display_name), ("=bob", "'=x"));
+    let export = scene.export().await;
+    assert!(export.contains("\"101\",'=alice,,a@example.com,'+49 30 1234,"), "{export}");
+    assert!(export.contains("\"102\",'=bob,,b@example.com,''=x,"), "{export}");
+}
+
+#[tokio::test]
+async fn an_export_imports_again_and_changes_nothing() {
+    let scene = Scene::new().await;
+    let file = "extension_number,auth_name,extension_password,email,display_name,first_name,last_name,enabled\n\
+                007,alice,p000001,a@example.com,\"Ann \"\"the\"\" Lee, Dr\",Ann,Lee,true\n\
+                102,,,b@example.com,,,Müller;,0\n";
+    scene.import(Mode::Create, file).await;
+    let before = (scene.export().await, extension(&scene, "007").await, extension(&scene, "102").await);
+    assert_eq!(
+        before.0,
+        "extension_number,auth_name,extension_password,email,display_name,first_name,last_name,enabled,ha1_md5,ha1_sha256\r\n\
+         \"007\",alice,,a@example.com,\"Ann \"\"the\"\" Lee, Dr\",Ann,Lee,true,,\r\n\
+         \"102\",\"102\",,b@example.com,\"Müller;\",,\"Müller;\",false,,\r\n"
+    );
+    let report = scene.import(Mode::Upsert, &before.0).await;
+    assert_eq!((report.is_applied, report.changed, report.warnings.len()), (true, 2, 0));
+    let after = (scene.export().await, extension(&scene, "007").await, extension(&scene, "102").await);
+    assert_eq!(after, before);
+
+    let elsewhere = Scene::new().await;
+    let report = elsewhere.import(Mode::Create, &before.0).await;
+    assert_eq!((report.created, report.generated.len()), (2, 2));
+    assert_eq!(elsewhere.export().await, before.0);
+}
+
+#[tokio::test]
+async fn the_tenants_limit_holds_within_an_import() {
+    let scene = Scene::empty().await;
+    let draft = TenantDraft { domain: "acme.example".into(), max_extensions: Some(2), ..TenantDraft::default() };
+    scene.add_tenant(&draft).await.unwrap();
+    let report = scene.import(Mode::Create, LEAST).await;
+    assert_eq!(faults(&report), [(4, "extension_number", "LIMIT_REACHED")]);
+    let two = LEAST.lines().take(3).collect::<Vec<_>>().join("\n");
+    assert!(scene.import(Mode::Create, &two).await.is_applied);
+    assert!(scene.import(Mode::Upsert, &two).await.is_applied, "changing needs no room");
+}
+
+#[tokio::test]
+async fn limits_of_rows_and_bytes_hold_exactly() {
+    let scene = Scene::new().await;
+    let options = |rows, bytes| ImportOptions {
+        is_dry_run: true,
+        limits: ImportLimits { rows, bytes },
+        ..ImportOptions::default()
+    };
+    let bytes = LEAST.len() as u64;
+    assert!(scene.import_with(options(3, bytes), LEAST.as_bytes()).await.is_clean());
+    let report = scene.import_with(options(2, bytes), LEAST.as_bytes()).await;
+    assert_eq!(faults(&report), [(4, "", "TOO_MANY_ROWS")]);
+    let report = scene.import_with(options(3, bytes - 1), LEAST.as_bytes()).await;
+    assert_eq!(faults(&report), [(1, "", "FILE_TOO_LONG")]);
+}
+
+#[tokio::test]
+async fn progress_counts_bytes_and_rows() {
+    let scene = Scene::new().await;
+    let mut seen = Vec::new();
+    let options = ImportOptions::default();
+    let result = scene.directory.import_file("acme.example", options, LEAST.as_bytes(), |at| seen.push(at)).await;
+    assert!(result.unwrap().is_applied);
+    assert_eq!(seen, [Progress { bytes: LEAST.len() as u64, rows: 3 }]);
+}
+
+#[tokio::test]
+async fn an_import_that_is_given_up_changes_nothing_and_lets_others_write() {
+    let scene = Scene::new().await;
+    let mut import = scene.directory.import("acme.example", ImportOptions::default()).await.unwrap();
+    import.push(LEAST.as_bytes()).await.unwrap();
+    drop(import);
+    assert!(scene.import(Mode::Create, LEAST).await.is_applied);
+}
+
+#[tokio::test]
+async fn readers_go_on_during_an_import() {
+    let scene = Scene::new().await;
+    let mut import = scene.directory.import("acme.example", ImportOptions::default()).await.unwrap();
+    import.push(LEAST.as_bytes()).await.unwrap();
+    assert_eq!(scene.snapshot().await.extension_count(TenantId(1)), 0);
+    assert!(import.finish().await.unwrap().is_applied);
+    assert_eq!(scene.snapshot().await.extension_count(TenantId(1)), 3);
+}
+
+async fn extension(scene: &Scene, number: &str) -> Arc<Extension> {
+    scene.snapshot().await.extension(TenantId(1), number.as_bytes()).unwrap().clone()
+}

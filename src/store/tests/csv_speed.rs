@@ -1,0 +1,74 @@
+//! 100,000 rows within a minute on two cores.
+//!
+//! `cargo test --release -p ringway-store --test csv_speed -- --include-ignored --nocapture` also measures a million.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod scene;
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use ringway_directory::TenantId;
+use ringway_store::csv::Mode;
+use scene::Scene;
+
+#[tokio::test]
+async fn a_hundred_thousand_rows_are_imported_within_a_minute() {
+    let scene = Scene::new().await;
+    let file = file(0, 100_000);
+    let begin = Instant::now();
+    let report = scene.import(Mode::Create, &file).await;
+    let create = begin.elapsed();
+    assert_eq!((report.is_applied, report.created), (true, 100_000));
+    let begin = Instant::now();
+    let snapshot = scene.snapshot().await;
+    let load = begin.elapsed();
+    assert_eq!(snapshot.extension_count(TenantId(1)), 100_000);
+    let begin = Instant::now();
+    let report = scene.import(Mode::Upsert, &file).await;
+    let upsert = begin.elapsed();
+    assert_eq!((report.is_applied, report.changed), (true, 100_000));
+    println!("100,000 rows: created in {create:.1?}, loaded in {load:.1?}, changed in {upsert:.1?}");
+    assert!(create < Duration::from_secs(60) && upsert < Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn one_new_extension_among_a_hundred_thousand_reaches_the_snapshot_in_milliseconds() {
+    let scene = Scene::new().await;
+    scene.import(Mode::Create, file(0, 100_000)).await;
+    let mut snapshot = scene.snapshot().await;
+    let begin = Instant::now();
+    for number in 0..10 {
+        let email = format!("new{number}@example.com");
+        scene.add(scene::number_and_email(&format!("9{number}0"), &email)).await.unwrap();
+        snapshot = scene.refreshed(&snapshot).await;
+    }
+    let each = begin.elapsed() / 10;
+    assert_eq!(snapshot.extension_count(TenantId(1)), 100_010);
+    println!("one extension more among 100,000: {each:.1?} to the disk and the snapshot");
+    assert!(each < Duration::from_millis(500), "{each:?}");
+}
+
+#[tokio::test]
+#[ignore = "a million extensions: minutes without optimisation"]
+async fn a_million_extensions_are_loaded_within_thirty_seconds() {
+    let scene = Scene::new().await;
+    let begin = Instant::now();
+    assert!(scene.import(Mode::Create, file(0, 1_000_000)).await.is_applied);
+    let create = begin.elapsed();
+    let begin = Instant::now();
+    let snapshot = scene.snapshot().await;
+    let load = begin.elapsed();
+    assert_eq!(snapshot.extension_count(TenantId(1)), 1_000_000);
+    println!("1,000,000 rows: created in {create:.1?}, loaded in {load:.1?}");
+    assert!(load < Duration::from_secs(30), "{load:?}");
+}
+
+fn file(first: u32, count: u32) -> String {
+    let mut file = String::from("extension_number,auth_name,extension_password,email,display_name\n");
+    for number in first..first + count {
+        let number = 1_000_000 + number;
+        writeln!(file, "{number},u{number},pw-{number},u{number}@example.com,User {number}").unwrap();
+    }
+    file
+}

@@ -1,0 +1,232 @@
+//! Tenants and extensions in the database, and the snapshot that is loaded from it.
+#![allow(clippy::unwrap_used)]
+
+mod scene;
+
+use std::os::unix::fs::MetadataExt;
+
+use ringway_directory::{Code, ExtensionDraft, Secret, TenantDraft, TenantId};
+use ringway_store::directory::{Directory, Error, OpenError};
+use ringway_store::keys::MasterKey;
+use scene::{Scene, hash, key, number_and_email, refused, tamper};
+
+#[tokio::test]
+async fn a_tenant_is_there_after_a_restart_with_all_it_was_given() {
+    let scene = Scene::empty().await;
+    let draft = TenantDraft {
+        domain: "Acme.Example".into(),
+        aliases: vec!["voice.acme.example".into(), "phones.acme.example".into()],
+        name: "Acme Ltd".into(),
+        trust: vec!["192.0.2.0/24".into(), "2001:db8::1".into()],
+        max_extensions: Some(10),
+        max_calls: Some(3),
+        auth_name_equals_number: true,
+    };
+    let added = scene.add_tenant(&draft).await.unwrap();
+    let scene = scene.reopened().await;
+    let mut listed = scene.directory.list_tenants().await.unwrap();
+    listed[0].aliases.reverse();
+    assert_eq!(listed, [added]);
+    assert_eq!(&*listed[0].domain, "acme.example");
+    let by_alias = scene.directory.tenant("PHONES.acme.example.").await.unwrap();
+    assert_eq!(by_alias.id, listed[0].id);
+    assert!(by_alias.trusts("192.0.2.7".parse().unwrap()));
+    assert!(by_alias.trusts("::ffff:192.0.2.7".parse().unwrap()));
+    assert!(!by_alias.trusts("192.0.3.7".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn a_host_belongs_to_one_tenant_whether_domain_or_alias() {
+    let scene = Scene::empty().await;
+    let tenant = |domain: &str, aliases: &[&str]| TenantDraft {
+        domain: domain.into(),
+        aliases: aliases.iter().map(|alias| (*alias).into()).collect(),
+        ..TenantDraft::default()
+    };
+    scene.add_tenant(&tenant("a.example", &["alias.example"])).await.unwrap();
+    assert_eq!(refused(scene.add_tenant(&tenant("A.example.", &[])).await), [("domain", Code::Duplicate)]);
+    assert_eq!(refused(scene.add_tenant(&tenant("alias.example", &[])).await), [("domain", Code::Duplicate)]);
+    let both = tenant("b.example", &["a.example", "new.example", "alias.example"]);
+    assert_eq!(refused(scene.add_tenant(&both).await), [("alias", Code::Duplicate), ("alias", Code::Duplicate)]);
+    let error = scene.add_tenant(&tenant("alias.example", &[])).await.unwrap_err();
+    assert_eq!(error.to_string(), "domain: alias.example is an alias of tenant a.example already");
+    assert_eq!(scene.directory.list_tenants().await.unwrap().len(), 1);
+    scene.add_tenant(&tenant("b.example", &["new.example"])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_minimal_extension_gets_secrets_that_are_told_once() {
+    let scene = Scene::new().await;
+    let added = scene.add(number_and_email("101", "a@example.com")).await.unwrap();
+    let Secret::Generated(password) = &added.secret else { panic!("no password was drawn") };
+    assert_eq!((added.profile.auth_name.as_str().len(), password.as_str().len()), (12, 20));
+    let snapshot = scene.snapshot().await;
+    let extension = snapshot.extension(added.tenant.id, b"101").unwrap();
+    assert_eq!(*extension.auth_name, *added.profile.auth_name.as_str());
+    assert_eq!(extension.hashes, hash(&extension.auth_name, "acme.example", password.as_str()));
+    assert!(extension.enabled);
+}
+
+#[tokio::test]
+async fn numbers_auth_names_and_e_mail_addresses_are_unique_in_a_tenant() {
+    let scene = Scene::new().await;
+    let first = ExtensionDraft { auth_name: Some("alice"), ..number_and_email("101", "a@example.com") };
+    scene.add(first).await.unwrap();
+    let result = scene.add(number_and_email("101", "b@example.com")).await;
+    assert_eq!(refused(result), [("extension_number", Code::Duplicate)]);
+    let second = ExtensionDraft { auth_name: Some("alice"), ..number_and_email("102", "A@Example.COM") };
+    assert_eq!(refused(scene.add(second).await), [("auth_name", Code::Duplicate), ("email", Code::Duplicate)]);
+    let third = ExtensionDraft { auth_name: Some("Alice"), ..number_and_email("102", "b@example.com") };
+    scene.add(third).await.unwrap();
+    assert_eq!(scene.directory.extension_count(TenantId(1)).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn two_tenants_may_have_the_same_extensions() {
+    let scene = Scene::new().await;
+    let other = TenantDraft { domain: "globex.example".into(), ..TenantDraft::default() };
+    scene.add_tenant(&other).await.unwrap();
+    let draft = ExtensionDraft { auth_name: Some("101"), ..number_and_email("101", "a@example.com") };
+    scene.add(draft).await.unwrap();
+    scene.directory.add_extension("globex.example", &draft).await.unwrap();
+    let snapshot = scene.snapshot().await;
+    let extension = |host: &[u8]| {
+        let tenant = snapshot.tenant_by_host(host).unwrap().id;
+        snapshot.extension(tenant, b"101").unwrap().clone()
+    };
+    assert_ne!(extension(b"acme.example").hashes, extension(b"globex.example").hashes);
+}
+
+#[tokio::test]
+async fn a_full_tenant_takes_no_more_extensions() {
+    let scene = Scene::empty().await;
+    let draft = TenantDraft { domain: "acme.example".into(), max_extensions: Some(1), ..TenantDraft::default() };
+    scene.add_tenant(&draft).await.unwrap();
+    scene.add(number_and_email("101", "a@example.com")).await.unwrap();
+    let error = scene.add(number_and_email("102", "b@example.com")).await.unwrap_err();
+    assert_eq!(error.to_string(), "extension_number: tenant acme.example may have 1 extensions and has 1");
+    assert_eq!(refused::<()>(Err(error)), [("extension_number", Code::LimitReached)]);
+}
+
+#[tokio::test]
+async fn an_unknown_tenant_is_named_with_the_remedy() {
+    let scene = Scene::new().await;
+    for domain in ["nobody.example", "", "192.0.2.1"] {
+        let result = scene.directory.add_extension(domain, &number_and_email("101", "a@example.com")).await;
+        assert!(matches!(&result, Err(Error::UnknownTenant(unknown)) if unknown == domain), "{result:?}");
+    }
+    let error = scene.directory.tenant("nobody.example").await.unwrap_err();
+    assert!(error.to_string().ends_with("ringway tenant add nobody.example"), "{error}");
+}
+
+#[tokio::test]
+async fn a_refreshed_snapshot_has_what_was_added_since_and_shares_the_rest() {
+    let scene = Scene::new().await;
+    let first = scene.snapshot().await;
+    let unchanged = scene.refreshed(&first).await;
+    assert_eq!(unchanged.version(), first.version());
+
+    scene.add(number_and_email("101", "a@example.com")).await.unwrap();
+    let other = TenantDraft { domain: "globex.example".into(), ..TenantDraft::default() };
+    scene.add_tenant(&other).await.unwrap();
+    let globex = number_and_email("201", "b@example.com");
+    scene.directory.add_extension("globex.example", &globex).await.unwrap();
+    let second = scene.refreshed(&first).await;
+    assert_eq!(second.version(), first.version() + 3);
+    assert!(first.extension(TenantId(1), b"101").is_none());
+    assert!(second.extension(TenantId(1), b"101").is_some());
+    assert!(second.extension(TenantId(2), b"201").is_some());
+    let whole = scene.snapshot().await;
+    assert_eq!(whole.version(), second.version());
+    assert_eq!(whole.extension(TenantId(2), b"201"), second.extension(TenantId(2), b"201"));
+}
+
+#[tokio::test]
+async fn the_database_is_its_owners_and_holds_no_password() {
+    let scene = Scene::new().await;
+    let draft = ExtensionDraft { password: Some("p000001-in-clear"), ..number_and_email("101", "a@example.com") };
+    scene.add(draft).await.unwrap();
+    for entry in std::fs::read_dir(scene.folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().mode() & 0o077, 0, "{entry:?}");
+        let bytes = std::fs::read(entry.path()).unwrap();
+        assert!(!bytes.windows(16).any(|part| part == b"p000001-in-clear"), "{entry:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_master_key_is_refused() {
+    let scene = Scene::new().await;
+    scene.directory.close().await;
+    let result = Directory::open(&scene.path(), &MasterKey::from_bytes([8; 32])).await;
+    let error = result.err().unwrap();
+    assert!(matches!(error, OpenError::OtherKey(_)));
+    assert!(error.to_string().contains("put that key's file back"), "{error}");
+    assert!(Directory::open(&scene.path(), &key()).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_extension_whose_secret_was_moved_from_another_is_left_out_and_the_rest_are_served() {
+    let scene = Scene::new().await;
+    for (number, email) in [("101", "a@example.com"), ("102", "b@example.com"), ("103", "c@example.com")] {
+        scene.add(number_and_email(number, email)).await.unwrap();
+    }
+    tamper(
+        &scene,
+        "UPDATE extensions SET sealed_password = (SELECT sealed_password FROM extensions WHERE number = '101') \
+         WHERE number = '102'",
+    )
+    .await;
+    let snapshot = scene.snapshot().await;
+    let found = |number: &[u8]| snapshot.extension(TenantId(1), number).is_some();
+    assert_eq!((found(b"101"), found(b"102"), found(b"103")), (true, false, true));
+}
+
+#[tokio::test]
+async fn a_row_that_nobody_can_have_written_is_reported_as_damage() {
+    let scene = Scene::new().await;
+    scene.add(number_and_email("101", "a@example.com")).await.unwrap();
+    tamper(&scene, "UPDATE extensions SET email = 'nobody'").await;
+    let error = scene.directory.export("acme.example", &mut std::io::sink()).await.unwrap_err();
+    assert!(error.to_string().contains("extension row 1: email"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_left_alone() {
+    let scene = Scene::new().await;
+    scene.directory.close().await;
+    tamper(
+        &scene,
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (9999, 'future', 1, x'00', 0)",
+    )
+    .await;
+    let error = Directory::open(&scene.path(), &key()).await.err().unwrap();
+    assert!(error.to_string().contains("newer ringway"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ringway.db");
+    std::fs::write(&path, "this is a letter, not a database, and it is long enough to be looked at ".repeat(20))
+        .unwrap();
+    let error = Directory::open(&path, &key()).await.err().unwrap();
+    assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    let error = Directory::open(&folder.path().join("no/such/folder.db"), &key()).await.err().unwrap();
+    assert!(matches!(error, OpenError::File(..)));
+}
+
+#[tokio::test]
+async fn a_database_that_another_program_holds_is_a_passing_trouble() {
+    let scene = Scene::new().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(scene.path());
+    let other = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let error = scene.add(number_and_email("101", "a@example.com")).await.unwrap_err();
+    assert!(error.is_temporary(), "{error}");
+    assert!(error.to_string().contains("try again"), "{error}");
+    assert!(scene.directory.list_tenants().await.is_ok(), "readers go on");
+    held.rollback().await.unwrap();
+    scene.add(number_and_email("101", "a@example.com")).await.unwrap();
+}
