@@ -250,8 +250,15 @@ fn ipv4(host: &[u8]) -> Option<Ipv4Addr> {
     parts.next().is_none().then(|| octets.into())
 }
 
+/// RFC 3261's grammar lets a third colon stand before an IPv4 address that ends an IPv6 one (RFC 5118 section 4.10).
 fn ipv6(host: &[u8]) -> Option<Ipv6Addr> {
-    std::str::from_utf8(host).ok()?.parse().ok()
+    let text = std::str::from_utf8(host).ok()?;
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let (before, after) = text.split_once(":::")?;
+    after.parse::<std::net::Ipv4Addr>().ok()?;
+    format!("{before}::{after}").parse().ok()
 }
 
 #[cfg(test)]
@@ -289,6 +296,8 @@ mod tests {
         assert_eq!(ip(b"192.0.2.1"), Some(IpAddr::from([192, 0, 2, 1])));
         assert_eq!(ip(b"[::1]"), Some(IpAddr::V6(Ipv6Addr::LOCALHOST)));
         assert_eq!(ip(b"::1"), Some(IpAddr::V6(Ipv6Addr::LOCALHOST)));
+        assert_eq!(ip(b"[2001:db8:::192.0.2.1]"), ip(b"[2001:db8::192.0.2.1]"));
+        assert!(ip(b"[2001:db8::192.0.2.1]").is_some() && ip(b"[2001:db8:::1]").is_none());
         for name in [&b"1.example.com"[..], b"192.0.2.256", b"192.0.02.1", b"192.0.2", b"192.0.2.1.", b"", b"[x]"] {
             assert_eq!(ip(name), None, "{}", name.escape_ascii());
         }

@@ -10,6 +10,10 @@ use crate::params::Params;
 const DECISIVE: [&[u8]; 5] = [b"user", b"ttl", b"method", b"maddr", b"transport"];
 
 pub(super) fn is_equivalent(one: &Uri<'_>, other: &Uri<'_>) -> bool {
+    // The same text means the same, even where a parameter stands in it twice.
+    if one.raw == other.raw {
+        return true;
+    }
     if one.scheme != other.scheme {
         return false;
     }
@@ -39,10 +43,13 @@ fn is_same_host(one: &Uri<'_>, other: &Uri<'_>) -> bool {
 }
 
 fn have_same_params(one: Params<'_>, other: Params<'_>) -> bool {
-    DECISIVE.iter().all(|name| one.has(name) == other.has(name))
-        && one.iter().all(|(name, value)| {
+    let agree = |one: Params<'_>, other: Params<'_>| {
+        one.iter().all(|(name, value)| {
             find(other, name).is_none_or(|other_value| is_same_option(value, other_value, Case::Insensitive))
         })
+    };
+    // Asked both ways: where a parameter stands twice the two answers may differ.
+    DECISIVE.iter().all(|name| one.has(name) == other.has(name)) && agree(one, other) && agree(other, one)
 }
 
 /// A parameter by its name, escapes in either name taken into account.

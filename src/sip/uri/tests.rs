@@ -184,3 +184,12 @@ fn telephone_numbers_are_equal_without_their_separators() {
         assert_equivalence(one, other, expected);
     }
 }
+
+#[test]
+fn equivalence_is_symmetric_and_reflexive_even_where_a_parameter_stands_twice() {
+    for (one, other) in [("sip:b;a=1;a=2", "sip:b;a=1"), ("tel:1;a=;a", "tel:1;a"), ("tel:1;a=;a", "tel:1;a=;a")] {
+        let (one, other) = (Uri::parse(one.as_bytes()).unwrap(), Uri::parse(other.as_bytes()).unwrap());
+        assert_eq!(one.is_equivalent(&other), other.is_equivalent(&one));
+        assert!(one.is_equivalent(&one) && other.is_equivalent(&other));
+    }
+}
