@@ -17,23 +17,20 @@ impl Core {
         if request.essentials.cseq.method == Method::Register {
             return self.tenant_of_register(request, uri);
         }
-        let found = if matches!(uri.scheme, Scheme::Sip | Scheme::Sips) && !self.is_own(uri, &request.flow) {
-            self.directory.tenant_by_host(uri.host)
-        } else {
-            self.tenant_by_sender(request)
-        };
+        // A domain goes before an address: one that we also advertise is its tenant's. A `tel` URI has neither.
+        let by_host = self.directory.tenant_by_host(uri.host);
+        let names_sender = uri.scheme == Scheme::Tel || self.is_own(uri, &request.flow);
+        let found = if by_host.is_none() && names_sender { self.tenant_by_sender(request) } else { by_host };
         found.filter(|tenant| tenant.enabled).cloned().ok_or(Reject::UnknownDomain)
     }
 
     /// A REGISTER names its domain in the Request-URI (RFC 3261 section 10.2), and To must be of the same tenant.
     fn tenant_of_register(&self, request: Received<'_, '_>, uri: &Uri<'_>) -> Result<Arc<Tenant>, Reject> {
         let to = request.essentials.to.parse_uri().map_err(|_| Reject::Malformed)?;
-        let by_to = if self.is_own(&to, &request.flow) {
-            self.default_tenant()
-        } else {
-            self.directory.tenant_by_host(to.host)
-        };
-        let found = if self.is_own(uri, &request.flow) { by_to } else { self.directory.tenant_by_host(uri.host) };
+        let by_host = |uri: &Uri<'_>| self.directory.tenant_by_host(uri.host);
+        let is_own = |uri: &Uri<'_>| self.is_own(uri, &request.flow);
+        let by_to = by_host(&to).or_else(|| self.default_tenant().filter(|_| is_own(&to)));
+        let found = by_host(uri).or_else(|| by_to.filter(|_| is_own(uri)));
         let tenant = found.filter(|tenant| tenant.enabled).ok_or(Reject::RegisterUnknownDomain)?;
         if by_to.is_none_or(|by_to| by_to.id != tenant.id) {
             return Err(Reject::RegisterOtherDomain);

@@ -6,3 +6,4 @@ mod calls;
 mod registration;
 mod registration_refused;
 mod scene;
+mod tenants;
