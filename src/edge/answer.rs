@@ -1,7 +1,7 @@
 //! Answers that keep no state (RFC 3261 section 8.2.7): refusals, challenges, and the 200 to an OPTIONS.
 
-use ringway_sip::write::{ResponseWriter, reason_phrase, response_address, write_number};
-use ringway_sip::{Essentials, Flow, Message, Method, Name};
+use ringway_sip::write::{ResponseWriter, reason_phrase, response_address, write_malformed_answer, write_number};
+use ringway_sip::{Essentials, Flow, Message, Method, Name, Problem, Via};
 
 use crate::core::Core;
 use crate::keys::{Keys, Purpose};
@@ -25,11 +25,12 @@ pub(crate) struct Received<'a, 'm> {
 impl Received<'_, '_> {
     /// Where responses go: on a stream the way the request came, else as sections 18.2.2 and RFC 3581 section 4 say.
     pub(crate) fn response_flow(&self) -> Flow {
-        if self.flow.transport.is_reliable() {
-            return self.flow;
-        }
-        Flow { remote: response_address(&self.essentials.via, self.flow.remote), ..self.flow }
+        flow_of_response(&self.essentials.via, &self.flow)
     }
+}
+
+fn flow_of_response(via: &Via<'_>, flow: &Flow) -> Flow {
+    if flow.transport.is_reliable() { *flow } else { Flow { remote: response_address(via, flow.remote), ..*flow } }
 }
 
 /// The To-tag of a stateless answer: an HMAC over what the ACK to it repeats, so that the ACK is known without state.
@@ -117,15 +118,35 @@ impl Core {
         bound: Bound,
         headers: impl Headers,
     ) {
+        let optional = optional_headers(&self.settings, reason);
+        self.answer_with(request, status, bound, headers, &optional);
+    }
+
+    /// The 200 to an OPTIONS that asks us ourselves (section 11.2). All that it says can be shed.
+    pub(crate) fn answer_options(&mut self, request: Received<'_, '_>) {
+        let mut optional = Vec::with_capacity(192);
+        for part in [b"Allow: ", ALLOW, b"\r\nAccept: application/sdp\r\n"] {
+            optional.extend_from_slice(part);
+        }
+        optional.extend_from_slice(&optional_headers(&self.settings, None));
+        self.answer_with(request, 200, Bound::TwiceTheRequest, |writer| writer, &optional);
+    }
+
+    fn answer_with(
+        &mut self,
+        request: Received<'_, '_>,
+        status: u16,
+        bound: Bound,
+        headers: impl Headers,
+        optional: &[u8],
+    ) {
         let flow = request.response_flow();
         let period = self.period();
         let tag = stateless_tag(&mut self.keys, period, request.essentials);
-        let is_bounded = bound == Bound::TwiceTheRequest
-            && !flow.transport.is_reliable()
-            && !self.settings.is_trusted_source(flow.source());
-        let most = request.message.bytes().len() * 2;
-
-        let settings = &self.settings;
+        let room = match bound {
+            Bound::None => None,
+            Bound::TwiceTheRequest => self.room_for_answer(request.message, &flow),
+        };
         let after_save = request.essentials.cseq.method == Method::Register && status < 300;
         let is_sent = self.out.send(flow, after_save, |out| {
             let start = out.len();
@@ -139,11 +160,7 @@ impl Core {
                 out,
             );
             headers(writer).finish();
-            let optional = optional_headers(settings, reason);
-            if !is_bounded || out.len() - start + optional.len() <= most {
-                insert_before_length(out, start, &optional);
-            }
-            !is_bounded || out.len() - start <= most
+            add_what_fits(out, start, optional, room)
         });
         if is_sent {
             self.counters.response(request.essentials.cseq.method, status);
@@ -151,6 +168,53 @@ impl Core {
             self.counters.drop(DropReason::Amplification);
         }
     }
+
+    /// Answers a request that is too malformed to be read, if it can be answered at all.
+    pub(crate) fn answer_malformed(&mut self, message: &Message<'_>, flow: &Flow, problem: Problem) {
+        let Some(via) =
+            message.values(Name::Via).next().and_then(Via::parse).filter(|_| message.method() != Method::Ack)
+        else {
+            return self.counters.drop(DropReason::Malformed);
+        };
+        let reject = if problem == Problem::Version { Reject::VersionNotSupported } else { Reject::Malformed };
+        let source = flow.remote;
+        let flow = flow_of_response(&via, flow);
+        let tag = self.random.next().to_be_bytes().map(|byte| b'a' + byte % 26);
+        let room = self.room_for_answer(message, &flow);
+        let optional = optional_headers(&self.settings, Some(reject));
+        let is_sent = self.out.send(flow, false, |out| {
+            let start = out.len();
+            write_malformed_answer(message, source, problem, &tag, &[], out)
+                && add_what_fits(out, start, &optional, room)
+        });
+        if is_sent {
+            self.counters.reject(reject);
+            self.counters.response(message.method(), problem.status());
+        } else {
+            self.counters.drop(DropReason::Amplification);
+        }
+    }
+
+    /// How many bytes an answer to somebody who has not shown who he is may have; `None` is no bound.
+    fn room_for_answer(&self, request: &Message<'_>, flow: &Flow) -> Option<usize> {
+        let is_bounded = !flow.transport.is_reliable() && !self.settings.is_trusted_source(flow.source());
+        is_bounded.then(|| request.bytes().len() * 2)
+    }
+}
+
+/// Adds as many of the optional lines to the response that begins at `start` as there is room for. False when there is
+/// not even room for the response.
+fn add_what_fits(out: &mut Vec<u8>, start: usize, optional: &[u8], room: Option<usize>) -> bool {
+    let Some(room) = room.filter(|room| out.len() - start + optional.len() > *room) else {
+        insert_before_length(out, start, optional);
+        return true;
+    };
+    for line in optional.split_inclusive(|&byte| byte == b'\n') {
+        if out.len() - start + line.len() <= room {
+            insert_before_length(out, start, line);
+        }
+    }
+    out.len() - start <= room
 }
 
 /// The option tags that a request insists on: none of them is one of ours.
@@ -163,16 +227,16 @@ fn write_required(message: &Message<'_>, name: Name, out: &mut Vec<u8>) {
     }
 }
 
-/// The headers that a small request's answer can do without.
+/// The headers that a small request's answer can do without, the most telling first.
 fn optional_headers(settings: &crate::Settings, reason: Option<Reject>) -> Vec<u8> {
     let mut headers = Vec::with_capacity(160);
+    if let Some(reason) = reason {
+        write_warning(settings, reason, &mut headers);
+    }
     if let Some(server) = &settings.server {
         headers.extend_from_slice(b"Server: ");
         headers.extend_from_slice(server.as_bytes());
         headers.extend_from_slice(b"\r\n");
-    }
-    if let Some(reason) = reason {
-        write_warning(settings, reason, &mut headers);
     }
     headers
 }

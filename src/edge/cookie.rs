@@ -47,6 +47,7 @@ pub(crate) struct Cookie {
 
 /// What a URI's user part turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
 pub(crate) enum Reading {
     /// A cookie that we signed.
     Valid(Cookie),

@@ -21,6 +21,7 @@ const ACK_BREADTH: u32 = 60;
 
 /// What the Route header says of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
 pub(crate) enum RouteReading {
     /// It names a dialog of ours.
     Dialog(Cookie),
@@ -61,8 +62,8 @@ impl Core {
         while let Some(uri) = routing.rest.first().and_then(|value| NameAddr::parse(value)?.parse_uri().ok()) {
             let read = uri.user.map_or(Reading::Foreign, |user| Cookie::read(user, &mut self.keys, period));
             match read {
-                // An outbound proxy setting of the phone: our address without a cookie.
-                Reading::Foreign if !self.settings.is_own_address(uri.host, uri.port, flow) => break,
+                // An outbound proxy setting of the phone: our address, or a domain that we serve, without a cookie.
+                Reading::Foreign if !self.names_us(&uri, flow) => break,
                 read => {
                     reading = note(reading, read);
                     routing.rest.remove(0);
@@ -71,6 +72,11 @@ impl Core {
             }
         }
         (routing, reading)
+    }
+
+    /// Whether a URI without a number means us ourselves: our address, or a tenant's domain.
+    pub(crate) fn names_us(&self, uri: &Uri<'_>, flow: &Flow) -> bool {
+        self.is_own(uri, flow) || self.directory.tenant_by_host(uri.host).is_some()
     }
 
     /// The Route that is left of a request that has been let through before.
@@ -121,11 +127,12 @@ impl Engine {
                 Some(target) => Passage { place: None, target, is_from_known_flow: true, number: None },
                 None => return self.core.counters.drop(DropReason::StrayAck),
             },
-            Err(reject) => return self.core.refuse(request, reject),
+            Err(reject) => return self.refuse_stranger(request, reject),
         };
         let target = match next_hop(request.message, &mut routing, passage.target) {
             Ok(flow) => flow,
-            Err(reject) => return self.core.refuse(request, reject),
+            Err(_) if method == Method::Ack => return self.core.counters.drop(DropReason::StrayAck),
+            Err(reject) => return self.refuse_stranger(request, reject),
         };
         if method == Method::Ack {
             self.forward_ack(request, &routing, &target, cookie.tenant);
@@ -194,6 +201,9 @@ impl Engine {
 
     /// A side that speaks from another flow shows that it is who it was: it is challenged, and must be the same extension.
     fn is_moved_side(&mut self, request: Received<'_, '_>, tenant: TenantId, number: Option<&str>) -> bool {
+        if !self.admit(request) {
+            return false;
+        }
         let Some(tenant) = self.core.directory.tenant(tenant).cloned() else {
             self.core.refuse(request, Reject::NoDialog);
             return false;

@@ -5,10 +5,9 @@
 use std::sync::Arc;
 
 use ringway_directory::{Extension, Tenant};
-use ringway_sip::write::write_malformed_answer;
-use ringway_sip::{Flow, Message, Method, Name, Scheme, ShardId, Transport, Uri, Via};
+use ringway_sip::{Flow, Message, Method, Name, NameAddr, Scheme, ShardId, Transport, Uri, Via};
 
-use crate::answer::{ALLOW, Bound, Received};
+use crate::answer::Received;
 use crate::branch::Branch;
 use crate::core::Core;
 use crate::engine::Engine;
@@ -34,7 +33,11 @@ impl Engine {
         let essentials = match message.problem().map_or_else(|| message.essentials(), Err) {
             Ok(essentials) => essentials,
             Err(problem) => {
-                self.core.answer_malformed(&message, &flow, problem);
+                if self.is_within_rate(&flow) {
+                    self.core.answer_malformed(&message, &flow, problem);
+                } else {
+                    self.core.counters.drop(DropReason::SourceRate);
+                }
                 return Some(message.method());
             }
         };
@@ -86,60 +89,70 @@ impl Engine {
     /// A CANCEL is never challenged, and never forwarded without its INVITE (section 16.10).
     fn decide_cancel(&mut self, request: Received<'_, '_>) {
         if !self.handle_cancel(request) && !self.core.offer_to_next_shard(request) {
-            self.core.refuse(request, Reject::TransactionUnknown);
+            self.refuse_stranger(request, Reject::TransactionUnknown);
         }
     }
 
     fn decide_request(&mut self, request: Received<'_, '_>) -> Result<(), Reject> {
-        let method = request.essentials.cseq.method;
-        let uri = request_uri(request.message)?;
-        let is_for_us = method == Method::Register || (method == Method::Options && uri.user.is_none());
-        if request.essentials.max_forwards == Some(0) && !is_for_us {
-            return Err(Reject::TooManyHops);
-        }
-        if self.core.is_loop(request.message, self.core.routing_fingerprint(request)) {
-            return Err(Reject::LoopDetected);
-        }
-        if request.message.values(Name::ProxyRequire).next().is_some() {
-            return Err(Reject::BadProxyExtension);
-        }
-
         let (routing, reading) = self.core.read_route(request.message, &request.flow);
         let has_to_tag = request.essentials.to.tag().is_some();
-        match reading {
-            RouteReading::Forged => return Err(Reject::CookieForged),
-            RouteReading::Dialog(cookie) if has_to_tag => {
-                self.handle_within_dialog(request, routing, cookie);
-                return Ok(());
+        // Without a To-tag it opens something new, and is judged as such.
+        if let RouteReading::Dialog(cookie) = reading
+            && has_to_tag
+        {
+            match self.core.validate(request) {
+                Ok(_) => self.handle_within_dialog(request, routing, cookie),
+                Err(reject) => self.refuse_stranger(request, reject),
             }
-            // Without a To-tag it opens something new, and is judged as such.
-            RouteReading::Dialog(_) | RouteReading::None => {}
+            return Ok(());
         }
-        self.admit(request)?;
-        if has_to_tag && method != Method::Register {
-            return Err(Reject::NoDialog);
+        if !self.admit(request) {
+            return Ok(());
         }
-        if !routing.rest.is_empty() {
-            return Err(Reject::RoutePreloaded);
+        let uri = self.core.validate(request)?;
+        if reading == RouteReading::Forged {
+            return Err(Reject::CookieForged);
         }
-        self.decide_initial(request, &uri, &routing)
-    }
-
-    /// Whether a source that has not shown who it is may ask for more. New work ends with the server.
-    fn admit(&mut self, request: Received<'_, '_>) -> Result<(), Reject> {
-        let settings = &self.core.settings;
-        if settings.draining {
+        // New work ends with the server.
+        if self.core.settings.draining {
             return Err(Reject::Draining);
         }
-        let source = request.flow.source();
-        let limits = &settings.limits;
-        if settings.is_trusted_source(source)
-            || self.sources.admit(source, limits.source_rps, limits.max_sources, self.core.now.monotonic)
-        {
-            Ok(())
-        } else {
-            Err(Reject::SourceRate)
+        if has_to_tag && request.essentials.cseq.method != Method::Register {
+            return Err(Reject::NoDialog);
         }
+        match routing.rest.first() {
+            None => self.decide_initial(request, &uri, &routing),
+            Some(route) if NameAddr::parse(route).is_some_and(|route| route.parse_uri().is_ok()) => {
+                Err(Reject::RoutePreloaded)
+            }
+            Some(_) => Err(Reject::Malformed),
+        }
+    }
+
+    /// Whether a source that has not shown who it is may ask for more. If not, it has been told, or its datagram is
+    /// dropped: the answer to one could go to anybody.
+    pub(crate) fn admit(&mut self, request: Received<'_, '_>) -> bool {
+        let is_admitted = self.is_within_rate(&request.flow);
+        if !is_admitted && request.flow.transport.is_reliable() {
+            self.core.refuse(request, Reject::SourceRate);
+        } else if !is_admitted {
+            self.core.counters.drop(DropReason::SourceRate);
+        }
+        is_admitted
+    }
+
+    /// Refuses a request that nothing vouches for, as long as its source keeps to its rate.
+    pub(crate) fn refuse_stranger(&mut self, request: Received<'_, '_>, reject: Reject) {
+        if self.admit(request) {
+            self.core.refuse(request, reject);
+        }
+    }
+
+    fn is_within_rate(&mut self, flow: &Flow) -> bool {
+        let settings = &self.core.settings;
+        let (source, limits) = (flow.source(), &settings.limits);
+        settings.is_trusted_source(source)
+            || self.sources.admit(source, limits.source_rps, limits.max_sources, self.core.now.monotonic)
     }
 
     fn decide_initial(
@@ -149,11 +162,9 @@ impl Engine {
         routing: &Routing<'_>,
     ) -> Result<(), Reject> {
         let method = request.essentials.cseq.method;
-        if method == Method::Options && uri.user.is_none() && self.core.answers_options(uri, &request.flow) {
+        if method == Method::Options && uri.user.is_none() && self.core.names_us(uri, &request.flow) {
             requires_nothing_unknown(request)?;
-            self.core.answer(request, 200, None, Bound::TwiceTheRequest, |writer| {
-                writer.header("Allow", ALLOW).header("Accept", b"application/sdp")
-            });
+            self.core.answer_options(request);
             return Ok(());
         }
         // Another host's address in the Request-URI is never followed (section 16.4).
@@ -211,29 +222,22 @@ impl Engine {
 }
 
 impl Core {
-    /// Whether OPTIONS to this URI asks us ourselves: a tenant's domain, or our address.
-    fn answers_options(&self, uri: &Uri<'_>, flow: &Flow) -> bool {
-        self.is_own(uri, flow) || self.directory.tenant_by_host(uri.host).is_some()
-    }
-
-    fn answer_malformed(&mut self, message: &Message<'_>, flow: &Flow, problem: ringway_sip::Problem) {
-        if message.method() == Method::Ack {
-            return self.counters.drop(DropReason::Malformed);
+    /// What must be right with any request (section 16.3): its Request-URI, its hops, no loop, nothing that a proxy would
+    /// have to know.
+    fn validate<'a>(&self, request: Received<'a, '_>) -> Result<Uri<'a>, Reject> {
+        let method = request.essentials.cseq.method;
+        let uri = request_uri(request.message)?;
+        let is_for_us = method == Method::Register || (method == Method::Options && uri.user.is_none());
+        if request.essentials.max_forwards == Some(0) && !is_for_us {
+            return Err(Reject::TooManyHops);
         }
-        let tag = self.random.next().to_be_bytes().map(|byte| b'a' + byte % 26);
-        let is_bounded = !flow.transport.is_reliable() && !self.settings.is_trusted_source(flow.source());
-        let most = message.bytes().len() * 2;
-        let is_sent = self.out.send(*flow, false, |out| {
-            let start = out.len();
-            let is_written = write_malformed_answer(message, flow.remote, problem, &tag, &[], out);
-            is_written && (!is_bounded || out.len() - start <= most)
-        });
-        if is_sent {
-            self.counters.reject(Reject::Malformed);
-            self.counters.response(message.method(), problem.status());
-        } else {
-            self.counters.drop(DropReason::Malformed);
+        if self.is_loop(request.message, self.routing_fingerprint(request)) {
+            return Err(Reject::LoopDetected);
         }
+        if request.message.values(Name::ProxyRequire).next().is_some() {
+            return Err(Reject::BadProxyExtension);
+        }
+        Ok(uri)
     }
 
     /// Answers a stream whose next message has no end that can be found (section 18.3); the stream then closes.

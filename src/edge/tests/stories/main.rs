@@ -1,6 +1,9 @@
 //! Stories of phones that talk to the edge: the test language is in `scene`, each other module tells one part.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod admission;
+mod amplification;
+mod answers;
 mod authentication;
 mod calls;
 mod registration;
