@@ -48,13 +48,11 @@ pub enum Code {
     Conflict,
     /// The tenant has as many as it may have.
     LimitReached,
-    /// What is named does not exist.
-    NotFound,
 }
 
 impl Code {
     /// Every code, for documentation and its tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Required,
         Self::TooShort,
         Self::TooLong,
@@ -63,7 +61,6 @@ impl Code {
         Self::Duplicate,
         Self::Conflict,
         Self::LimitReached,
-        Self::NotFound,
     ];
 
     /// The code as programs see it.
@@ -77,7 +74,6 @@ impl Code {
             Self::Duplicate => "DUPLICATE",
             Self::Conflict => "CONFLICT",
             Self::LimitReached => "LIMIT_REACHED",
-            Self::NotFound => "NOT_FOUND",
         }
     }
 }

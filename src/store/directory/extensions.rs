@@ -39,6 +39,7 @@ impl Directory {
         let mut writing = Writing::begin(&mut transaction, tenant.id).await?;
         let sealed = self.secrets().seal(tenant.id, profile.number.as_str(), &secret);
         writing.insert(&mut transaction, &[(profile.clone(), sealed)]).await?;
+        writing.finish(&mut transaction).await?;
         transaction.commit().await?;
         Ok(AddedExtension { tenant, profile, secret })
     }

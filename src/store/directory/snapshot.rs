@@ -36,12 +36,13 @@ impl Directory {
         let mut refresh = Refresh {
             secrets: self.secrets(),
             hash_secret,
-            realm_by_tenant: snapshot.tenants().map(|tenant| (tenant.id, tenant.domain.clone())).collect(),
+            before: snapshot,
+            realm_of_changed: HashMap::new(),
             edit: snapshot.edit(),
             losses: 0,
         };
         for tenant in tenants::read_tenants(&mut transaction, after).await? {
-            refresh.realm_by_tenant.insert(tenant.id, tenant.domain.clone());
+            refresh.realm_of_changed.insert(tenant.id, tenant.domain.clone());
             refresh.edit.put_tenant(tenant);
         }
         refresh.extensions(&mut transaction, after).await?;
@@ -56,7 +57,8 @@ impl Directory {
 struct Refresh<'a> {
     secrets: &'a Secrets,
     hash_secret: &'a (dyn HashSecret + Sync),
-    realm_by_tenant: HashMap<TenantId, Box<str>>,
+    before: &'a Snapshot,
+    realm_of_changed: HashMap<TenantId, Box<str>>,
     edit: SnapshotEdit,
     losses: usize,
 }
@@ -65,7 +67,7 @@ impl Refresh<'_> {
     /// Takes the extensions that changed after this change. While a page is decrypted and hashed here, SQLite's thread
     /// reads the next one.
     async fn extensions(&mut self, connection: &mut SqliteConnection, after: i64) -> Result<(), Error> {
-        let mut last = (after, i64::MAX);
+        let mut last = after;
         let mut page = Vec::new();
         loop {
             let fetch = fetch_page(&mut *connection, last);
@@ -73,7 +75,7 @@ impl Refresh<'_> {
             taken?;
             page = next?;
             let Some(row) = page.last() else { return Ok(()) };
-            last = (row.try_get("change")?, row.try_get("id")?);
+            last = row.try_get("change")?;
         }
     }
 
@@ -81,7 +83,8 @@ impl Refresh<'_> {
         let tenant = TenantId(row.try_get(0)?);
         let (number, auth_name): (&str, &str) = (row.try_get(1)?, row.try_get(2)?);
         let secret = SealedSecret { password: row.try_get(3)?, hashes: row.try_get(4)? };
-        let Some(realm) = self.realm_by_tenant.get(&tenant) else {
+        let unchanged = || self.before.tenant(tenant).map(|tenant| &tenant.domain);
+        let Some(realm) = self.realm_of_changed.get(&tenant).or_else(unchanged) else {
             return Ok(());
         };
         let hash = |password: &str| self.hash_secret.hash_secret(auth_name, realm, password);
@@ -108,9 +111,9 @@ impl Refresh<'_> {
     }
 }
 
-/// The next rows behind this change and row id, in the order of both.
-async fn fetch_page(connection: &mut SqliteConnection, last: (i64, i64)) -> Result<Vec<SqliteRow>, Error> {
-    let sql = "SELECT tenant_id, number, auth_name, sealed_password, sealed_hashes, display_name, enabled, change, id \
-               FROM extensions WHERE (change, id) > (?, ?) ORDER BY change, id LIMIT ?";
-    Ok(sqlx::query(sql).bind(last.0).bind(last.1).bind(ROWS_AHEAD).fetch_all(connection).await?)
+/// The next rows in the order of their last changes.
+async fn fetch_page(connection: &mut SqliteConnection, after: i64) -> Result<Vec<SqliteRow>, Error> {
+    let sql = "SELECT tenant_id, number, auth_name, sealed_password, sealed_hashes, display_name, enabled, change \
+               FROM extensions WHERE change > ? ORDER BY change LIMIT ?";
+    Ok(sqlx::query(sql).bind(after).bind(ROWS_AHEAD).fetch_all(connection).await?)
 }

@@ -4,19 +4,29 @@ use ringway_directory::{Profile, TenantId};
 use sqlx::{QueryBuilder, Sqlite, SqliteTransaction};
 
 use super::secrets::SealedSecret;
-use super::{Error, next_change, now};
+use super::{Error, now};
 
 /// What all rows of one transaction have in common.
 pub(crate) struct Writing {
     tenant: TenantId,
+    /// The directory's last change.
     change: i64,
     now: i64,
 }
 
 impl Writing {
-    /// Counts the change that these rows belong to.
+    /// Begins in a transaction that nobody else can write beside.
     pub(crate) async fn begin(transaction: &mut SqliteTransaction<'_>, tenant: TenantId) -> Result<Self, Error> {
-        Ok(Self { tenant, change: next_change(transaction).await?, now: now() })
+        let sql = "SELECT change FROM directory";
+        let change = sqlx::query_scalar(sql).fetch_one(&mut **transaction).await?;
+        Ok(Self { tenant, change, now: now() })
+    }
+
+    /// Ends before the transaction is committed: the directory remembers its last change.
+    pub(crate) async fn finish(&self, transaction: &mut SqliteTransaction<'_>) -> Result<(), Error> {
+        let sql = "UPDATE directory SET change = ?";
+        sqlx::query(sql).bind(self.change).execute(&mut **transaction).await?;
+        Ok(())
     }
 
     /// Inserts new extensions. There may be 2,000 of them: SQLite takes 32,766 values in one statement.
@@ -33,6 +43,7 @@ impl Writing {
              sealed_password, sealed_hashes, tenant_id, change, created, updated) ",
         );
         query.push_values(extensions, |mut row, (profile, secret)| {
+            self.change += 1;
             row.push_bind(profile.number.as_str())
                 .push_bind(profile.auth_name.as_str())
                 .push_bind(profile.email.as_str())
@@ -61,6 +72,7 @@ impl Writing {
         profile: &Profile,
         secret: Option<&SealedSecret>,
     ) -> Result<(), Error> {
+        self.change += 1;
         let sql = "UPDATE extensions SET auth_name = ?3, email = ?4, display_name = ?5, first_name = ?6, last_name = ?7, \
              enabled = ?8, sealed_password = iif(?9, ?10, sealed_password), sealed_hashes = iif(?9, ?11, sealed_hashes), \
              updated = ?12, change = ?13, version = version + 1 WHERE tenant_id = ?1 AND number = ?2";

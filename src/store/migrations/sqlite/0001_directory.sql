@@ -2,7 +2,7 @@
 
 CREATE TABLE directory (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
-    -- Grows by one with each transaction that changes a tenant or an extension; changed rows remember it.
+    -- Grows by one with each change of a tenant or an extension; the changed row remembers it.
     change      INTEGER NOT NULL DEFAULT 0,
     -- Recognises the master key that the secrets below are sealed with; null until the first opening.
     fingerprint BLOB
@@ -64,4 +64,4 @@ CREATE TABLE extensions (
 CREATE UNIQUE INDEX extensions_by_number ON extensions (tenant_id, number);
 CREATE UNIQUE INDEX extensions_by_auth_name ON extensions (tenant_id, auth_name);
 CREATE UNIQUE INDEX extensions_by_email ON extensions (tenant_id, email);
-CREATE INDEX extensions_by_change ON extensions (change);
+CREATE UNIQUE INDEX extensions_by_change ON extensions (change);
