@@ -27,7 +27,7 @@ pub use database::Database;
 pub use fault::{Fault, Faults, Place};
 pub use http::Http;
 pub use limits::Limits;
-pub use listen::Listen;
+pub use listen::{Advertise, Listen};
 pub use log::Log;
 pub use node::Node;
 

@@ -1,6 +1,22 @@
 //! The wiring: configuration, shards, tasks, reload, drain and the command line.
 
-/// Runs one command of the `ringway` binary and answers its exit code.
-pub fn run(_arguments: std::env::ArgsOs) -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
-}
+mod bindings;
+mod cli;
+pub mod config;
+mod console;
+mod control;
+mod data_directory;
+mod demo;
+mod environment;
+mod failure;
+mod local_addresses;
+mod node_id;
+mod operations;
+mod publication;
+mod serve;
+mod settings;
+mod shard;
+mod shards;
+mod status;
+
+pub use cli::run;

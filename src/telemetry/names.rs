@@ -195,6 +195,33 @@ pub const SHARD_HANDOVERS: Metric = Metric {
     at_zero: UNLABELLED,
 };
 
+/// Records written to the journal.
+pub const JOURNAL_RECORDS: Metric = Metric {
+    name: "ringway_journal_records_total",
+    kind: Kind::Counter,
+    help: "Changes of registrations written to the journal.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// How large the journal is.
+pub const JOURNAL_BYTES: Metric = Metric {
+    name: "ringway_journal_bytes",
+    kind: Kind::Gauge,
+    help: "Size of the journal's files.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// What the journal could not do.
+pub const JOURNAL_ERRORS: Metric = Metric {
+    name: "ringway_journal_errors_total",
+    kind: Kind::Counter,
+    help: "What the journal could not do, by operation.",
+    labels: &["operation"],
+    at_zero: &[&["append"], &["sync"], &["compaction"]],
+};
+
 /// Attempts to read the configuration again.
 pub const RELOADS: Metric = Metric {
     name: "ringway_reloads_total",
@@ -231,6 +258,9 @@ pub const ALL: &[&Metric] = &[
     &UDP_RECEIVE_ERRORS,
     &SHARD_QUEUE_DEPTH,
     &SHARD_HANDOVERS,
+    &JOURNAL_RECORDS,
+    &JOURNAL_BYTES,
+    &JOURNAL_ERRORS,
     &RELOADS,
     &BUILD_INFO,
 ];

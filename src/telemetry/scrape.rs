@@ -45,6 +45,22 @@ impl Scrape {
         }
     }
 
+    /// Adds everything that another scrape holds.
+    pub fn absorb(&mut self, other: &Self) {
+        for (name, series) in &other.series_by_name {
+            let mine = self.series_by_name.entry(name).or_default();
+            for (labels, value) in series {
+                match (mine.get_mut(labels), value) {
+                    (Some(Value::Number(sum)), Value::Number(number)) => *sum += number,
+                    (Some(Value::Histogram(sum)), Value::Histogram(histogram)) => sum.merge(histogram),
+                    _ => {
+                        mine.insert(labels.clone(), value.clone());
+                    }
+                }
+            }
+        }
+    }
+
     /// Shows every series at 0 that the metric's definition asks for and nobody has given.
     pub(crate) fn fill(&mut self, metric: &'static Metric) {
         for labels in metric.at_zero {
@@ -76,6 +92,26 @@ mod tests {
         let series = &scrape.series_by_name[names::SIP_REQUESTS.name];
         assert_eq!(series[&vec!["INVITE".into(), "udp".into()]], Value::Number(7.0));
         assert_eq!(series[&vec!["INVITE".into(), "tcp".into()]], Value::Number(1.0));
+    }
+
+    #[test]
+    fn the_scrapes_of_two_shards_add_up() {
+        let (mut one, mut two) = (Scrape::default(), Scrape::default());
+        let mut histogram = Histogram::default();
+        histogram.observe(std::time::Duration::from_micros(7));
+        for scrape in [&mut one, &mut two] {
+            scrape.add(&names::SHARD_HANDOVERS, &[], 2);
+            scrape.merge(&names::SIP_REQUEST_DURATION, &["BYE"], &histogram);
+        }
+        two.add(&names::REJECTS, &["draining"], 1);
+        one.absorb(&two);
+
+        let mut expected = Scrape::default();
+        expected.add(&names::SHARD_HANDOVERS, &[], 4);
+        expected.add(&names::REJECTS, &["draining"], 1);
+        expected.merge(&names::SIP_REQUEST_DURATION, &["BYE"], &histogram);
+        expected.merge(&names::SIP_REQUEST_DURATION, &["BYE"], &histogram);
+        assert_eq!(one, expected);
     }
 
     #[test]

@@ -65,11 +65,12 @@ impl TenantLabels {
     }
 }
 
-/// The tenants with the highest values; of equals, the first by name.
+/// The tenants with the highest values; of equals, the first by name. Numbers of a tenant that has no name any more come
+/// with an empty one, and count with the others.
 fn top(place: usize, numbers: &BTreeMap<LabelValues, f64>) -> HashSet<Box<str>> {
     let mut total_by_tenant: BTreeMap<&Box<str>, f64> = BTreeMap::new();
     for (labels, number) in numbers {
-        if &*labels[place] != OTHER_TENANTS {
+        if !labels[place].is_empty() && &*labels[place] != OTHER_TENANTS {
             *total_by_tenant.entry(&labels[place]).or_default() += number;
         }
     }
@@ -130,6 +131,13 @@ mod tests {
         let shown = scrape(20.0);
         assert_eq!((number(&shown, "late"), number(&shown, "other")), (Some(16.0), Some(4.0)));
         assert_eq!(number(&shown, &format!("t{:03}", LABELLED_TENANTS - 1)), None);
+    }
+
+    #[test]
+    fn what_belongs_to_no_tenant_any_more_counts_with_the_others() {
+        let mut labels = TenantLabels::default();
+        let shown = labels.bound(&names::REGISTRATIONS, 0, series([(String::new(), 2.0), ("a".to_owned(), 1.0)]));
+        assert_eq!((number(&shown, "a"), number(&shown, "other"), shown.len()), (Some(1.0), Some(2.0), 2));
     }
 
     #[test]

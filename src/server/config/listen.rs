@@ -23,8 +23,17 @@ pub struct Listen {
     pub transport: Transport,
     /// Where it is bound; port 0 is the kernel's choice.
     pub address: SocketAddr,
-    /// The host and port that others are told instead.
-    pub advertise: Option<(Box<str>, u16)>,
+    /// What others are told instead.
+    pub advertise: Option<Advertise>,
+}
+
+/// What others are told to send to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advertise {
+    /// A host name or an address, an IPv6 one in brackets.
+    pub host: Box<str>,
+    /// The port; `None`: the listener's.
+    pub port: Option<u16>,
 }
 
 pub(super) fn read(reader: &Reader<'_>, options: &[String]) -> Vec<Listen> {
@@ -41,16 +50,12 @@ fn read_file(reader: &Reader<'_>) -> Vec<Listen> {
     for section in if is_default { vec![reader.section("listen")] } else { sections } {
         let transport = section.text("transport", TRANSPORTS[0].as_str(), parse_transport);
         let address = section.text("address", ADDRESS, parse_address);
-        let advertise = section.text("advertise", "", |text| Ok(text.to_owned()));
+        let advertise = section.text("advertise", "", parse_advertise);
         for key in ["certificate", "key", "client_ca"] {
             section.not_yet(key, "");
         }
         section.not_yet("path", "/");
         let (Some(transport), Some(address), Some(advertise)) = (transport, address, advertise) else { continue };
-        let advertise = parse_advertise(&advertise, address.port()).unwrap_or_else(|reason| {
-            section.conflict("advertise", format!("advertise: {reason}"));
-            None
-        });
         if let Err(reason) = add(&mut listeners, Listen { transport, address, advertise }) {
             section.conflict("address", reason);
         }
@@ -102,8 +107,8 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// Reads `host`, `host:port`, `[address]` or `[address]:port`. Without a port it is the listener's.
-fn parse_advertise(text: &str, port: u16) -> Result<Option<(Box<str>, u16)>, String> {
+/// Reads `host`, `host:port`, `[address]` or `[address]:port`.
+fn parse_advertise(text: &str) -> Result<Option<Advertise>, String> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -114,8 +119,8 @@ fn parse_advertise(text: &str, port: u16) -> Result<Option<(Box<str>, u16)>, Str
         )
     };
     let (host, port) = match text.rsplit_once(':') {
-        Some((host, digits)) if !digits.contains(']') => (host, digits.parse().map_err(|_| wrong())?),
-        _ => (text, port),
+        Some((host, digits)) if !digits.contains(']') => (host, Some(digits.parse().map_err(|_| wrong())?)),
+        _ => (text, None),
     };
     let is_address = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
@@ -123,14 +128,14 @@ fn parse_advertise(text: &str, port: u16) -> Result<Option<(Box<str>, u16)>, Str
     };
     let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
     let is_name = host.bytes().all(is_name_byte) && host.bytes().any(|byte| byte.is_ascii_alphabetic());
-    if port == 0 || host.len() > 253 || !(is_address || is_name) {
+    if port == Some(0) || host.len() > 253 || !(is_address || is_name) {
         return Err(wrong());
     }
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
     if address.is_ok_and(|address| address.is_unspecified()) {
         return Err(format!("{text} is a wildcard, which nobody can call; write the address that others reach"));
     }
-    Ok(Some((host.to_ascii_lowercase().into(), port)))
+    Ok(Some(Advertise { host: host.to_ascii_lowercase().into(), port }))
 }
 
 #[cfg(test)]
@@ -139,16 +144,16 @@ mod tests {
 
     #[test]
     fn what_is_advertised_is_a_host_with_or_without_a_port() {
-        let read = |text| parse_advertise(text, 5060).unwrap();
+        let read = |text| parse_advertise(text).unwrap().map(|Advertise { host, port }| (host, port));
         assert_eq!(read(""), None);
-        assert_eq!(read("192.0.2.1"), Some(("192.0.2.1".into(), 5060)));
-        assert_eq!(read("192.0.2.1:5070"), Some(("192.0.2.1".into(), 5070)));
-        assert_eq!(read("SIP.example.com"), Some(("sip.example.com".into(), 5060)));
-        assert_eq!(read("sip.example.com:99"), Some(("sip.example.com".into(), 99)));
-        assert_eq!(read("[2001:db8::1]"), Some(("[2001:db8::1]".into(), 5060)));
-        assert_eq!(read("[2001:db8::1]:7"), Some(("[2001:db8::1]".into(), 7)));
+        assert_eq!(read("192.0.2.1"), Some(("192.0.2.1".into(), None)));
+        assert_eq!(read("192.0.2.1:5070"), Some(("192.0.2.1".into(), Some(5070))));
+        assert_eq!(read("SIP.example.com"), Some(("sip.example.com".into(), None)));
+        assert_eq!(read("sip.example.com:99"), Some(("sip.example.com".into(), Some(99))));
+        assert_eq!(read("[2001:db8::1]"), Some(("[2001:db8::1]".into(), None)));
+        assert_eq!(read("[2001:db8::1]:7"), Some(("[2001:db8::1]".into(), Some(7))));
         for wrong in ["2001:db8::1", "a b", "host:x", "host:0", "host:70000", "0.0.0.0", "[::]:5060", "12345", "[a]"] {
-            assert!(parse_advertise(wrong, 5060).is_err(), "{wrong}");
+            assert!(parse_advertise(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -173,7 +173,7 @@ fn listeners_of_the_file_replace_the_default_ones() {
         [Listen {
             transport: Transport::Tcp,
             address: "[::1]:5070".parse().unwrap(),
-            advertise: Some(("sip.example.com".into(), 5070)),
+            advertise: Some(Advertise { host: "sip.example.com".into(), port: None }),
         }]
     );
 }

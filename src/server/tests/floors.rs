@@ -121,6 +121,36 @@ fn clippy_bans_clocks_randomness_and_io_on_every_pure_floor() {
 }
 
 #[test]
+fn a_pure_floor_s_code_names_no_files_and_no_environment() {
+    for floor in PURE.iter().map(|floor| root().join("src").join(floor)).filter(|floor| floor.exists()) {
+        for path in sources(&floor) {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+                for banned in ["std::fs", "std::env::", "std::process", "tokio::"] {
+                    assert!(!line.contains(banned), "{}:{}: {banned} on a pure floor", path.display(), number + 1);
+                }
+            }
+        }
+    }
+}
+
+/// The sources of a crate, without what only tests are made of.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && !matches!(&*name, "tests" | "fuzz" | "benches" | "examples") {
+            found.extend(sources(&path));
+        } else if name.ends_with(".rs") && name != "tests.rs" {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
 fn every_crate_keeps_the_house_s_lints_and_declares_nothing_of_its_own() {
     for manifest in floors() {
         let path = root().join("src").join(&manifest.name).join("Cargo.toml");

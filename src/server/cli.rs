@@ -1,0 +1,140 @@
+//! The command line: what each verb is called, takes and says.
+
+mod check;
+mod extension;
+mod grammar;
+mod passwords;
+mod progress;
+mod reach;
+mod tenant;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::console::complain;
+use crate::failure::Failure;
+use crate::serve::{Wishes, serve};
+use grammar::{Arguments, ExtensionVerb, ServeArguments, TenantVerb, Verb};
+
+/// Runs one command of the `ringway` binary and answers its exit code: 0 done, 1 failed, 2 usage or configuration.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let outcome = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => dispatch(arguments),
+        Err(help_or_mistake) => {
+            // Help and version go to standard output and are no failure; a mistake goes to standard error.
+            let _ = help_or_mistake.print();
+            return ExitCode::from(u8::try_from(help_or_mistake.exit_code()).unwrap_or(2));
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { common, serve: without_verb, verb } = arguments;
+    if verb.is_some() && without_verb != ServeArguments::default() {
+        let reason = "--demo, --listen and --http belong to serve; write them behind it: ringway serve --demo";
+        return Err(Failure::Usage(reason.to_owned()));
+    }
+    let (verb, serve_arguments) = match verb {
+        None => (Verb::Serve(ServeArguments::default()), without_verb),
+        Some(Verb::Serve(arguments)) => (Verb::Serve(ServeArguments::default()), arguments),
+        Some(other) => (other, ServeArguments::default()),
+    };
+    let is_demo = serve_arguments.demo;
+    let overrides = common.overrides(serve_arguments);
+    match verb {
+        Verb::Serve(_) => serve(&Wishes { overrides, is_demo }),
+        Verb::Check => check::check(&overrides),
+        Verb::Tenant { verb: TenantVerb::Add(arguments) } => tenant::add(&overrides, arguments),
+        Verb::Tenant { verb: TenantVerb::List } => tenant::list(&overrides),
+        Verb::Extension { verb: ExtensionVerb::Add(arguments) } => extension::add(&overrides, arguments),
+        Verb::Extension { verb: ExtensionVerb::Import(arguments) } => extension::import(&overrides, &arguments),
+        Verb::Extension { verb: ExtensionVerb::Export(arguments) } => extension::export(&overrides, &arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::control::protocol::ModeWord;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_verb_a_node_is_served() {
+        let arguments = parse("ringway --demo --listen udp:127.0.0.1:0 --listen tcp:127.0.0.1:0 --data d").unwrap();
+        assert!(arguments.verb.is_none() && arguments.serve.demo);
+        let overrides = arguments.common.overrides(arguments.serve);
+        assert_eq!(overrides.listen, ["udp:127.0.0.1:0", "tcp:127.0.0.1:0"]);
+        assert_eq!(overrides.data.as_deref(), Some(std::path::Path::new("d")));
+    }
+
+    #[test]
+    fn every_verb_takes_a_configuration_and_a_data_directory_before_it_and_behind_it() {
+        for line in [
+            "ringway --config c --data d tenant list",
+            "ringway tenant list --config c --data d",
+            "ringway serve --config c --data d --http 127.0.0.1:0",
+            "ringway check --config c --data d",
+            "ringway extension export --tenant a.example --config c --data d",
+        ] {
+            let arguments = parse(line).unwrap();
+            let overrides = arguments.common.overrides(ServeArguments::default());
+            assert_eq!(overrides.file.as_deref(), Some(std::path::Path::new("c")), "{line}");
+            assert_eq!(overrides.data.as_deref(), Some(std::path::Path::new("d")), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_serve_is_refused_elsewhere() {
+        let failure = dispatch(parse("ringway --demo tenant list").unwrap()).unwrap_err();
+        assert!(matches!(failure, Failure::Usage(reason) if reason.contains("ringway serve --demo")));
+        assert!(parse("ringway tenant list --demo").is_err());
+    }
+
+    #[test]
+    fn a_tenant_s_aliases_and_networks_may_be_many() {
+        let line = "ringway tenant add a.example --name A --alias b.example --alias c.example --trust 192.0.2.0/24 \
+                    --max-extensions 5 --max-calls 2";
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let Some(Verb::Tenant { verb: TenantVerb::Add(add) }) = parse(&line).unwrap().verb else { panic!() };
+        assert_eq!(add.alias, ["b.example", "c.example"]);
+        assert_eq!((add.max_extensions, add.max_calls), (Some(5), Some(2)));
+    }
+
+    #[test]
+    fn an_import_creates_unless_it_is_told_otherwise() {
+        let import = |line: &str| match parse(line).unwrap().verb {
+            Some(Verb::Extension { verb: ExtensionVerb::Import(import) }) => import,
+            _ => panic!("{line}"),
+        };
+        assert_eq!(import("ringway extension import --tenant a.example x.csv").mode, ModeWord::Create);
+        let other = import("ringway extension import --tenant a.example x.csv --mode upsert --dry-run");
+        assert!(other.mode == ModeWord::Upsert && other.dry_run);
+        assert!(parse("ringway extension import --tenant a.example x.csv --mode replace").is_err());
+        assert!(parse("ringway extension import x.csv").is_err());
+    }
+
+    #[test]
+    fn a_mistake_on_the_command_line_is_exit_code_2_and_help_is_0() {
+        assert_eq!(parse("ringway srve").unwrap_err().exit_code(), 2);
+        assert_eq!(parse("ringway --help").unwrap_err().exit_code(), 0);
+    }
+}

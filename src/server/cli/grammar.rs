@@ -1,0 +1,174 @@
+//! What can be written on the command line, and what is said of it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Overrides;
+use crate::control::protocol::ModeWord;
+
+/// A multi-tenant SIP registrar and proxy. Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ringway",
+    version,
+    after_help = "Try it: `ringway serve --demo` starts a node with three extensions and prints how to register as \
+                  each.\nThe configuration is explained, key by key, in config/ringway.toml. SIGHUP reads it again, \
+                  SIGTERM ends a node in order.\nExit codes: 0 done, 1 failed, 2 usage or configuration."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+    #[command(flatten)]
+    pub(crate) serve: ServeArguments,
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CommonArguments {
+    /// The configuration file [default: ./ringway.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory: database, journal and keys [default: ./data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl CommonArguments {
+    /// What the command line says in place of the configuration.
+    pub(crate) fn overrides(self, serve: ServeArguments) -> Overrides {
+        Overrides { file: self.config, data: self.data, listen: serve.listen, http: serve.http }
+    }
+}
+
+#[derive(Args, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ServeArguments {
+    /// Add the tenant demo.ringway.test with extensions 101, 102 and 103, and print how to register as each
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// Speak SIP here, in place of the configured listeners; may be given several times
+    #[arg(long, value_name = "TRANSPORT:ADDRESS:PORT")]
+    listen: Vec<String>,
+    /// Answer HTTP here, in place of the configured address
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a node: registrar and proxy
+    #[command(after_help = "Example: ringway serve --demo --listen udp:127.0.0.1:5060 --listen tcp:127.0.0.1:5060")]
+    Serve(ServeArguments),
+    /// Say what is wrong with the configuration and the data directory, without starting anything
+    #[command(after_help = "Each mistake is told as FILE:LINE with what to write instead; then the exit code is 2.")]
+    Check,
+    /// Tenants: who owns domains, extensions and limits
+    Tenant {
+        #[command(subcommand)]
+        verb: TenantVerb,
+    },
+    /// Extensions: a tenant's numbered users
+    Extension {
+        #[command(subcommand)]
+        verb: ExtensionVerb,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantVerb {
+    /// Add a tenant; on a running node it is in force when the command returns
+    #[command(after_help = "Example: ringway tenant add acme.example --name \"Acme Ltd\" --max-calls 20")]
+    Add(TenantAddArguments),
+    /// List the tenants
+    List,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TenantAddArguments {
+    /// The main SIP domain: what stands behind the @ in its extensions' addresses
+    #[arg(value_name = "DOMAIN")]
+    pub(crate) domain: String,
+    /// What people call it [default: the domain]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A further domain that means this tenant; may be given several times
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) alias: Vec<String>,
+    /// Requests from this network, in the name of one of its extensions, need no password; may be given several times
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) trust: Vec<String>,
+    /// The most extensions it may have [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_extensions: Option<u32>,
+    /// The most calls it may have at once [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_calls: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExtensionVerb {
+    /// Add one extension; a password that is not given is generated and printed once
+    #[command(after_help = "Example: ringway extension add --tenant acme.example 101 --email ann@acme.example")]
+    Add(ExtensionAddArguments),
+    /// Add or change many extensions from a CSV file: all of them, or none when there is any mistake
+    #[command(
+        after_help = "The first row names the columns; the least are extension_number,auth_name,extension_password,\
+                      email.\nMistakes are told as FILE:LINE: column: what is wrong. Example:\n  ringway extension \
+                      import --tenant acme.example staff.csv --dry-run"
+    )]
+    Import(ExtensionImportArguments),
+    /// Write a tenant's extensions as CSV, without their passwords
+    Export(ExtensionExportArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExtensionAddArguments {
+    /// The tenant's domain
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) tenant: String,
+    /// What others dial
+    #[arg(value_name = "NUMBER")]
+    pub(crate) number: String,
+    /// Its user's e-mail address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) email: String,
+    /// The user name to register with [default: generated]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) auth_name: Option<String>,
+    /// What phones show
+    #[arg(long, value_name = "NAME")]
+    pub(crate) display_name: Option<String>,
+    /// Read the password from this file's first line; - is standard input [default: generated]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExtensionImportArguments {
+    /// The tenant's domain
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) tenant: String,
+    /// The CSV file, in UTF-8
+    #[arg(value_name = "FILE.csv")]
+    pub(crate) file: PathBuf,
+    /// What to do with a number that is there already
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) mode: ModeWord,
+    /// Find every mistake and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Where to write the passwords that were left blank and are generated [default: beside FILE.csv]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passwords: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExtensionExportArguments {
+    /// The tenant's domain
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) tenant: String,
+    /// The file to write, which must not be there yet [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}

@@ -1,0 +1,78 @@
+//! The way to the directory: through the node that runs on the data directory, or straight to the database.
+
+use std::io;
+
+use ringway_store::directory::Directory;
+use ringway_store::keys::MasterKey;
+use tokio::io::AsyncRead;
+use tokio::sync::mpsc;
+
+use crate::config::{Config, Overrides};
+use crate::control::client::Client;
+use crate::control::{Event, Request};
+use crate::data_directory::DataDirectory;
+use crate::environment::environment;
+use crate::failure::Failure;
+use crate::operations::{self, Events};
+
+/// Events that wait to be shown.
+const EVENTS: usize = 64;
+
+/// Has a request done, and shows every event of it on the way.
+///
+/// # Errors
+/// Why it was not done.
+pub(super) fn run(
+    overrides: &Overrides,
+    request: Request,
+    mut file: impl AsyncRead + Unpin,
+    mut show: impl FnMut(Event) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let config = Config::load(overrides, environment())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Failed(format!("the runtime can't be started: {error}")))?;
+    runtime.block_on(async {
+        let (events, mut told) = mpsc::channel(EVENTS);
+        let doing = async {
+            let outcome = reach(&config, request, &mut file, &events).await;
+            drop(events);
+            outcome
+        };
+        let showing = async {
+            let mut outcome = Ok(());
+            while let Some(event) = told.recv().await {
+                // What could not be shown is told at the end; the work goes on.
+                outcome = outcome.and(show(event));
+            }
+            outcome
+        };
+        let (done, shown) = tokio::join!(doing, showing);
+        done.and(shown)
+    })
+}
+
+async fn reach(
+    config: &Config,
+    request: Request,
+    file: &mut (impl AsyncRead + Unpin),
+    events: &Events,
+) -> Result<(), Failure> {
+    let path = &config.node.data_dir;
+    let client = Client::connect(path).await.map_err(|error| {
+        Failure::Failed(match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                format!("{}: the node that runs there belongs to another user; run this as that user", path.display())
+            }
+            _ => format!("{}: the node that runs there can't be reached: {error}", path.display()),
+        })
+    })?;
+    if let Some(client) = client {
+        return client.ask(&request, file, events).await.map_err(Failure::Failed);
+    }
+    let _data = DataDirectory::open(path)?;
+    let (key, _) = MasterKey::open_or_create(&config.node.key_file).map_err(Failure::of)?;
+    let directory = Directory::open(config.database.path(), &key).await.map_err(Failure::of)?;
+    let outcome = operations::execute(&directory, request, file, events).await.map_err(Failure::Failed);
+    directory.close().await;
+    outcome
+}

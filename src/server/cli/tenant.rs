@@ -1,0 +1,92 @@
+//! `ringway tenant add` and `ringway tenant list`.
+
+use super::grammar::TenantAddArguments;
+use super::reach;
+use crate::config::Overrides;
+use crate::console::say;
+use crate::control::protocol::{NewTenant, TenantRow};
+use crate::control::{Event, Request};
+use crate::failure::Failure;
+
+pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Result<(), Failure> {
+    let new = NewTenant {
+        domain: arguments.domain,
+        name: arguments.name.unwrap_or_default(),
+        aliases: arguments.alias,
+        trust: arguments.trust,
+        max_extensions: arguments.max_extensions,
+        max_calls: arguments.max_calls,
+    };
+    reach::run(overrides, Request::TenantAdd(new), tokio::io::empty(), |event| {
+        if let Event::Tenant(tenant) = event {
+            say(format_args!("tenant={}", tenant.domain));
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn list(overrides: &Overrides) -> Result<(), Failure> {
+    let mut rows = vec![["DOMAIN", "EXTENSIONS", "CALLS", "ALIASES", "TRUST", "NAME"].map(str::to_owned)];
+    reach::run(overrides, Request::TenantList, tokio::io::empty(), |event| {
+        if let Event::Tenant(tenant) = event {
+            rows.push(row(tenant));
+        }
+        Ok(())
+    })?;
+    for line in table(&rows) {
+        say(line);
+    }
+    Ok(())
+}
+
+fn row(tenant: TenantRow) -> [String; 6] {
+    let or_dash = |texts: Vec<String>| if texts.is_empty() { "-".to_owned() } else { texts.join(",") };
+    let extensions = match tenant.max_extensions {
+        Some(most) => format!("{} of {most}", tenant.extensions),
+        None => tenant.extensions.to_string(),
+    };
+    let calls = tenant.max_calls.map_or_else(|| "-".to_owned(), |most| format!("at most {most}"));
+    [tenant.domain, extensions, calls, or_dash(tenant.aliases), or_dash(tenant.trust), tenant.name]
+}
+
+/// Lines whose columns stand below each other.
+fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
+    let mut widths = [0; COLUMNS];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    rows.iter()
+        .map(|row| {
+            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_has_a_line_for_each_tenant_with_its_columns_below_each_other() {
+        let tenant = |domain: &str, most| TenantRow {
+            domain: domain.to_owned(),
+            name: "Acme Ltd".to_owned(),
+            aliases: vec!["a.example".to_owned(), "b.example".to_owned()],
+            trust: Vec::new(),
+            extensions: 3,
+            max_extensions: most,
+            max_calls: most,
+        };
+        let rows = [row(tenant("acme.example", Some(5))), row(tenant("x.example", None))];
+        assert_eq!(
+            table(&rows),
+            [
+                "acme.example  3 of 5  at most 5  a.example,b.example  -  Acme Ltd",
+                "x.example     3       -          a.example,b.example  -  Acme Ltd",
+            ]
+        );
+    }
+}

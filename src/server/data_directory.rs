@@ -1,0 +1,121 @@
+//! The data directory: everything that must outlive the process, held by one process at a time.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+
+/// Held for as long as a process uses the directory.
+const LOCK: &str = "lock";
+
+/// Where a running node takes commands.
+const CONTROL_SOCKET: &str = "control.sock";
+
+/// Where the journal's files are.
+const JOURNAL: &str = "journal";
+
+/// The data directory, locked. Dropping it lets another process in.
+#[derive(Debug)]
+pub(crate) struct DataDirectory {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDirectory {
+    /// Makes the directory when it is missing, for its owner only, and locks it.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let failed = |what: &str, error| Failure::Failed(format!("{}: {what}: {error}", path.display()));
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(|error| failed("the data directory can't be made", error))?;
+        let mut lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(path.join(LOCK))
+            .map_err(|error| failed("the data directory can't be written to", error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(held(path, &mut lock)),
+            Err(TryLockError::Error(error)) => return Err(failed("the data directory can't be locked", error)),
+        }
+        // The number is for people who ask who holds it; that it can't be written harms nothing.
+        let _ = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// A file in it.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Where the journal's files are.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path.join(JOURNAL)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Where the node that runs on this data directory takes commands.
+pub(crate) fn control_socket(data_dir: &Path) -> PathBuf {
+    data_dir.join(CONTROL_SOCKET)
+}
+
+fn held(path: &Path, lock: &mut File) -> Failure {
+    let mut holder = String::new();
+    let _ = lock.take(32).read_to_string(&mut holder);
+    let holder = match holder.trim() {
+        "" => String::new(),
+        process => format!(" (process {process})"),
+    };
+    Failure::Failed(format!(
+        "{}: another ringway{holder} holds this data directory; stop it, or choose another directory with --data",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn it_is_made_for_its_owner_only_and_held_by_one_at_a_time() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/data");
+        let first = DataDirectory::open(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(path.join(LOCK).metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+        let refusal = DataDirectory::open(&path).unwrap_err().to_string();
+        let process = std::process::id();
+        assert_eq!(
+            refusal,
+            format!(
+                "{}: another ringway (process {process}) holds this data directory; stop it, or choose another \
+                 directory with --data",
+                path.display()
+            )
+        );
+
+        drop(first);
+        DataDirectory::open(&path).unwrap();
+    }
+
+    #[test]
+    fn where_no_directory_can_be_made_the_reason_is_told() {
+        let refusal = DataDirectory::open(Path::new("/proc/nowhere/data")).unwrap_err().to_string();
+        assert!(refusal.starts_with("/proc/nowhere/data: the data directory can't be made: "), "{refusal}");
+    }
+}

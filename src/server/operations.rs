@@ -1,0 +1,160 @@
+//! What the commands do to the directory: the same here for a running node and for a command without one.
+
+use std::io;
+use std::time::Duration;
+
+use ringway_directory::{ExtensionDraft, Secret, Tenant, TenantDraft};
+use ringway_store::csv::{ImportLimits, ImportOptions};
+use ringway_store::directory::{Directory, Error};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::mpsc;
+
+use crate::control::protocol::{Event, ExtensionRow, NewExtension, NewExtensions, NewTenant, Request, TenantRow};
+
+/// Bytes of a file that are taken in at a time.
+const PIECE: usize = 64 * 1024;
+
+/// An import holds the one connection that writes: a file that stops coming for so long is given up.
+const STALL: Duration = Duration::from_secs(30);
+
+/// Rows of an import between two events that tell how far it has come.
+const ROWS_BETWEEN_PROGRESS: u64 = 1_000;
+
+/// Where the events of a command go, in their order. The receiver may be slow: whoever sends waits.
+pub(crate) type Events = mpsc::Sender<Event>;
+
+/// Does what is asked. `file` is what follows an import's request. Whether the directory has changed is told; the last
+/// event, which ends the answer, is the caller's.
+///
+/// # Errors
+/// Why it was not done, with what to do.
+pub(crate) async fn execute(
+    directory: &Directory,
+    request: Request,
+    file: &mut (impl AsyncRead + Unpin),
+    events: &Events,
+) -> Result<(), String> {
+    match request {
+        Request::TenantAdd(new) => add_tenant(directory, new, events).await,
+        Request::TenantList => list_tenants(directory, events).await,
+        Request::ExtensionAdd(new) => add_extension(directory, new, events).await,
+        Request::ExtensionImport(new) => import(directory, new, file, events).await,
+        Request::ExtensionExport { tenant } => export(directory, &tenant, events).await,
+    }
+}
+
+async fn add_tenant(directory: &Directory, new: NewTenant, events: &Events) -> Result<(), String> {
+    let draft = TenantDraft {
+        domain: new.domain,
+        aliases: new.aliases,
+        name: new.name,
+        trust: new.trust,
+        max_extensions: new.max_extensions,
+        max_calls: new.max_calls,
+        auth_name_equals_number: false,
+    };
+    let tenant = directory.add_tenant(&draft).await.map_err(told)?;
+    tell(events, Event::Tenant(row(&tenant, 0))).await;
+    Ok(())
+}
+
+async fn list_tenants(directory: &Directory, events: &Events) -> Result<(), String> {
+    for tenant in directory.list_tenants().await.map_err(told)? {
+        let count = directory.extension_count(tenant.id).await.map_err(told)?;
+        tell(events, Event::Tenant(row(&tenant, count))).await;
+    }
+    Ok(())
+}
+
+fn row(tenant: &Tenant, extensions: u32) -> TenantRow {
+    TenantRow {
+        domain: tenant.domain.to_string(),
+        name: tenant.name.to_string(),
+        aliases: tenant.aliases.iter().map(|alias| alias.to_string()).collect(),
+        trust: tenant.trust.iter().map(|network| network.to_string()).collect(),
+        extensions,
+        max_extensions: tenant.max_extensions,
+        max_calls: tenant.max_calls,
+    }
+}
+
+async fn add_extension(directory: &Directory, new: NewExtension, events: &Events) -> Result<(), String> {
+    let draft = ExtensionDraft {
+        number: Some(&new.number),
+        email: Some(&new.email),
+        auth_name: new.auth_name.as_deref(),
+        password: new.password.as_deref(),
+        display_name: new.display_name.as_deref(),
+        ..ExtensionDraft::default()
+    };
+    let added = directory.add_extension(&new.tenant, &draft).await.map_err(told)?;
+    let password = match &added.secret {
+        Secret::Generated(password) => Some(password.as_str().to_owned()),
+        Secret::Typed(_) | Secret::Hashes(_) => None,
+    };
+    let row = ExtensionRow {
+        domain: added.tenant.domain.to_string(),
+        number: added.profile.number.as_str().to_owned(),
+        auth_name: added.profile.auth_name.as_str().to_owned(),
+        password,
+    };
+    tell(events, Event::Extension(row)).await;
+    Ok(())
+}
+
+async fn import(
+    directory: &Directory,
+    new: NewExtensions,
+    file: &mut (impl AsyncRead + Unpin),
+    events: &Events,
+) -> Result<(), String> {
+    let options = ImportOptions { mode: new.mode.into(), is_dry_run: new.is_dry_run, limits: ImportLimits::default() };
+    let mut import = directory.import(&new.tenant, options).await.map_err(told)?;
+    let mut rows_told = 0;
+    let mut piece = vec![0; PIECE];
+    let mut file = file.take(new.bytes);
+    loop {
+        let read = tokio::time::timeout(STALL, file.read(&mut piece)).await;
+        let read = read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let length = read.map_err(|error| format!("the file can't be read: {error}; nothing was imported"))?;
+        if length == 0 {
+            break;
+        }
+        import.push(&piece[..length]).await.map_err(told)?;
+        let progress = import.progress();
+        if progress.rows >= rows_told + ROWS_BETWEEN_PROGRESS {
+            rows_told = progress.rows;
+            tell(events, Event::Progress { bytes: progress.bytes, rows: progress.rows }).await;
+        }
+    }
+    if file.limit() > 0 {
+        // Half a file would be imported as if it were a whole one.
+        return Err("the file ended too early; nothing was imported".to_owned());
+    }
+    let report = import.finish().await.map_err(told)?;
+    tell(events, Event::Imported(Box::new(report))).await;
+    Ok(())
+}
+
+async fn export(directory: &Directory, tenant: &str, events: &Events) -> Result<(), String> {
+    // Whole, some hundred bytes an extension: a slow reader then holds memory, and not the database.
+    let mut text = Vec::new();
+    directory.export(tenant, &mut text).await.map_err(told)?;
+    let mut rest = &text[..];
+    while !rest.is_empty() {
+        let end = rest.iter().skip(PIECE).position(|byte| *byte == b'\n').map_or(rest.len(), |end| PIECE + end + 1);
+        let (piece, behind) = rest.split_at(end);
+        tell(events, Event::Text { text: String::from_utf8_lossy(piece).into_owned() }).await;
+        rest = behind;
+    }
+    Ok(())
+}
+
+/// That nobody listens any more is no reason to stop half-way.
+async fn tell(events: &Events, event: Event) {
+    let _ = events.send(event).await;
+}
+
+fn told(error: Error) -> String {
+    error.to_string()
+}

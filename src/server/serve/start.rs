@@ -1,0 +1,250 @@
+//! The start: bind, open, load, restore, and only then take calls.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use ringway_api::Audience;
+use ringway_directory::Snapshot;
+use ringway_edge::{Activity, Location, Settings};
+use ringway_net::{Admission, Bound, Clock, SocketOptions};
+use ringway_sip::ShardId;
+use ringway_store::directory::Directory;
+use ringway_store::journal::Journal;
+use ringway_store::keys::MasterKey;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinSet, block_in_place};
+
+use super::{Wishes, listeners};
+use crate::bindings::{self, LiveBindings, Restored};
+use crate::config::Config;
+use crate::console::say;
+use crate::control::socket::ControlSocket;
+use crate::data_directory::DataDirectory;
+use crate::failure::Failure;
+use crate::local_addresses::local_addresses;
+use crate::publication::{self, Hasher, Publication};
+use crate::settings::{Fixed, settings};
+use crate::shard;
+use crate::shards::Shards;
+use crate::status::{Running, Status};
+use crate::{demo, node_id};
+
+/// A running node.
+pub(super) struct Node {
+    pub(super) config: Config,
+    pub(super) fixed: Fixed,
+    pub(super) settings: Arc<Settings>,
+    pub(super) status: Arc<Status>,
+    pub(super) publication: Arc<Publication>,
+    pub(super) shards: Shards,
+    pub(super) threads: Vec<JoinHandle<()>>,
+    pub(super) journal: Arc<Journal>,
+    /// HTTP and commands. They end when `stopping` says so, or are dropped.
+    pub(super) http: JoinSet<()>,
+    pub(super) commands: tokio::task::JoinHandle<()>,
+    pub(super) stopping: watch::Sender<bool>,
+}
+
+impl Node {
+    /// Starts a node: when it returns, calls are taken.
+    ///
+    /// # Errors
+    /// Why it can't start, and what to do.
+    pub(super) async fn start(
+        wishes: &Wishes,
+        config: Config,
+        data: &DataDirectory,
+        status: &Arc<Status>,
+    ) -> Result<Self, Failure> {
+        // Every port first: a mistake there is told before anything is loaded.
+        let (bound, sip_listeners) = listeners::bind_sip(&config)?;
+        let (stopping, stopped) = watch::channel(false);
+        let (http, http_address) = start_http(&config, status, &stopped).await?;
+
+        status.become_unready("the directory is being loaded");
+        let (node, is_first_start) = node_id::read_or_create(data).map_err(Failure::of)?;
+        let (key, _) = MasterKey::open_or_create(&config.node.key_file).map_err(Failure::of)?;
+        let directory = Directory::open(config.database.path(), &key).await.map_err(Failure::of)?;
+        if wishes.is_demo {
+            demo::add(&directory, &key).await.map_err(Failure::of)?;
+        }
+        let hasher = Hasher::new(&config.auth.algorithms);
+        let snapshot = publication::load(&directory, &hasher).await.map_err(Failure::of)?;
+
+        status.become_unready("the journal is being read");
+        let clock = Clock::start();
+        let location = Arc::new(Location::new(rand::random()));
+        let restored = block_in_place(|| {
+            bindings::restore(&data.journal(), config.journal.clone(), clock.now(), &snapshot, &location)
+        });
+        let (mut journal, restored) = restored.map_err(Failure::of)?;
+        tell_restored(&restored);
+        let in_force = Arc::new(ArcSwap::new(snapshot));
+        let live = LiveBindings::new(Arc::clone(&location), Arc::clone(&in_force), clock);
+        journal.start(Arc::new(live)).map_err(Failure::of)?;
+        let journal = Arc::new(journal);
+
+        let default_tenant = wishes.is_demo.then(|| demo::DOMAIN.into());
+        let fixed = Fixed { listeners: sip_listeners, node, default_tenant };
+        let addresses = local_addresses().map_err(Failure::of)?;
+        let settings = Arc::new(settings(&config, &fixed, addresses));
+        let activity = Arc::new(Activity::new(rand::random()));
+        let world = World {
+            secret: *key.derive("edge", 0),
+            settings: Arc::clone(&settings),
+            directory: in_force.load_full(),
+            location: Arc::clone(&location),
+            activity: Arc::clone(&activity),
+            clock,
+        };
+        let (shards, threads) = start_shards(&config, bound, &journal, &world)?;
+        let publication = Arc::new(Publication::new(directory, shards.clone(), Arc::clone(&in_force), hasher));
+        let socket = ControlSocket::bind(data.path())
+            .map_err(|error| Failure::Failed(format!("{}: commands can't be taken: {error}", data.path().display())))?;
+        let commands = tokio::spawn(socket.serve(Arc::clone(&publication)));
+
+        let running = Running {
+            shards: shards.clone(),
+            directory: Arc::clone(&in_force),
+            location,
+            activity,
+            journal: Arc::clone(&journal),
+            last: Mutex::default(),
+        };
+        status.become_ready(running);
+        for listener in &fixed.listeners {
+            tracing::info!(transport = %listener.transport, address = %listener.bound, "listening");
+        }
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            node = %settings.node,
+            shards = config.shards,
+            http = %http_address,
+            data = %data.path().display(),
+            "ready"
+        );
+        if is_first_start {
+            greet(&fixed, http_address, data.path());
+        }
+        if wishes.is_demo
+            && let Some(proxy) = listeners::reachable(&fixed.listeners)
+        {
+            demo::announce(&in_force.load(), &key, proxy);
+        }
+        let status = Arc::clone(status);
+        Ok(Self { config, fixed, settings, status, publication, shards, threads, journal, http, commands, stopping })
+    }
+}
+
+/// What all shards share.
+struct World {
+    secret: [u8; 32],
+    settings: Arc<Settings>,
+    directory: Arc<Snapshot>,
+    location: Arc<Location>,
+    activity: Arc<Activity>,
+    clock: Clock,
+}
+
+fn start_shards(
+    config: &Config,
+    bound: Vec<Bound>,
+    journal: &Journal,
+    world: &World,
+) -> Result<(Shards, Vec<JoinHandle<()>>), Failure> {
+    let (mailboxes, mails) = shard::mailboxes(bound.len());
+    let streams = config.limits.streams();
+    let admission = Admission::new(&streams);
+    let boot = rand::random();
+    let options =
+        SocketOptions { receive_buffer: config.limits.udp_receive_buffer, streams, ..SocketOptions::default() };
+    let mut threads = Vec::with_capacity(bound.len());
+    for ((bound, mail), number) in bound.into_iter().zip(mails).zip(0..) {
+        let engine = ringway_edge::Parts {
+            shard: ShardId(number),
+            boot,
+            secret: world.secret,
+            seed: rand::random(),
+            location: Arc::clone(&world.location),
+            activity: Arc::clone(&world.activity),
+            settings: Arc::clone(&world.settings),
+            directory: Arc::clone(&world.directory),
+            now: world.clock.now(),
+        };
+        let parts = shard::Parts {
+            engine,
+            bound,
+            options: options.clone(),
+            admission: Arc::clone(&admission),
+            clock: world.clock,
+            journal: journal.writer(number.into()),
+            mailboxes: mailboxes.clone(),
+            mail,
+        };
+        let thread = shard::spawn(parts);
+        threads.push(thread.map_err(|error| Failure::Failed(format!("shard {number} can't be started: {error}")))?);
+    }
+    Ok((Shards::new(mailboxes), threads))
+}
+
+async fn start_http(
+    config: &Config,
+    status: &Arc<Status>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(JoinSet<()>, std::net::SocketAddr), Failure> {
+    let management = listeners::bind_http(config.http.address, "http.address", "--http").await?;
+    let address = management.local_addr().map_err(Failure::of)?;
+    let mut http = JoinSet::new();
+    serve_http(&mut http, management, status, Audience::Management, stopped);
+    if let Some(address) = config.http.metrics {
+        let scraper = listeners::bind_http(address, "metrics.address", "metrics.address").await?;
+        serve_http(&mut http, scraper, status, Audience::Scraper, stopped);
+    }
+    Ok((http, address))
+}
+
+fn serve_http(
+    http: &mut JoinSet<()>,
+    listener: TcpListener,
+    status: &Arc<Status>,
+    audience: Audience,
+    stopped: &watch::Receiver<bool>,
+) {
+    let status = Arc::clone(status);
+    let mut stopped = stopped.clone();
+    let stop = async move {
+        // Without its sender the node is gone, which is the end too.
+        let _ = stopped.wait_for(|is_stopping| *is_stopping).await;
+    };
+    http.spawn(async move {
+        if let Err(error) = ringway_api::serve(listener, status, audience, stop).await {
+            tracing::error!(%error, "an HTTP listener has ended");
+        }
+    });
+}
+
+fn tell_restored(restored: &Restored) {
+    for damage in &restored.replay.damage {
+        tracing::warn!(%damage, "the journal was damaged");
+    }
+    let Restored { replay, of_no_tenant, unreadable } = restored;
+    if of_no_tenant + unreadable > 0 {
+        tracing::warn!(of_no_tenant, unreadable, "registrations of the journal were left out");
+    }
+    tracing::info!(records = replay.records, bytes = replay.bytes, took = ?replay.elapsed, "the journal was read");
+}
+
+/// What the first start says, once.
+fn greet(fixed: &Fixed, http: std::net::SocketAddr, data: &Path) {
+    let data = data.canonicalize().unwrap_or_else(|_| PathBuf::from(data));
+    let listeners: Vec<_> =
+        fixed.listeners.iter().map(|listener| format!("{} {}", listener.transport, listener.bound)).collect();
+    say(format_args!("Ringway {} has started for the first time.", env!("CARGO_PKG_VERSION")));
+    say(format_args!("  SIP   {}", listeners.join(", ")));
+    say(format_args!("  HTTP  http://{http} (health and metrics)"));
+    say(format_args!("  data  {}", data.display()));
+    say("Next: ringway tenant add DOMAIN, then ringway extension add --tenant DOMAIN NUMBER --email ADDRESS");
+}
