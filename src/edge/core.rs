@@ -9,6 +9,7 @@ use ringway_sip::{Edits, Now, ShardId};
 
 use crate::activity::Activity;
 use crate::counters::Counters;
+use crate::dialog::DialogKey;
 use crate::fingerprint::Fingerprints;
 use crate::keys::Keys;
 use crate::location::Location;
@@ -37,10 +38,11 @@ pub(crate) enum Part {
 
 /// A timer that was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Alarm {
-    pub(crate) context: ContextKey,
-    pub(crate) part: Part,
-    pub(crate) timer: Timer,
+pub(crate) enum Alarm {
+    /// A timer of a response context.
+    Transaction { context: ContextKey, part: Part, timer: Timer },
+    /// A call is as long as a call may be.
+    MaxCall(DialogKey),
 }
 
 /// The common ground of one shard's decisions.
@@ -72,6 +74,6 @@ impl Core {
     }
 
     pub(crate) fn start(&mut self, context: ContextKey, part: Part, timer: Timer, after: Duration) {
-        self.wheel.start(self.now.monotonic + after, Alarm { context, part, timer });
+        self.wheel.start(self.now.monotonic + after, Alarm::Transaction { context, part, timer });
     }
 }

@@ -5,6 +5,8 @@ use ringway_sip::Flow;
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use smallvec::SmallVec;
 
+use crate::proxy::ContextKey;
+
 new_key_type! {
     /// A dialog's place in the shard's table.
     pub(crate) struct DialogKey;
@@ -36,6 +38,8 @@ pub(crate) struct Side {
     pub(crate) contact: Box<[u8]>,
     /// Its number, when it is an extension of the tenant.
     pub(crate) number: Option<Box<str>>,
+    /// Whether its dialog is confirmed: the caller's INVITE is, the callee's 2xx confirms it (section 12).
+    pub(crate) is_confirmed: bool,
 }
 
 /// A call: one caller, and every callee that has given a tag.
@@ -48,6 +52,8 @@ pub(crate) struct Dialog {
     pub(crate) callees: SmallVec<[Side; 1]>,
     /// Whether a 2xx has been seen.
     pub(crate) is_confirmed: bool,
+    /// The INVITE that opened it: while it may still be answered, the call is not over.
+    pub(crate) invite: Option<ContextKey>,
 }
 
 /// Which side a request comes from, and whom it is for.
@@ -100,10 +106,24 @@ impl Dialog {
     pub(crate) fn learn_callee(&mut self, side: Side) {
         match self.callees.iter().position(|known| known.tag == side.tag) {
             Some(known) if side.contact.is_empty() => self.callees[known].flow = side.flow,
-            Some(known) => self.callees[known] = side,
+            Some(known) => {
+                let is_confirmed = self.callees[known].is_confirmed | side.is_confirmed;
+                self.callees[known] = Side { is_confirmed, ..side };
+            }
             None if self.callees.len() < MAX_CALLEES => self.callees.push(side),
+            // One that answers takes the place of one that only rang.
+            None if side.is_confirmed => {
+                if let Some(early) = self.callees.iter_mut().find(|known| !known.is_confirmed) {
+                    *early = side;
+                }
+            }
             None => {}
         }
+    }
+
+    /// Whether any callee is talking.
+    pub(crate) fn has_confirmed_callee(&self) -> bool {
+        self.callees.iter().any(|side| side.is_confirmed)
     }
 }
 

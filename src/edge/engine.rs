@@ -83,7 +83,7 @@ impl Engine {
         Self {
             authenticator: Authenticator::new(shard, keys.clone(), random.next()),
             registrar: Registrar::default(),
-            contexts: Contexts::default(),
+            contexts: Contexts::new(random.next()),
             dialogs: Dialogs::default(),
             sources: Sources::new(random.next()),
             scratch: Vec::new(),
@@ -154,9 +154,41 @@ impl Engine {
         self.contexts.unanswered()
     }
 
+    /// Requests whose transactions are kept, answered or not.
+    pub fn transactions(&self) -> usize {
+        self.contexts.len()
+    }
+
     /// Dialogs that are tracked.
     pub fn open_dialogs(&self) -> usize {
         self.dialogs.len()
+    }
+
+    /// Holds the tables against each other. Walks through all of them: for tests and debugging.
+    ///
+    /// # Panics
+    ///
+    /// When one table says what another denies.
+    pub fn check_invariants(&self) {
+        self.contexts.check_invariants();
+        for context in self.contexts.iter().filter(|context| !context.has_answered) {
+            let place = context.dialog.filter(|place| place.callee_tag.is_none());
+            let Some(dialog) = place.and_then(|place| self.dialogs.get(place.key)) else { continue };
+            assert!(
+                dialog.invite.is_some() && dialog.tenant == context.tenant,
+                "an INVITE and its call know each other"
+            );
+        }
+        for (_, dialog) in &self.dialogs {
+            assert!(
+                dialog.invite.is_some() || dialog.has_confirmed_callee(),
+                "a call is being set up, or somebody talks in it"
+            );
+            assert!(
+                dialog.invite.is_none_or(|invite| self.contexts.get(invite).is_some()),
+                "an INVITE that is set up is open"
+            );
+        }
     }
 
     fn handle_message(&mut self, flow: Flow, bytes: &[u8], arrival: Arrival) -> Option<Method> {

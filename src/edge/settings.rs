@@ -101,6 +101,9 @@ pub struct Settings {
     pub timers: TimerValues,
     /// Timer C: how long a proxied INVITE may ring without a final answer; above three minutes (section 16.6).
     pub timer_c: Duration,
+    /// How long a call may last. A call that is older is forgotten: it no longer counts against its tenant, and what
+    /// either side sends in it is answered 481. So a call of which both sides vanished does not stay for ever.
+    pub max_call: Duration,
     /// Whether the server is shutting down: new work is refused, what is open is finished.
     pub draining: bool,
 }
@@ -120,6 +123,7 @@ impl Default for Settings {
             limits: Limits::default(),
             timers: TimerValues::default(),
             timer_c: Duration::from_secs(181),
+            max_call: Duration::from_secs(12 * 3600),
             draining: false,
         }
     }

@@ -1,11 +1,13 @@
 //! The response context: one server transaction, its client transactions, and what they have answered so far.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 
+use foldhash::quality::FixedState;
 use ringway_directory::TenantId;
 use ringway_sip::transaction::{InviteClient, InviteServer, NonInviteClient, NonInviteServer, Steps, Timer};
 use ringway_sip::transaction::{invite_client, invite_server, non_invite_client, non_invite_server};
-use ringway_sip::{Flow, Method, Monotonic};
+use ringway_sip::{Flow, Method, Monotonic, Transport};
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use smallvec::SmallVec;
 
@@ -144,6 +146,8 @@ pub(crate) struct Branch {
     pub(crate) rings_until: Monotonic,
     /// Whether the client transaction is gone.
     pub(crate) is_over: bool,
+    /// Its place in the list of its flow; [`Contexts`] keeps it.
+    pub(crate) place: u32,
 }
 
 impl Branch {
@@ -218,22 +222,55 @@ impl Context {
 }
 
 /// The response contexts of one shard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Contexts {
     by_key: SlotMap<ContextKey, Context>,
     key_by_transaction: HashMap<u128, ContextKey, foldhash::fast::FixedState>,
+    /// The branches on each way out, so that one that fails is not searched for among all contexts.
+    branches_by_remote: HashMap<Remote, SmallVec<[(ContextKey, u8); 1]>, FixedState>,
+    /// How many have not had a final answer.
+    unanswered: usize,
 }
 
+/// What a failure tells of: the other end, whichever connection led there.
+type Remote = (Transport, SocketAddr);
+
 impl Contexts {
+    /// An empty table; `seed` is unguessable, so that nobody can make its hashes collide.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            by_key: SlotMap::default(),
+            key_by_transaction: HashMap::default(),
+            branches_by_remote: HashMap::with_hasher(FixedState::with_seed(seed)),
+            unanswered: 0,
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_key.len()
     }
 
     pub(crate) fn unanswered(&self) -> usize {
-        self.by_key.values().filter(|context| !context.has_answered).count()
+        self.unanswered
+    }
+
+    /// Notes that a context has had its final answer. What was kept to find one goes.
+    pub(crate) fn note_answered(&mut self, key: ContextKey) {
+        if let Some(context) = self.by_key.get_mut(key)
+            && !context.has_answered
+        {
+            context.has_answered = true;
+            context.request = Vec::new();
+            context.waiting = VecDeque::new();
+            context.challenges = Vec::new();
+            context.best = None;
+            self.unanswered -= 1;
+        }
     }
 
     pub(crate) fn insert(&mut self, context: Context) -> ContextKey {
+        debug_assert!(!context.has_answered, "a new context waits for its answer");
+        self.unanswered += 1;
         let transaction = context.transaction;
         let key = self.by_key.insert(context);
         self.key_by_transaction.insert(transaction, key);
@@ -252,24 +289,84 @@ impl Contexts {
         self.by_key.get(key)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Context> {
+        self.by_key.values()
+    }
+
+    /// Panics when the tables disagree.
+    pub(crate) fn check_invariants(&self) {
+        let unanswered = self.by_key.values().filter(|context| !context.has_answered).count();
+        assert_eq!(unanswered, self.unanswered, "what is unanswered is counted");
+        assert_eq!(self.key_by_transaction.len(), self.by_key.len(), "a transaction has one context");
+        let mut branches = 0;
+        for (key, context) in &self.by_key {
+            assert_eq!(self.find(context.transaction), Some(key), "a context is found by its transaction");
+            assert!(!context.is_over(), "what is over is forgotten");
+            assert!(
+                context.has_answered || context.branches.iter().any(Branch::is_pending),
+                "what is unanswered waits for somebody"
+            );
+            for (index, branch) in context.branches.iter().enumerate() {
+                let list = self.branches_by_remote.get(&(branch.flow.transport, branch.flow.remote));
+                let listed = list.and_then(|list| list.get(branch.place as usize));
+                assert_eq!(listed, Some(&(key, index as u8)), "a branch is in the list of its flow");
+                assert!(!branch.is_over || branch.request.is_empty(), "who is gone keeps no request");
+            }
+            branches += context.branches.len();
+        }
+        let listed: usize = self.branches_by_remote.values().map(|list| list.len()).sum();
+        assert_eq!(listed, branches, "a list has only branches that exist");
+    }
+
+    /// Adds a branch to a context that exists.
+    pub(crate) fn add_branch(&mut self, key: ContextKey, mut branch: Branch) {
+        let Some(context) = self.by_key.get_mut(key) else { return };
+        let Ok(index) = u8::try_from(context.branches.len()) else { return };
+        let list = self.branches_by_remote.entry((branch.flow.transport, branch.flow.remote)).or_default();
+        branch.place = list.len() as u32;
+        list.push((key, index));
+        context.branches.push(branch);
+    }
+
+    /// Takes a context's branches from the lists of their flows.
+    fn unlist_branches(&mut self, key: ContextKey) {
+        let count = self.by_key.get(key).map_or(0, |context| context.branches.len());
+        for index in 0..count {
+            let Some(branch) = self.by_key.get(key).and_then(|context| context.branches.get(index)) else { return };
+            let (remote, place) = ((branch.flow.transport, branch.flow.remote), branch.place as usize);
+            let Some(list) = self.branches_by_remote.get_mut(&remote) else { continue };
+            debug_assert_eq!(list.get(place), Some(&(key, index as u8)), "a branch knows its place");
+            if place >= list.len() {
+                continue;
+            }
+            list.swap_remove(place);
+            let moved = list.get(place).copied();
+            if list.is_empty() {
+                self.branches_by_remote.remove(&remote);
+            }
+            let moved = moved.and_then(|(key, index)| self.by_key.get_mut(key)?.branches.get_mut(usize::from(index)));
+            if let Some(moved) = moved {
+                moved.place = place as u32;
+            }
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: ContextKey) {
-        if let Some(context) = self.by_key.remove(key)
-            && self.key_by_transaction.get(&context.transaction) == Some(&key)
-        {
+        self.unlist_branches(key);
+        let Some(context) = self.by_key.remove(key) else { return };
+        self.unanswered -= usize::from(!context.has_answered);
+        if self.key_by_transaction.get(&context.transaction) == Some(&key) {
             self.key_by_transaction.remove(&context.transaction);
         }
     }
 
-    /// Every context with a branch on this flow.
-    pub(crate) fn with_branch_on(&self, flow: &Flow) -> Vec<(ContextKey, u8)> {
-        let mut found = Vec::new();
-        for (key, context) in &self.by_key {
-            for (index, branch) in context.branches.iter().enumerate() {
-                if branch.is_pending() && branch.flow.remote == flow.remote && branch.flow.transport == flow.transport {
-                    found.push((key, index as u8));
-                }
-            }
-        }
-        found
+    /// Every branch to the other end of this flow that has no final response.
+    pub(crate) fn pending_on(&self, flow: &Flow) -> Vec<(ContextKey, u8)> {
+        let Some(list) = self.branches_by_remote.get(&(flow.transport, flow.remote)) else { return Vec::new() };
+        let is_pending = |&(key, index): &(ContextKey, u8)| {
+            let branch = self.by_key.get(key).and_then(|context| context.branches.get(usize::from(index)));
+            branch.is_some_and(Branch::is_pending)
+        };
+        list.iter().copied().filter(is_pending).collect()
     }
 }

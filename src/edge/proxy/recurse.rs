@@ -1,6 +1,6 @@
 //! Redirections: a 3xx is dialled again as the callee (RFC 3261 section 16.5, contract "Contacts and routes").
 
-use ringway_sip::{Message, Name, NameAddr};
+use ringway_sip::{Message, Name, NameAddr, Scheme, Transport, Uri};
 
 use super::context::ContextKey;
 use crate::engine::Engine;
@@ -18,12 +18,20 @@ impl Engine {
             return false;
         }
         let tenant = context.tenant;
+        let is_secure = Message::parse(&context.request)
+            .ok()
+            .and_then(|request| Uri::parse(request.request_uri()).ok())
+            .is_some_and(|uri| uri.scheme == Scheme::Sips);
         let mut found = Vec::new();
         for value in response.values(Name::Contact).take(MAX_CONTACTS) {
             let Some(uri) = NameAddr::parse(value).and_then(|contact| contact.parse_uri().ok()) else { continue };
             let Some(number) = self.core.number_in_tenant(&uri, tenant, &context.flow) else { continue };
-            found.extend(self.core.targets(tenant, &number));
+            if self.core.directory.extension(tenant, number.as_bytes()).is_some_and(|callee| callee.enabled) {
+                found.extend(self.core.targets(tenant, &number));
+            }
         }
+        // Who called over TLS is not passed on without it (section 16.7, step 4).
+        found.retain(|target| !is_secure || matches!(target.flow.transport, Transport::Tls | Transport::Wss));
         let Some(context) = self.contexts.get_mut(key) else { return false };
         let mut added = false;
         for target in found {

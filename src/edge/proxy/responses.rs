@@ -7,7 +7,7 @@ use ringway_sip::write::{ResponseWriter, reason_phrase, write_ack};
 use ringway_sip::{Flow, Message, Method, Name, Uri, Via};
 
 use super::best::rank;
-use super::context::{Best, Cancelling, Client, ContextKey, Progress};
+use super::context::{Best, Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress};
 use super::start::contact_uri;
 use crate::answer::{insert_before_length, stateless_tag, write_warning};
 use crate::branch::Branch as BranchName;
@@ -45,6 +45,16 @@ impl Engine {
                 return;
             }
             Some(_) => {}
+        }
+        // Over after a CANCEL in vain: its client transaction is gone (section 9.1).
+        if self.branch_mut(key, name.index).is_none_or(|branch| branch.is_over) {
+            self.core.counters.drop(DropReason::StrayResponse);
+            return;
+        }
+        // Without another Via it is meant for us, and we asked for nothing (section 16.7, step 3).
+        if next_via(message).is_none() {
+            self.core.counters.drop(DropReason::NoVia);
+            return;
         }
         let delivered = self.drive_client(key, name.index, Some(message), |client| client.receive(status));
         if delivered {
@@ -97,6 +107,10 @@ impl Engine {
             ..=100 => self.note_provisional(key, index),
             101..=199 => {
                 self.note_provisional(key, index);
+                // RFC 4320 section 4.1: the sender of a non-INVITE hears no provisional but a late 100, which is ours.
+                if self.contexts.get(key).is_none_or(|context| !context.is_invite()) {
+                    return;
+                }
                 self.keeps_ringing(key, index);
                 self.learn_callee(key, message, flow, status);
                 self.pass_upstream(key, message, status);
@@ -123,15 +137,11 @@ impl Engine {
         let is_invite = context.is_invite();
         if let Some(branch) = context.branches.get_mut(usize::from(index)) {
             branch.progress = Progress::Final(status);
-            if is_invite {
-                // Its ACK is the caller's to send, and it can't be cancelled any more.
-                branch.request = Vec::new();
-            }
+            // Nothing repeats it, its ACK is the caller's to send, and it can't be cancelled any more.
+            branch.request = Vec::new();
         }
         if is_first {
             context.waiting.clear();
-            context.best = None;
-            context.challenges = Vec::new();
         }
         if is_invite {
             self.learn_callee(key, message, flow, status);
@@ -150,6 +160,10 @@ impl Engine {
             return;
         }
         branch.progress = Progress::Final(status);
+        if matches!(branch.client, Client::Other(_)) {
+            // Nothing repeats it, and it has no ACK.
+            branch.request = Vec::new();
+        }
         if (300..400).contains(&status) && self.recurse(key, message) {
             return;
         }
@@ -178,6 +192,7 @@ impl Engine {
         let Some(context) = self.contexts.get(key) else { return };
         let Some(place) = context.dialog else { return };
         let (tenant, callee) = (context.tenant, context.callee.clone());
+        let refreshes = matches!(context.method, Method::Invite | Method::Update | Method::Subscribe);
         let Ok(essentials) = message.essentials() else { return };
         let Some(tag) = essentials.to.tag() else { return };
         let Some(dialog) = self.dialogs.get_mut(place.key) else { return };
@@ -185,7 +200,8 @@ impl Engine {
         let uri = contact.and_then(|contact| Uri::parse(contact).ok());
         let target = uri.map_or(*flow, |uri| reach(&uri, flow, is_behind_nat(Some(&uri), None, flow)));
         let tag = self.core.fingerprints.short(&[tag]);
-        let is_target_refresh = (200..300).contains(&status) || place.callee_tag.is_none();
+        let is_success = (200..300).contains(&status);
+        let is_target_refresh = place.callee_tag.is_none() || (is_success && refreshes);
         match place.callee_tag {
             // Within the dialog a response may refresh the target of the side that it comes from (section 12.2.1.2).
             Some(_) if !place.from_caller => {
@@ -194,13 +210,16 @@ impl Engine {
                     dialog.caller.target = target;
                 }
             }
+            // Who has hung up meanwhile does not come back.
+            Some(_) if dialog.callees.iter().all(|side| side.tag != tag) => {}
             _ => {
                 let number = callee.or_else(|| dialog.callees.iter().find(|side| side.tag == tag)?.number.clone());
                 let contact = if is_target_refresh { contact.unwrap_or_default() } else { &[] };
-                dialog.learn_callee(Side { tag, flow: *flow, target, contact: contact.into(), number });
+                let is_confirmed = is_success && place.callee_tag.is_none();
+                dialog.learn_callee(Side { tag, flow: *flow, target, contact: contact.into(), number, is_confirmed });
             }
         }
-        if (200..300).contains(&status) && !dialog.is_confirmed {
+        if is_success && !dialog.is_confirmed {
             dialog.is_confirmed = true;
             *self.core.counters.calls.entry((tenant, CallOutcome::Answered)).or_default() += 1;
         }
@@ -235,18 +254,18 @@ impl Engine {
     pub(crate) fn send_answer(&mut self, key: ContextKey, status: u16) {
         let Some(context) = self.contexts.get_mut(key) else { return };
         let steps = context.server.send(status);
-        let is_final = status >= 200;
-        context.has_answered |= is_final;
         self.core.counters.response(context.method, status);
         self.take_server_steps(key, steps);
-        if let Some(context) = self.contexts.get_mut(key)
-            && is_final
-            && (200..300).contains(&status)
+        if status < 200 {
+            return;
+        }
+        self.contexts.note_answered(key);
+        if (200..300).contains(&status)
+            && let Some(context) = self.contexts.get_mut(key)
             && context.is_invite()
         {
             // The server repeats no 2xx (RFC 6026): the callee does, until the ACK comes.
             context.answer = Vec::new();
-            context.request = Vec::new();
         }
     }
 
@@ -254,7 +273,7 @@ impl Engine {
     pub(crate) fn settle(&mut self, key: ContextKey) {
         loop {
             let Some(context) = self.contexts.get(key) else { return };
-            if context.has_answered || context.branches.iter().any(super::context::Branch::is_pending) {
+            if context.has_answered || context.branches.iter().any(Branch::is_pending) {
                 break;
             }
             if context.waiting.is_empty() || context.is_cancelled {
@@ -273,11 +292,30 @@ impl Engine {
                 break;
             }
         }
+        self.close_if_ended(key);
         self.forget_if_over(key);
     }
 
+    /// Closes a call that all who answered have left, once no other device may still answer.
+    fn close_if_ended(&mut self, key: ContextKey) {
+        let Some(context) = self.contexts.get(key) else { return };
+        if !context.is_invite() || !context.has_answered || context.branches.iter().any(Branch::is_pending) {
+            return;
+        }
+        if let Some(DialogPlace { key: place, callee_tag: None, .. }) = context.dialog
+            && let Some(dialog) = self.dialogs.get_mut(place)
+            && dialog.invite.take().is_some()
+        {
+            // Who only rang is through.
+            dialog.callees.retain(|side| side.is_confirmed);
+            if dialog.is_confirmed && dialog.callees.is_empty() {
+                self.close_dialog(place);
+            }
+        }
+    }
+
     pub(crate) fn forget_if_over(&mut self, key: ContextKey) {
-        if self.contexts.get(key).is_some_and(super::context::Context::is_over) {
+        if self.contexts.get(key).is_some_and(Context::is_over) {
             self.contexts.remove(key);
         }
     }
@@ -297,6 +335,14 @@ impl Engine {
         let best = context.best.take().unwrap_or(Best { status: 408, response: None });
         let is_invite = context.is_invite();
         match best {
+            // RFC 4320 section 4.2: no 408 to a non-INVITE, whose sender has timed out by itself.
+            Best { status: 408, .. } if !is_invite => {
+                self.contexts.note_answered(key);
+                self.close_call(key, 408);
+                if let Some(context) = self.contexts.get_mut(key) {
+                    context.is_server_over = true;
+                }
+            }
             Best { status, response: Some(response) } => {
                 let Ok(message) = Message::parse(&response) else { return };
                 // Section 16.7, step 6: a 503 says that this very server is out of order, and so are we not.
@@ -316,13 +362,6 @@ impl Engine {
                 }
             }
             Best { .. } if context.is_cancelled && is_invite => self.answer_locally(key, 487, None),
-            // RFC 4320 section 4.1: no 408 to a non-INVITE, whose sender has timed out by itself.
-            Best { status: 408, .. } if !is_invite => {
-                self.close_call(key, 408);
-                if let Some(context) = self.contexts.get_mut(key) {
-                    context.is_server_over = true;
-                }
-            }
             Best { status: 408, .. } => self.fail_locally(key, Reject::NoAnswer),
             Best { .. } => self.fail_locally(key, Reject::FlowFailed),
         }
@@ -373,9 +412,12 @@ impl Engine {
                 *self.core.counters.calls.entry((tenant, CallOutcome::of_status(status))).or_default() += 1;
                 true
             }
+            // Challenged, it comes again.
+            (Method::Bye, Some(_)) if matches!(status, 401 | 407) => false,
             (Method::Bye, Some(tag)) => self.dialogs.get_mut(place.key).is_some_and(|dialog| {
                 dialog.callees.retain(|side| side.tag != tag);
-                dialog.callees.is_empty()
+                // While the INVITE may yet be answered by another device, that one's call is to come.
+                dialog.invite.is_none() && !dialog.has_confirmed_callee()
             }),
             _ => false,
         };
@@ -399,13 +441,14 @@ struct Rewrite<'a> {
     challenges: Option<&'a [u8]>,
 }
 
+/// The Via under the top one.
+fn next_via<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
+    message.values(Name::Via).nth(1).filter(|via| Via::parse(via).is_some())
+}
+
 /// Appends a response without its top Via. False when no Via would be left: nobody to send it to.
 fn write_upstream(message: &Message<'_>, rewrite: Option<&Rewrite<'_>>, out: &mut Vec<u8>) -> bool {
-    let mut values = message.values(Name::Via);
-    let (Some(_), Some(next)) = (values.next(), values.next()) else { return false };
-    if Via::parse(next).is_none() {
-        return false;
-    }
+    let Some(next) = next_via(message) else { return false };
     let Some(first) = message.field(Name::Via) else { return false };
     let line = Range::from(first.line);
     let next_at = message.span_of(next).start;

@@ -13,7 +13,7 @@ use super::forward::{Forward, Routing};
 use crate::answer::Received;
 use crate::branch;
 use crate::cookie::Cookie;
-use crate::core::Part;
+use crate::core::{Alarm, Part};
 use crate::dialog::{Dialog, DialogKey, Side};
 use crate::engine::Engine;
 use crate::reach::{is_behind_nat, reach};
@@ -21,6 +21,8 @@ use crate::reject::Reject;
 
 /// Max-Breadth of a request that bears none, and the most that one may bear (RFC 5393 section 5.3.3).
 const MAX_BREADTH: u32 = 60;
+/// One in so many places of the transaction table is kept for requests within dialogs.
+const RESERVED: usize = 8;
 /// Max-Forwards of a request that bears none (section 16.6, step 3).
 const DEFAULT_MAX_FORWARDS: u8 = 70;
 
@@ -74,7 +76,10 @@ impl Engine {
         if let Some(context) = self.contexts.get_mut(key) {
             context.callee = Some(initial.callee.into());
         }
-        if dialog.is_some() {
+        if let Some(place) = dialog {
+            if let Some(dialog) = self.dialogs.get_mut(place.key) {
+                dialog.invite = Some(key);
+            }
             self.send_trying(key, request);
         }
         self.fork_next_group(key, request.message, routing, Some(initial.realm));
@@ -107,7 +112,16 @@ impl Engine {
         let essentials = request.essentials;
         let side = self.side(request.message, request, essentials.from.tag().unwrap_or_default(), Some(caller));
         let call_id = self.core.fingerprints.short(&[essentials.call_id]);
-        self.dialogs.insert(Dialog { tenant, call_id, caller: side, callees: SmallVec::new(), is_confirmed: false })
+        let key = self.dialogs.insert(Dialog {
+            tenant,
+            call_id,
+            caller: side,
+            callees: SmallVec::new(),
+            is_confirmed: false,
+            invite: None,
+        });
+        self.core.wheel.start(self.core.now.monotonic + self.core.settings.max_call, Alarm::MaxCall(key));
+        key
     }
 
     /// The side that this request shows of the user agent that sent it.
@@ -127,6 +141,7 @@ impl Engine {
             target: uri.map_or(request.flow, |uri| reach(&uri, &request.flow, behind_nat)),
             contact: contact.unwrap_or_default().into(),
             number: number.map(Into::into),
+            is_confirmed: true,
         }
     }
 
@@ -137,7 +152,10 @@ impl Engine {
         dialog: Option<DialogPlace>,
         waiting: VecDeque<Target>,
     ) -> Option<ContextKey> {
-        if self.contexts.len() >= self.core.settings.limits.max_transactions {
+        // New work is refused first: a part of the table is left to what belongs to a dialog, above all to its BYE.
+        let most = self.core.settings.limits.max_transactions;
+        let reserved = if request.essentials.to.tag().is_some() { 0 } else { most / RESERVED };
+        if self.contexts.len() >= most - reserved {
             self.core.refuse(request, Reject::Overloaded);
             return None;
         }
@@ -255,7 +273,7 @@ impl Engine {
         breadth: u32,
     ) {
         let secret = self.core.random.next();
-        let Some(context) = self.contexts.get_mut(key) else { return };
+        let Some(context) = self.contexts.get(key) else { return };
         let Ok(index) = u8::try_from(context.branches.len()) else { return };
         let Ok(essentials) = message.essentials() else { return };
         let received = Received { message, essentials: &essentials, flow: context.flow, offered: None };
@@ -307,7 +325,8 @@ impl Engine {
             Client::Other(NonInviteClient::new(reliable, timers))
         };
         let rings_for = self.core.settings.timer_c;
-        context.branches.push(Branch {
+        let is_invite = context.is_invite();
+        let branch = Branch {
             secret,
             flow: target.flow,
             client,
@@ -316,8 +335,10 @@ impl Engine {
             cancelling: Cancelling::No,
             rings_until: self.core.now.monotonic + rings_for,
             is_over: false,
-        });
-        if context.is_invite() {
+            place: 0,
+        };
+        self.contexts.add_branch(key, branch);
+        if is_invite {
             self.core.start(key, Part::RingsTooLong(index), Timer::C, rings_for);
         }
         self.drive_client(key, index, None, Client::start);

@@ -10,7 +10,10 @@ use crate::engine::Engine;
 impl Engine {
     /// Takes a timer that has fired. One whose context is gone, or that was stopped, does nothing.
     pub(crate) fn fire(&mut self, alarm: Alarm) {
-        let Alarm { context: key, part, timer } = alarm;
+        let (key, part, timer) = match alarm {
+            Alarm::Transaction { context, part, timer } => (context, part, timer),
+            Alarm::MaxCall(dialog) => return self.close_dialog(dialog),
+        };
         match part {
             Part::Server => {
                 let Some(context) = self.contexts.get_mut(key) else { return };
@@ -40,7 +43,6 @@ impl Engine {
                 Step::Destroy => {
                     context.is_server_over = true;
                     context.answer = Vec::new();
-                    context.request = Vec::new();
                 }
                 // An ACK that never came to a failure, or a response that could not be sent, leaves nothing to do.
                 Step::Acknowledge | Step::Deliver | Step::Stop(_) | Step::TimedOut | Step::TransportFailed => {}
@@ -50,7 +52,7 @@ impl Engine {
 
     /// What was sent on this flow did not arrive: every branch on it fails (section 16.9).
     pub(crate) fn handle_failed_flow(&mut self, flow: &Flow) {
-        for (key, index) in self.contexts.with_branch_on(flow) {
+        for (key, index) in self.contexts.pending_on(flow) {
             self.drive_client(key, index, None, super::context::Client::fail);
             self.settle(key);
         }

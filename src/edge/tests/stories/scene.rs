@@ -9,6 +9,7 @@ mod dialog;
 pub mod digest;
 mod heard;
 mod request;
+mod ringing;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ use ringway_sip::{ConnectionId, Flow, ListenerId, Monotonic, Now, ShardId, Trans
 pub use dialog::Dialog;
 pub use heard::Heard;
 pub use request::Request;
+pub use ringing::Ringing;
 
 /// Where the node listens.
 pub const EDGE: &str = "192.0.2.1:5060";
@@ -240,6 +242,7 @@ impl Scene {
         let mut hand_overs = Vec::new();
         let Self { shards, phones, kept, strays, .. } = self;
         let engine = &mut shards[shard];
+        engine.check_invariants();
         kept.extend(engine.saves().map(|change| Kept {
             key: String::from_utf8(change.key.to_vec()).unwrap(),
             version: change.version,
