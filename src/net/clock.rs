@@ -7,6 +7,12 @@ use ringway_sip::{Monotonic, Now, Wall};
 /// A datagram that claims to have waited longer than this in the kernel means that the wall clock was set.
 const LONGEST_QUEUEING: Duration = Duration::from_secs(60);
 
+/// The clocks are read again when reading them took longer than this.
+const TOLERATED_APART: Duration = Duration::from_micros(5);
+
+/// How often they are read again.
+const SECOND_LOOKS: u32 = 3;
+
 /// Both clocks, with one start for every shard of the process, so that their times can be compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -37,15 +43,34 @@ impl Clock {
 
     /// Reads both clocks so that kernel time stamps, which are wall-clock time, can be told as monotonic time.
     pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { monotonic: self.monotonic(), wall: since_epoch() }
+        let mut stamp = self.read_both();
+        for _ in 0..SECOND_LOOKS {
+            if stamp.apart <= TOLERATED_APART {
+                break;
+            }
+            let again = self.read_both();
+            if again.apart < stamp.apart {
+                stamp = again;
+            }
+        }
+        stamp
+    }
+
+    fn read_both(&self) -> Stamp {
+        let before = self.start.elapsed();
+        let wall = since_epoch();
+        let monotonic = self.start.elapsed();
+        Stamp { monotonic: Monotonic::START + monotonic, wall, apart: monotonic.saturating_sub(before) }
     }
 }
 
 /// Both clocks as they stood when a batch was taken from the kernel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamp {
-    pub(crate) monotonic: Monotonic,
+    monotonic: Monotonic,
     wall: Duration,
+    /// By how much the two may differ, because something else ran between reading one and reading the other.
+    apart: Duration,
 }
 
 impl Stamp {
@@ -66,7 +91,11 @@ mod tests {
 
     #[test]
     fn a_kernel_time_stamp_becomes_monotonic_time_unless_the_wall_clock_was_set() {
-        let stamp = Stamp { monotonic: Monotonic::from_micros(90_000_000), wall: Duration::from_secs(1_000_000) };
+        let stamp = Stamp {
+            monotonic: Monotonic::from_micros(90_000_000),
+            wall: Duration::from_secs(1_000_000),
+            apart: Duration::ZERO,
+        };
         let arrival = |kernel| stamp.arrival(Some(kernel)).as_micros();
         assert_eq!(arrival(Duration::from_millis(999_999_750)), 89_750_000);
         assert_eq!(arrival(Duration::from_secs(1_000_003)), 90_000_000, "a stamp of the future is now");

@@ -1,4 +1,7 @@
 //! A shard's UDP sockets: batches in, one queue and one flush out.
+//!
+//! ICMP errors are not asked for (RFC 3261 section 18.4 would have them reported): anyone who knows a phone's address can
+//! forge them, and a forged one must not end a call. A peer that is gone is noticed by its transactions' timers.
 
 mod queue;
 
