@@ -1,7 +1,7 @@
 """Finds the tests in the Rust source: each crate is walked from its roots along its `mod` declarations.
 
 A test is named as nextest names it, with `::` throughout: crate::module::test for a unit test,
-crate::file::module::test for one in a crate's `tests` folder.
+crate::file::module::test for one in a crate's `tests` folder or in a `[[test]]` of its manifest.
 """
 
 import re
@@ -56,6 +56,9 @@ def crate_roots(folder, package):
         yield path, [crate, path.stem]
     for path in sorted((folder / "tests").glob("*/main.rs")):
         yield path, [crate, path.parent.name]
+    for test in package.get("test", []):
+        if "path" in test:
+            yield folder / test["path"], [crate, test.get("name", "")]
 
 
 def tests_of_file(path, prefix, children):

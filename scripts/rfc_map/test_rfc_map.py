@@ -124,7 +124,8 @@ class SourceTests(unittest.TestCase):
     def test_tests_are_found_along_the_modules(self):
         names = self.find(
             {
-                "src/edge/Cargo.toml": '[package]\nname = "ringway-edge"\n[lib]\npath = "lib.rs"\n',
+                "src/edge/Cargo.toml": '[package]\nname = "ringway-edge"\n[lib]\npath = "lib.rs"\n'
+                '[[test]]\nname = "real"\npath = "real_phones/main.rs"\n',
                 "src/edge/lib.rs": "pub mod proxy;\nmod orphan;\n",
                 "src/edge/proxy.rs": "pub mod best;\n#[cfg(test)] mod tests { #[test] fn forks() {} }\n",
                 "src/edge/proxy/best.rs": '#[cfg(test)]\n#[path = "best_cases.rs"]\nmod cases;\n',
@@ -133,6 +134,7 @@ class SourceTests(unittest.TestCase):
                 "src/edge/tests/calls.rs": "mod scene;\nmod busy { #[test] fn is_486() {} }\n#[tokio::test] async fn rings() {}",
                 "src/edge/tests/scene/mod.rs": "#[test] fn is_built() {}",
                 "src/edge/tests/load/main.rs": "#[test] fn holds() {}",
+                "src/edge/real_phones/main.rs": "#[test] fn calls() {}",
             }
         )
         self.assertEqual(
@@ -144,6 +146,7 @@ class SourceTests(unittest.TestCase):
                 "ringway_edge::calls::rings",
                 "ringway_edge::calls::scene::is_built",
                 "ringway_edge::load::holds",
+                "ringway_edge::real::calls",
             },
         )
 
@@ -169,6 +172,7 @@ class TestRun(unittest.TestCase):
             "test a::tests::good ... ok\ntest a::tests::bad ... FAILED\ntest a::tests::slow ... ignored, too slow\n"
             "test a::tests::stops - should panic ... ok\n"
             "     Running tests/calls.rs (target/debug/deps/calls-0123456789abcdef)\ntest rings ... ok\n"
+            "     Running real_phones/main.rs (target/debug/deps/real-0123456789abcdef)\ntest calls ... ok\n"
             "   Doc-tests ringway_sip\ntest lib.rs - doc (line 3) ... ok\n"
         )
         for name, verdict in [
@@ -177,6 +181,7 @@ class TestRun(unittest.TestCase):
             ("ringway_sip::a::tests::slow", "was ignored in this run"),
             ("ringway_sip::a::tests::stops", "passed"),
             ("ringway_edge::calls::rings", "passed"),
+            ("ringway_edge::real::calls", "passed"),
             ("ringway_edge::a::tests::good", "did not run"),
         ]:
             self.assertEqual(run.verdict(name), verdict, name)

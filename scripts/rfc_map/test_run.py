@@ -3,8 +3,7 @@
 import re
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-UNIT_TESTS = re.compile(r"^\s*Running unittests \S+ \(.*?([^/\\]+)-[0-9a-f]+(?:\.exe)?\)")
-TEST_FILE = re.compile(r"^\s*Running tests[/\\](\S+?)(?:[/\\]main)?\.rs \(")
+RUNNING = re.compile(r"^\s*Running (unittests )?\S+ \(.*?([^/\\]+)-[0-9a-f]+(?:\.exe)?\)")
 DOC_TESTS = re.compile(r"^\s*Doc-tests ")
 CARGO_LINE = re.compile(r"^test (\S+)(?: - should panic)? \.\.\. (.*)$")
 NEXTEST_LINE = re.compile(r"^\s*(?:TRY \d+ )?([A-Z]+)\s+\[[^\]]*\]\s+(?:\(\s*\d+/\d+\)\s+)?(\S+)\s+(\S+)\s*$")
@@ -27,7 +26,7 @@ class Run:
         """`passed`, or what else happened, as the end of a sentence."""
         crate, _, path = name.partition("::")
         file, _, inner = path.partition("::")
-        # Cargo does not say which package a file of a `tests` folder belongs to; nextest does.
+        # Cargo does not say which package a test beside the library belongs to; nextest does.
         for key in ((crate, path), (f"{crate}::{file}", inner), (f"*::{file}", inner)):
             if key in self.verdicts:
                 return self.verdicts[key]
@@ -38,10 +37,8 @@ def read(output):
     """The run that printed `output`."""
     run, owner = Run(), None
     for line in COLOUR.sub("", output).splitlines():
-        if match := UNIT_TESTS.match(line):
-            owner = match[1].replace("-", "_")
-        elif match := TEST_FILE.match(line):
-            owner = f"*::{match[1]}"
+        if match := RUNNING.match(line):
+            owner = match[2].replace("-", "_") if match[1] else f"*::{match[2]}"
         elif DOC_TESTS.match(line):
             owner = None
         elif (match := CARGO_LINE.match(line)) and owner:
