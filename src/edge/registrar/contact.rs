@@ -145,7 +145,7 @@ impl<'q, 'a> Common<'q, 'a> {
         let registrar = &self.settings.registrar;
         let interval = granted(asked(contact, request, registrar), self.spread, registrar)?;
         // What was registered under other settings can still be removed.
-        if interval > 0 && names_us(&uri, self.settings, flow) {
+        if interval > 0 && (names_us(&uri, self.settings, flow) || !is_request_uri(&uri)) {
             return Err(Reject::ContactRefused);
         }
         let instance = contact.name_addr.params.value(b"+sip.instance").map(lasting_hash);
@@ -173,6 +173,11 @@ fn user_agent<'a>(request: &Message<'a>) -> &'a [u8] {
     let text = request.field(Name::UserAgent).map(|field| field.value).unwrap_or_default();
     let length = text.iter().take(MAX_USER_AGENT).take_while(|byte| !byte.is_ascii_control()).count();
     text.get(..length).unwrap_or_default()
+}
+
+/// Whether a request can be sent to this URI as it stands: a Request-URI has neither a method nor headers (section 19.1.1).
+fn is_request_uri(uri: &Uri<'_>) -> bool {
+    uri.headers.is_empty() && !uri.params.has(b"method")
 }
 
 /// Whether a Contact leads back to us: to one of our listeners, or, from another machine, to this one's loopback.

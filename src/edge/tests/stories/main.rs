@@ -13,5 +13,6 @@ mod registration;
 mod registration_refused;
 mod responses;
 mod scene;
+mod targets;
 mod tenants;
 mod transactions;
