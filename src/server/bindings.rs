@@ -99,7 +99,106 @@ impl Source for LiveBindings {
 
 #[cfg(test)]
 mod tests {
+    use ringway_directory::{Tenant, TenantId};
+    use ringway_edge::location::{Binding, pack};
+    use ringway_sip::Wall;
+
     use super::*;
+
+    /// In the year 2100, so that nothing here expires by the real clock.
+    const NOW: u64 = 4_102_444_800;
+
+    fn now() -> Now {
+        Now { wall: Wall::from_seconds(NOW), ..Now::default() }
+    }
+
+    fn directory() -> Snapshot {
+        let tenant = Tenant {
+            id: TenantId(7),
+            domain: "acme.example".into(),
+            aliases: Box::default(),
+            name: "Acme".into(),
+            trust: Box::default(),
+            max_extensions: None,
+            max_calls: None,
+            enabled: true,
+            auth_name_equals_number: false,
+        };
+        let mut edit = Snapshot::empty().edit();
+        edit.put_tenant(tenant);
+        edit.finish()
+    }
+
+    fn record() -> Vec<u8> {
+        let remote = "192.0.2.9:5060".parse().unwrap();
+        let binding = Binding {
+            uri: b"sip:101@192.0.2.9",
+            parameters: b"",
+            user_agent: b"phone",
+            q: None,
+            registered_at: NOW as u32,
+            expires_at: NOW as u32 + 300,
+            cseq: 1,
+            call_id: 2,
+            flow: ringway_sip::Flow::udp(ringway_sip::ListenerId(0), "192.0.2.1:5060".parse().unwrap(), remote),
+            is_natted: false,
+            is_connection_lost: false,
+            instance: None,
+            reg_id: None,
+        };
+        let mut packed = Vec::new();
+        pack(&[binding], &mut packed);
+        packed
+    }
+
+    fn write(folder: &Path, keys: &[&[u8]], blob: &[u8]) {
+        let (journal, _) = Journal::open(folder, Options::default(), NOW as u32, |_| {}).unwrap();
+        let mut writer = journal.writer(0);
+        for key in keys {
+            writer.push(Record { key, version: 5, expires: NOW as u32 + 300, blob }).unwrap();
+        }
+        writer.commit().unwrap();
+        journal.shutdown().unwrap();
+    }
+
+    #[test]
+    fn what_was_registered_before_a_restart_is_in_its_place_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &[b"acme.example\x00101"], &record());
+        let (directory, location) = (directory(), Location::new(1));
+        let (_journal, restored) = restore(folder.path(), Options::default(), now(), &directory, &location).unwrap();
+        assert_eq!((restored.replay.records, restored.of_no_tenant, restored.unreadable), (1, 0, 0));
+
+        let mut found = Vec::new();
+        let aor = Aor { tenant: TenantId(7), number: b"101" };
+        location.lookup(now().wall, &aor, |binding| found.push((binding.uri.to_vec(), binding.expires_at)));
+        assert_eq!(found, [(b"sip:101@192.0.2.9".to_vec(), NOW as u32 + 300)]);
+    }
+
+    #[test]
+    fn a_record_without_its_tenant_or_without_sense_is_left_out_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &[b"gone.example\x00101", b"no separator"], &record());
+        write(folder.path(), &[b"acme.example\x00102"], b"\xffgarbage");
+        let location = Location::new(1);
+        let (_journal, restored) = restore(folder.path(), Options::default(), now(), &directory(), &location).unwrap();
+        assert_eq!((restored.replay.records, restored.of_no_tenant, restored.unreadable), (3, 1, 2));
+    }
+
+    #[test]
+    fn a_compaction_sees_every_live_binding_under_the_key_that_it_is_restored_by() {
+        let location = Arc::new(Location::new(1));
+        let packed = record();
+        let aor = Aor { tenant: TenantId(7), number: b"101" };
+        location.restore(now().wall, &aor, 5, &packed).unwrap();
+        let directory = Arc::new(ArcSwap::from_pointee(directory()));
+        let live = LiveBindings::new(Arc::clone(&location), directory, Clock::start());
+        let mut seen = Vec::new();
+        for chunk in 0..live.chunks() {
+            live.visit(chunk, &mut |record| seen.push((record.key.to_vec(), record.version, record.blob.to_vec())));
+        }
+        assert_eq!(seen, [(b"acme.example\x00101".to_vec(), 5, packed)]);
+    }
 
     #[test]
     fn a_key_is_the_domain_and_the_number() {

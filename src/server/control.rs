@@ -7,5 +7,7 @@ pub(crate) mod client;
 pub(crate) mod line;
 pub(crate) mod protocol;
 pub(crate) mod socket;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use protocol::{Event, Request};

@@ -7,6 +7,22 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
+/// Why the data directory can't be used.
+#[derive(Debug)]
+pub(crate) enum Unusable {
+    /// Another process holds it. That one may be about to end.
+    Held(String),
+    /// Anything else.
+    Failed(String),
+}
+
+impl From<Unusable> for Failure {
+    fn from(unusable: Unusable) -> Self {
+        let (Unusable::Held(reason) | Unusable::Failed(reason)) = unusable;
+        Self::Failed(reason)
+    }
+}
+
 /// Held for as long as a process uses the directory.
 const LOCK: &str = "lock";
 
@@ -25,8 +41,8 @@ pub(crate) struct DataDirectory {
 
 impl DataDirectory {
     /// Makes the directory when it is missing, for its owner only, and locks it.
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let failed = |what: &str, error| Failure::Failed(format!("{}: {what}: {error}", path.display()));
+    pub(crate) fn open(path: &Path) -> Result<Self, Unusable> {
+        let failed = |what: &str, error| Unusable::Failed(format!("{}: {what}: {error}", path.display()));
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -71,14 +87,14 @@ pub(crate) fn control_socket(data_dir: &Path) -> PathBuf {
     data_dir.join(CONTROL_SOCKET)
 }
 
-fn held(path: &Path, lock: &mut File) -> Failure {
+fn held(path: &Path, lock: &mut File) -> Unusable {
     let mut holder = String::new();
     let _ = lock.take(32).read_to_string(&mut holder);
     let holder = match holder.trim() {
         "" => String::new(),
         process => format!(" (process {process})"),
     };
-    Failure::Failed(format!(
+    Unusable::Held(format!(
         "{}: another ringway{holder} holds this data directory; stop it, or choose another directory with --data",
         path.display()
     ))
@@ -98,7 +114,7 @@ mod tests {
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(path.join(LOCK).metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
-        let refusal = DataDirectory::open(&path).unwrap_err().to_string();
+        let refusal = Failure::from(DataDirectory::open(&path).unwrap_err()).to_string();
         let process = std::process::id();
         assert_eq!(
             refusal,
@@ -115,7 +131,7 @@ mod tests {
 
     #[test]
     fn where_no_directory_can_be_made_the_reason_is_told() {
-        let refusal = DataDirectory::open(Path::new("/proc/nowhere/data")).unwrap_err().to_string();
+        let refusal = Failure::from(DataDirectory::open(Path::new("/proc/nowhere/data")).unwrap_err()).to_string();
         assert!(refusal.starts_with("/proc/nowhere/data: the data directory can't be made: "), "{refusal}");
     }
 }

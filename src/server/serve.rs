@@ -1,6 +1,7 @@
 //! `ringway serve`: from the configuration to a running node, and to its orderly end.
 
 mod drain;
+mod file_limit;
 mod listeners;
 mod reload;
 mod start;
@@ -43,6 +44,15 @@ pub(crate) fn serve(wishes: &Wishes) -> Result<(), Failure> {
     let config = Config::load(&wishes.overrides, environment())?;
     let data = DataDirectory::open(&config.node.data_dir)?;
     let logs = Logs::start(config.log.level.clone(), config.log.format).map_err(Failure::Failed)?;
+    match file_limit::raise() {
+        Ok(files) if files < config.limits.max_connections as u64 => tracing::info!(
+            files,
+            connections = config.limits.max_connections,
+            "the system allows fewer open files than limits.max_connections; raise its limit (LimitNOFILE of systemd)"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the number of open files can't be raised"),
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()

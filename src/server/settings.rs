@@ -33,3 +33,45 @@ pub(crate) fn settings(config: &Config, fixed: &Fixed, local_addresses: Vec<IpAd
         ..Settings::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Overrides;
+
+    fn config(text: &str) -> Config {
+        Config::parse(Path::new("r.toml"), text, &Overrides::default(), std::iter::empty()).unwrap()
+    }
+
+    fn fixed() -> Fixed {
+        Fixed { listeners: Vec::new(), node: "rw-1".into(), default_tenant: None }
+    }
+
+    #[test]
+    fn what_is_configured_reaches_the_engines() {
+        let text = "[node]\nid = \"edge-1\"\ndefault_tenant = \"Acme.Example\"\nhide_version = true\n[registrar]\n\
+                    max_expires = 900\n[limits]\nsource_rps = 7\ntrusted = [\"192.0.2.0/24\"]\n";
+        let address = IpAddr::from([192, 0, 2, 5]);
+        let settings = settings(&config(text), &fixed(), vec![address]);
+        assert_eq!(&*settings.node, "edge-1");
+        assert_eq!(settings.default_tenant.as_deref(), Some("acme.example"));
+        assert_eq!(settings.server, None);
+        assert_eq!(settings.registrar.max_expires, 900);
+        assert_eq!(settings.limits.source_rps, 7);
+        assert!(settings.is_trusted_source(address));
+        assert_eq!(settings.local_addresses, [address]);
+        assert!(!settings.draining);
+    }
+
+    #[test]
+    fn a_node_without_a_configured_name_has_the_drawn_one_and_the_demo_s_tenant_comes_first() {
+        let mut fixed = fixed();
+        fixed.default_tenant = Some("demo.ringway.test".into());
+        let settings = settings(&config("[node]\ndefault_tenant = \"acme.example\"\n"), &fixed, Vec::new());
+        assert_eq!(&*settings.node, "rw-1");
+        assert_eq!(settings.default_tenant.as_deref(), Some("demo.ringway.test"));
+        assert!(settings.server.is_some_and(|server| server.starts_with("ringway/")));
+    }
+}

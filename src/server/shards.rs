@@ -59,3 +59,35 @@ impl Shards {
         ends.join_next().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::mailboxes;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shard_that_does_not_answer_in_time_is_told_from_those_that_do() {
+        let (mailboxes, mut mails) = mailboxes(2);
+        let _silent = mails.pop().unwrap();
+        let mut mail = mails.pop().unwrap();
+        tokio::spawn(async move {
+            while let Some(letter) = mail.recv().await {
+                if let Mail::Drain(drained) = letter {
+                    let _ = drained.send(());
+                }
+            }
+        });
+        let answers = Shards::new(mailboxes).ask(Mail::Drain, Duration::from_secs(1)).await;
+        assert_eq!(answers, [Some(()), None]);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_one_shard_is_seen_and_stopping_does_not_wait_for_it() {
+        let (mailboxes, mut mails) = mailboxes(2);
+        let shards = Shards::new(mailboxes);
+        drop(mails.remove(0));
+        shards.one_is_gone().await;
+        shards.stop().await;
+        assert!(matches!(mails[0].recv().await, Some(Mail::Stop)));
+    }
+}

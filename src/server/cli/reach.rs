@@ -1,6 +1,8 @@
 //! The way to the directory: through the node that runs on the data directory, or straight to the database.
 
 use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use ringway_store::directory::Directory;
 use ringway_store::keys::MasterKey;
@@ -10,10 +12,16 @@ use tokio::sync::mpsc;
 use crate::config::{Config, Overrides};
 use crate::control::client::Client;
 use crate::control::{Event, Request};
-use crate::data_directory::DataDirectory;
+use crate::data_directory::{DataDirectory, Unusable};
 use crate::environment::environment;
 use crate::failure::Failure;
 use crate::operations::{self, Events};
+
+/// How long a node that starts or ends is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked for meanwhile.
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// Events that wait to be shown.
 const EVENTS: usize = 64;
@@ -51,28 +59,51 @@ pub(super) fn run(
     })
 }
 
+/// Who does what is asked.
+enum Reached {
+    Node(Client),
+    Ourselves(DataDirectory),
+}
+
 async fn reach(
     config: &Config,
     request: Request,
     file: &mut (impl AsyncRead + Unpin),
     events: &Events,
 ) -> Result<(), Failure> {
-    let path = &config.node.data_dir;
-    let client = Client::connect(path).await.map_err(|error| {
-        Failure::Failed(match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                format!("{}: the node that runs there belongs to another user; run this as that user", path.display())
-            }
-            _ => format!("{}: the node that runs there can't be reached: {error}", path.display()),
-        })
-    })?;
-    if let Some(client) = client {
-        return client.ask(&request, file, events).await.map_err(Failure::Failed);
+    match find(&config.node.data_dir).await? {
+        Reached::Node(client) => client.ask(&request, file, events).await.map_err(Failure::Failed),
+        Reached::Ourselves(_data) => {
+            let (key, _) = MasterKey::open_or_create(&config.node.key_file).map_err(Failure::of)?;
+            let directory = Directory::open(config.database.path(), &key).await.map_err(Failure::of)?;
+            let outcome = operations::execute(&directory, request, file, events).await.map_err(Failure::Failed);
+            directory.close().await;
+            outcome
+        }
     }
-    let _data = DataDirectory::open(path)?;
-    let (key, _) = MasterKey::open_or_create(&config.node.key_file).map_err(Failure::of)?;
-    let directory = Directory::open(config.database.path(), &key).await.map_err(Failure::of)?;
-    let outcome = operations::execute(&directory, request, file, events).await.map_err(Failure::Failed);
-    directory.close().await;
-    outcome
+}
+
+/// Finds the node that runs on a data directory, or takes the directory.
+async fn find(data_dir: &Path) -> Result<Reached, Failure> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let client = Client::connect(data_dir).await.map_err(|error| {
+            let path = data_dir.display();
+            Failure::Failed(match error.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    format!("{path}: the node that runs there belongs to another user; run this as that user")
+                }
+                _ => format!("{path}: the node that runs there can't be reached: {error}"),
+            })
+        })?;
+        if let Some(client) = client {
+            return Ok(Reached::Node(client));
+        }
+        match DataDirectory::open(data_dir) {
+            Ok(data) => return Ok(Reached::Ourselves(data)),
+            // A node that holds it and takes no commands is just starting, or just ending.
+            Err(Unusable::Held(_)) if Instant::now() < until => tokio::time::sleep(BETWEEN_TRIES).await,
+            Err(unusable) => return Err(unusable.into()),
+        }
+    }
 }

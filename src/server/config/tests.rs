@@ -63,6 +63,20 @@ fn the_example_file_holds_every_key_at_its_default() {
 }
 
 #[test]
+fn the_documentation_has_a_row_for_every_key_with_its_default() {
+    let page = include_str!("../../../docs/configuration.md");
+    let (_, known) = Config::read(Path::new("r.toml"), EXAMPLE, &Overrides::default(), std::iter::empty()).unwrap();
+    for Known { section, key, .. } in known.iter().filter(|known| known.is_served) {
+        let row = format!("| `{section}.{key}` | `");
+        let row = page.lines().find_map(|line| line.strip_prefix(&row));
+        let (default, rest) = row.unwrap_or_else(|| panic!("{section}.{key} has no row")).split_once("` | ").unwrap();
+        let assignment = format!("{key} = {default}");
+        assert!(EXAMPLE.lines().any(|line| line == assignment), "{section}.{key}: {default} is not the default");
+        assert!(rest.starts_with("live | ") || rest.starts_with("start | "), "{section}.{key}");
+    }
+}
+
+#[test]
 fn every_key_of_the_example_is_explained_above_it() {
     let mut explained = std::collections::HashSet::new();
     let (mut section, mut before) = ("", "");

@@ -1,0 +1,213 @@
+//! A command's way through the socket of a running node, with a shard that answers as the real ones do.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use ringway_directory::Snapshot;
+use ringway_sip::digest::Algorithm;
+use ringway_store::directory::Directory;
+use ringway_store::keys::MasterKey;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+use super::client::Client;
+use super::protocol::{ModeWord, NewExtension, NewExtensions, NewTenant};
+use super::socket::ControlSocket;
+use super::{Event, Request};
+use crate::publication::{Hasher, Publication, load};
+use crate::shard::{Mail, mailboxes};
+use crate::shards::Shards;
+
+/// A node as far as commands see it.
+struct Node {
+    folder: TempDir,
+    /// What its shard judges by.
+    in_shard: Arc<ArcSwap<Snapshot>>,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Node {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = MasterKey::from_bytes([1; 32]);
+        let directory = Directory::open(&folder.path().join("ringway.db"), &key).await.unwrap();
+        let hasher = Hasher::new(&[Algorithm::Md5]);
+        let snapshot = load(&directory, &hasher).await.unwrap();
+        let in_shard = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
+        let (mailboxes, mut mails) = mailboxes(1);
+        let (mut mail, judged) = (mails.remove(0), Arc::clone(&in_shard));
+        tokio::spawn(async move {
+            while let Some(letter) = mail.recv().await {
+                if let Mail::Directory(directory, taken) = letter {
+                    judged.store(directory);
+                    let _ = taken.send(());
+                }
+            }
+        });
+        let in_force = Arc::new(ArcSwap::new(snapshot));
+        let publication = Publication::new(directory, Shards::new(mailboxes), in_force, hasher);
+        let socket = ControlSocket::bind(folder.path()).unwrap();
+        let serving = tokio::spawn(socket.serve(Arc::new(publication)));
+        Self { folder, in_shard, serving }
+    }
+
+    async fn ask(&self, request: Request, mut file: &[u8]) -> (Result<(), String>, Vec<Event>) {
+        let client = Client::connect(self.folder.path()).await.unwrap().expect("a node runs");
+        let (events, mut told) = mpsc::channel(1000);
+        let outcome = client.ask(&request, &mut file, &events).await;
+        drop(events);
+        let mut all = Vec::new();
+        while let Some(event) = told.recv().await {
+            all.push(event);
+        }
+        (outcome, all)
+    }
+
+    async fn add_tenant(&self, domain: &str) -> Result<(), String> {
+        let new = NewTenant { domain: domain.to_owned(), ..NewTenant::default() };
+        self.ask(Request::TenantAdd(new), b"").await.0
+    }
+
+    fn import(&self, bytes: usize) -> Request {
+        let tenant = "acme.example".to_owned();
+        Request::ExtensionImport(NewExtensions {
+            tenant,
+            mode: ModeWord::Create,
+            is_dry_run: false,
+            bytes: bytes as u64,
+        })
+    }
+
+    /// Whether the shard knows this extension.
+    fn knows(&self, number: &str) -> bool {
+        let snapshot = self.in_shard.load();
+        let tenant = snapshot.tenant_by_host(b"acme.example");
+        tenant.is_some_and(|tenant| snapshot.extension(tenant.id, number.as_bytes()).is_some())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_command_is_done_every_shard_judges_by_it() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    assert!(node.in_shard.load().tenant_by_host(b"acme.example").is_some());
+
+    let new = NewExtension {
+        tenant: "acme.example".to_owned(),
+        number: "101".to_owned(),
+        email: "a@acme.example".to_owned(),
+        ..NewExtension::default()
+    };
+    let (outcome, events) = node.ask(Request::ExtensionAdd(new), b"").await;
+    outcome.unwrap();
+    assert!(node.knows("101"));
+    let [Event::Extension(added)] = &events[..] else { panic!("one event") };
+    assert!(added.password.is_some(), "a generated password is told, once");
+
+    let file = b"extension_number,auth_name,extension_password,email\n102,,pw-1000001,b@acme.example\n";
+    let (outcome, events) = node.ask(node.import(file.len()), file).await;
+    outcome.unwrap();
+    assert!(node.knows("102"));
+    let [Event::Imported(report)] = &events[..] else { panic!("one event") };
+    assert!(report.is_applied && report.created == 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_told_and_changes_nothing() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    let version = node.in_shard.load().version();
+    let refusal = node.add_tenant("acme.example").await.unwrap_err();
+    assert!(refusal.contains("acme.example"), "{refusal}");
+
+    // A file that ends before its announced end is no file.
+    let file = b"extension_number,auth_name,extension_password,email\n102,,pw-1000001,b@acme.example\n";
+    let (outcome, _) = node.ask(node.import(file.len() + 1), file).await;
+    assert_eq!(outcome.unwrap_err(), "the file ended too early; nothing was imported");
+    assert!(!node.knows("102"));
+    assert_eq!(node.in_shard.load().version(), version);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_comes_in_pieces_and_whole() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    let mut file = "extension_number,auth_name,extension_password,email\n".to_owned();
+    for number in 1000..4000 {
+        file += &format!("{number},{number},p00000{number},u{number}@acme.example\n");
+    }
+    let (outcome, events) = node.ask(node.import(file.len()), file.as_bytes()).await;
+    outcome.unwrap();
+    assert!(events.iter().any(|event| matches!(event, Event::Progress { .. })), "an import tells how far it is");
+
+    let (outcome, events) = node.ask(Request::ExtensionExport { tenant: "acme.example".to_owned() }, b"").await;
+    outcome.unwrap();
+    assert!(events.len() > 1, "3,000 rows are more than one piece");
+    let mut text = String::new();
+    for event in &events {
+        let Event::Text { text: piece } = event else { panic!("only text") };
+        assert!(piece.ends_with("\r\n"), "a piece ends with a row");
+        text += piece;
+    }
+    assert_eq!(text.lines().count(), 3001);
+    assert!(!text.contains("p000001000"), "no password is exported");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_socket_is_its_owner_s_alone_and_goes_with_the_node() {
+    let node = Node::start().await;
+    let path = node.folder.path().join("control.sock");
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    node.serving.abort();
+    let _ = node.serving.await;
+    assert!(!path.exists());
+    assert!(Client::connect(node.folder.path()).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_a_killed_node_left_behind_is_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(std::os::unix::net::UnixListener::bind(folder.path().join("control.sock")).unwrap());
+    assert!(Client::connect(folder.path()).await.unwrap().is_none());
+    ControlSocket::bind(folder.path()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_may_lie_deeper_than_a_socket_s_address_is_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("d".repeat(100)).join("e".repeat(100));
+    std::fs::create_dir_all(&deep).unwrap();
+    let _socket = ControlSocket::bind(&deep).unwrap();
+    assert!(Client::connect(&deep).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_command_is_told_so() {
+    let node = Node::start().await;
+    for (line, answered) in [
+        (&b"{\"verb\":\"fly\"}\n"[..], "does not understand the command"),
+        (b"nonsense\n", "does not understand the command"),
+        (b"no end of line", "does not understand the command"),
+    ] {
+        let answer = raw(&node, line).await.unwrap();
+        assert!(answer.contains("\"failed\"") && answer.contains(answered), "{answer}");
+    }
+    let endless = vec![b'a'; 70_000];
+    let answer = raw(&node, &endless).await.unwrap();
+    assert!(answer.contains("too long"), "{answer}");
+    assert_eq!(raw(&node, b"").await.unwrap(), "");
+}
+
+async fn raw(node: &Node, line: &[u8]) -> io::Result<String> {
+    let path = node.folder.path().join("control.sock");
+    let mut stream = tokio::net::UnixStream::connect(path).await?;
+    // A node that has heard enough ends the connection; what it said is there all the same.
+    let _ = stream.write_all(line).await;
+    let _ = stream.shutdown().await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
