@@ -12,6 +12,7 @@ use crate::cookie::{Cookie, Reading};
 use crate::core::Core;
 use crate::dialog::{DialogKey, Direction};
 use crate::engine::Engine;
+use crate::keys::Keys;
 use crate::proxy::{DialogPlace, Forward, Routing, Target, WithinDialog, contact_uri};
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
@@ -37,6 +38,7 @@ impl Core {
         let period = self.period();
         let mut routing = Routing {
             restored_uri: None,
+            names_only_us: false,
             rest: message.values(Name::Route).map(Cow::Borrowed).collect(),
             is_changed: false,
         };
@@ -50,11 +52,15 @@ impl Core {
                 Reading::Foreign => {}
                 read => {
                     reading = note(reading, read);
-                    if let Some(Cow::Borrowed(last)) = routing.rest.pop()
+                    if let Some(Cow::Borrowed(last)) = routing.rest.last()
                         && let Some(target) = NameAddr::parse(last)
+                        && !is_ours(&target, &mut self.keys, period)
                     {
                         routing.restored_uri = Some(target.uri);
+                        routing.rest.pop();
                         routing.is_changed = true;
+                    } else {
+                        routing.names_only_us = true;
                     }
                 }
             }
@@ -85,6 +91,12 @@ impl Core {
     }
 }
 
+/// Whether a Route entry bears a cookie of ours, or its companion.
+fn is_ours(entry: &NameAddr<'_>, keys: &mut Keys, period: u64) -> bool {
+    let user = entry.parse_uri().ok().and_then(|uri| uri.user);
+    user.is_some_and(|user| Cookie::read(user, keys, period) != Reading::Foreign)
+}
+
 fn note(reading: RouteReading, read: Reading) -> RouteReading {
     match (reading, read) {
         (RouteReading::None, Reading::Valid(cookie)) => RouteReading::Dialog(cookie),
@@ -96,6 +108,8 @@ fn note(reading: RouteReading, read: Reading) -> RouteReading {
 /// A request of a dialog, judged: where it goes.
 struct Passage {
     place: Option<DialogPlace>,
+    /// The Request-URI that it goes with, when that is another than it came with.
+    request_uri: Option<Box<[u8]>>,
     target: Flow,
     is_from_known_flow: bool,
     /// The number that must authenticate when the request comes from elsewhere.
@@ -124,7 +138,9 @@ impl Engine {
             Ok(passage) => passage,
             // An ACK is never refused: there is nobody to hear it. With a valid cookie it goes on.
             Err(_) if method == Method::Ack => match self.core.pass_by_cookie(request, &cookie) {
-                Some(target) => Passage { place: None, target, is_from_known_flow: true, number: None },
+                Some(target) => {
+                    Passage { place: None, request_uri: None, target, is_from_known_flow: true, number: None }
+                }
                 None => return self.core.counters.drop(DropReason::StrayAck),
             },
             Err(reject) => return self.refuse_stranger(request, reject),
@@ -135,7 +151,7 @@ impl Engine {
             Err(reject) => return self.refuse_stranger(request, reject),
         };
         if method == Method::Ack {
-            self.forward_ack(request, &routing, &target, cookie.tenant);
+            self.forward_ack(request, &routing, passage.request_uri.as_deref(), &target, cookie.tenant);
             return;
         }
         let realm = self.core.directory.tenant(cookie.tenant).map(|tenant| tenant.domain.clone());
@@ -148,7 +164,7 @@ impl Engine {
         let within = WithinDialog {
             tenant: cookie.tenant,
             place: passage.place,
-            target: Target { uri: None, flow: target, q: 1000 },
+            target: Target { uri: passage.request_uri, flow: target, q: 1000 },
             cookie: self.renewed(cookie, passage.place),
         };
         self.proxy_within_dialog(request, &routing, within, realm.as_deref().map(str::as_bytes));
@@ -173,6 +189,7 @@ impl Engine {
                 if from_caller { (cookie.caller, cookie.callee) } else { (cookie.callee, cookie.caller) };
             return Ok(Passage {
                 place: None,
+                request_uri: None,
                 target: receiver,
                 is_from_known_flow: is_same_flow(&sender, &request.flow),
                 number: None,
@@ -184,7 +201,7 @@ impl Engine {
         let direction = dialog.direction(from_tag, to_tag).ok_or(Reject::NoDialog)?;
         let (sender, receiver) = (dialog.sender(direction), dialog.receiver(direction));
         let request_uri = routing.restored_uri.unwrap_or(request.message.request_uri());
-        if !names_target(request_uri, &receiver.contact) {
+        if !routing.names_only_us && !names_target(request_uri, &receiver.contact) {
             return Err(Reject::ForeignTarget);
         }
         let (callee_tag, from_caller) = match direction {
@@ -193,6 +210,7 @@ impl Engine {
         };
         Ok(Passage {
             place: Some(DialogPlace { key, callee_tag: Some(callee_tag), from_caller }),
+            request_uri: (routing.names_only_us && !receiver.contact.is_empty()).then(|| receiver.contact.clone()),
             target: receiver.target,
             is_from_known_flow: is_same_flow(&sender.flow, &request.flow),
             number: sender.number.clone(),
@@ -261,7 +279,14 @@ impl Engine {
 
     /// An ACK to a 2xx: forwarded without state. Its branch follows from the one that it came with, so that a
     /// retransmission is one again at the next hop (section 16.11).
-    fn forward_ack(&mut self, request: Received<'_, '_>, routing: &Routing<'_>, target: &Flow, tenant: TenantId) {
+    fn forward_ack(
+        &mut self,
+        request: Received<'_, '_>,
+        routing: &Routing<'_>,
+        request_uri: Option<&[u8]>,
+        target: &Flow,
+        tenant: TenantId,
+    ) {
         let realm = self.core.directory.tenant(tenant).map(|tenant| tenant.domain.clone());
         let essentials = request.essentials;
         if essentials.max_forwards == Some(0) {
@@ -277,7 +302,7 @@ impl Engine {
             routing: routing_print,
         };
         let forward = Forward {
-            request_uri: None,
+            request_uri,
             routing,
             via: &essentials.via,
             branch: branch.encode(),

@@ -16,6 +16,8 @@ use crate::settings::Settings;
 pub(crate) struct Routing<'a> {
     /// The Request-URI that a strict router had moved to the end of the Route (section 16.4).
     pub(crate) restored_uri: Option<&'a [u8]>,
+    /// Whether the Request-URI is our cookie and no target is left in the Route: the other side's Contact is meant.
+    pub(crate) names_only_us: bool,
     /// The Route values that stay, in their order.
     pub(crate) rest: Vec<Cow<'a, [u8]>>,
     /// Whether the Route header is other than it came.

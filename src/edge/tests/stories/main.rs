@@ -1,6 +1,7 @@
 //! Stories of phones that talk to the edge: the test language is in `scene`, each other module tells one part.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod ack;
 mod admission;
 mod amplification;
 mod answers;
@@ -8,6 +9,8 @@ mod authentication;
 mod calls;
 mod cancel;
 mod forks;
+mod forward;
+mod in_dialog;
 mod limits;
 mod registration;
 mod registration_refused;
