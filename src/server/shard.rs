@@ -18,7 +18,7 @@ use ringway_store::journal::{Record, Writer};
 use ringway_telemetry::Histogram;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use mail::{Mail, Mailbox, Mailboxes, mailboxes};
+pub(crate) use mail::{Mail, Mailboxes, mailboxes};
 
 /// Messages of the sockets that one turn takes at most.
 const BATCH: usize = 256;

@@ -1,0 +1,12 @@
+//! End to end: the real binary on real sockets, called with programs that no one here wrote (pjsua2, SIPp, baresip).
+//!
+//! `scripts/install-peers` installs them. Nothing waits for a fixed time: every wait is for something that must happen,
+//! and fails with what was seen instead when it does not.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod command_line;
+mod harness;
+mod kill;
+mod kill_registrations;
+mod pjsua_calls;
+mod sipp_calls;

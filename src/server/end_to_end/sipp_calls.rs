@@ -1,0 +1,34 @@
+//! Calls between two runs of SIPp.
+
+use crate::harness::{Node, Options, Sipp, free_port};
+
+/// 102 registers and takes calls on one port; 101 calls it from another.
+fn call(node: &Node, callee: &str, caller: &str) {
+    let (to, from) = (free_port(), free_port());
+    Sipp::run(node, "register", "102", &node.demo_password("102"), to, &[]);
+    let answering = Sipp::start(node, callee, "102", &node.demo_password("102"), to, &[]);
+    Sipp::run(node, caller, "101", &node.demo_password("101"), from, &["-key", "callee", "102"]);
+    answering.expect_success();
+}
+
+#[test]
+fn sipp_registers_and_is_called() {
+    let node = Node::start(Options::default());
+    call(&node, "callee", "caller");
+    assert_eq!(node.metric("ringway_calls_total{tenant=\"demo.ringway.test\",outcome=\"answered\"}"), 1.0);
+    assert_eq!(node.metric("ringway_calls_active{tenant=\"demo.ringway.test\"}"), 0.0);
+}
+
+#[test]
+fn sipp_hears_busy() {
+    let node = Node::start(Options::default());
+    call(&node, "callee_who_is_busy", "caller_who_hears_busy");
+    assert_eq!(node.metric("ringway_calls_total{tenant=\"demo.ringway.test\",outcome=\"busy\"}"), 1.0);
+}
+
+#[test]
+fn sipp_gives_up_while_it_rings() {
+    let node = Node::start(Options::default());
+    call(&node, "callee_who_rings", "caller_who_gives_up");
+    assert_eq!(node.metric("ringway_calls_total{tenant=\"demo.ringway.test\",outcome=\"cancelled\"}"), 1.0);
+}
