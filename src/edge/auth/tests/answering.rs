@@ -37,18 +37,21 @@ fn unknown_user_wrong_password_and_disabled_look_alike_until_a_digest_verifies()
 }
 
 #[test]
-fn nobody_gets_in_with_the_dummy_that_unknown_users_are_checked_against() {
+fn nobody_gets_in_with_the_dummy_that_stands_for_a_missing_hash() {
     let mut gate = Gate::new();
-    let nobody = gate.authenticator.nobody[Algorithm::Md5 as usize];
-    let nonce = gate.nonce(ACME);
-    let answer = Answer::new(&nonce).of("199", "x");
-    let ha2 = hex(ha1(Algorithm::Md5, b"REGISTER", b"sip", b"acme.example").as_bytes());
-    let rest = format!("00000001:cafe:auth:{ha2}");
-    let response = ha1(Algorithm::Md5, hex(nobody.as_bytes()).as_bytes(), nonce.as_bytes(), rest.as_bytes());
-    let header = answer.to_string().replace(&answer.response(), &hex(response.as_bytes()));
-    let text = request("REGISTER", "sip:acme.example", "199@acme.example", &[("Authorization", header)]);
-    assert_eq!(gate.ask(ACME, &text), Said::Challenge);
-    assert_eq!(gate.failures(ACME), 1);
+    // 199 does not exist; 104 was imported without the hash of SHA-256.
+    for (username, algorithm) in [("199", Algorithm::Md5), ("104", Algorithm::Sha256)] {
+        let nobody = hex(gate.authenticator.nobody[algorithm as usize].as_bytes());
+        let nonce = gate.nonce(ACME);
+        let answer = Answer { algorithm, ..Answer::new(&nonce).of(username, "x") };
+        let request_hash = hex(ha1(algorithm, b"REGISTER", b"sip", b"acme.example").as_bytes());
+        let rest = format!("00000001:cafe:auth:{request_hash}");
+        let response = ha1(algorithm, nobody.as_bytes(), nonce.as_bytes(), rest.as_bytes());
+        let header = answer.to_string().replace(&answer.response(), &hex(response.as_bytes()));
+        let text = request("REGISTER", "sip:acme.example", "199@acme.example", &[("Authorization", header)]);
+        assert_eq!(gate.ask(ACME, &text), Said::Challenge, "{username}");
+    }
+    assert_eq!(gate.failures(ACME), 2);
 }
 
 #[test]

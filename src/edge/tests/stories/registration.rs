@@ -131,6 +131,38 @@ fn a_binding_is_gone_when_its_time_is_up() {
 }
 
 #[test]
+fn a_binding_never_lives_shorter_than_was_granted() {
+    let mut scene = scene();
+    let phone = scene.phone("101@acme.example");
+    scene.advance(Duration::from_millis(999));
+    let response = register(&mut scene, phone, |request| request.header("Expires: 60"));
+    assert_eq!(response.headers("Contact"), ["<sip:101@198.51.100.1:5060>;expires=60"]);
+    scene.advance(Duration::from_millis(59_999));
+    assert_eq!(registered(&mut scene, phone).len(), 1);
+    scene.advance(Duration::from_millis(2));
+    assert!(registered(&mut scene, phone).is_empty());
+}
+
+#[test]
+fn a_reg_id_counts_only_with_an_instance_and_from_a_device_that_supports_outbound() {
+    let bindings = |parameters: &str, supported: &str| {
+        let mut scene = scene();
+        let phone = scene.phone("101@acme.example");
+        for port in [5060, 5061] {
+            let contact = format!("<sip:101@198.51.100.1:{port}>{parameters}");
+            register(&mut scene, phone, |request| request.contact(&contact).header(supported));
+        }
+        registered(&mut scene, phone).len()
+    };
+    let instance = ";+sip.instance=\"<urn:uuid:1>\"";
+    assert_eq!(bindings(&format!("{instance};reg-id=1"), "Supported: path, Outbound"), 1, "the same flow, come back");
+    assert_eq!(bindings(&format!("{instance};reg-id=1"), "Supported: path"), 2);
+    assert_eq!(bindings(&format!("{instance};reg-id=0"), "Supported: outbound"), 2);
+    assert_eq!(bindings(";reg-id=1", "Supported: outbound"), 2);
+    assert_eq!(bindings(instance, "Supported: outbound"), 2);
+}
+
+#[test]
 fn granted_intervals_are_spread_and_never_longer_than_asked() {
     let mut scene = Scene::new();
     let mut granted = std::collections::BTreeSet::new();
