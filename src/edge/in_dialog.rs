@@ -145,7 +145,7 @@ impl Engine {
             },
             Err(reject) => return self.refuse_stranger(request, reject),
         };
-        let target = match next_hop(request.message, &mut routing, passage.target) {
+        let target = match next_hop(request, &mut routing, passage.target) {
             Ok(flow) => flow,
             Err(_) if method == Method::Ack => return self.core.counters.drop(DropReason::StrayAck),
             Err(reject) => return self.refuse_stranger(request, reject),
@@ -358,17 +358,21 @@ fn names_target(request_uri: &[u8], contact: &[u8]) -> bool {
 }
 
 /// The flow to the next Route entry when one is left, else to the target. An entry must be an IP address: a name that
-/// somebody else chose is never resolved. A strict router gets its own URI as the Request-URI, and the real one at the
-/// end of the Route (section 16.6, step 6).
-fn next_hop<'a>(message: &Message<'a>, routing: &mut Routing<'a>, target: Flow) -> Result<Flow, Reject> {
+/// somebody else chose is never resolved. Nor may it be one that means something else here than there: this machine's
+/// loopback, any address, all of them. A strict router gets its own URI as the Request-URI, and the real one at the end
+/// of the Route (section 16.6, step 6).
+fn next_hop<'a>(request: Received<'a, '_>, routing: &mut Routing<'a>, target: Flow) -> Result<Flow, Reject> {
     let Some(Cow::Borrowed(first)) = routing.rest.first() else { return Ok(target) };
     let entry = NameAddr::parse(first).ok_or(Reject::Malformed)?;
     let uri = entry.parse_uri().map_err(|_| Reject::Malformed)?;
-    let ip = uri.ip().ok_or(Reject::RoutePreloaded)?;
+    let ip = uri.ip().map(|ip| ip.to_canonical()).ok_or(Reject::RoutePreloaded)?;
+    if ip.is_unspecified() || ip.is_multicast() || (ip.is_loopback() && !request.flow.source().is_loopback()) {
+        return Err(Reject::RoutePreloaded);
+    }
     let transport = uri.transport().unwrap_or(Transport::Udp);
     let port = uri.port.unwrap_or_else(|| transport.default_port());
     if !uri.params.has(b"lr") {
-        let request_uri = routing.restored_uri.unwrap_or(message.request_uri());
+        let request_uri = routing.restored_uri.unwrap_or(request.message.request_uri());
         routing.rest.remove(0);
         routing.rest.push(Cow::Owned([b"<", request_uri, b">"].concat()));
         routing.restored_uri = Some(entry.uri);

@@ -299,3 +299,27 @@ fn a_stateless_challenge_is_not_retransmitted_and_its_ack_and_cancel_are_ignored
     scene.advance(Duration::from_secs(40));
     scene.expect_nothing_more();
 }
+
+#[test]
+fn every_answer_goes_where_the_via_says_and_never_to_another_host() {
+    for (via, port) in [
+        ("SIP/2.0/UDP 198.51.100.1:5060", 5060),
+        ("SIP/2.0/UDP 198.51.100.1:5099", 5099),
+        ("SIP/2.0/UDP 198.51.100.1:5099;rport", 6000),
+        ("SIP/2.0/UDP 203.0.113.9:5099", 6000),
+        ("SIP/2.0/UDP phone.example", 6000),
+        ("SIP/2.0/UDP 198.51.100.1:5099;maddr=203.0.113.9;received=203.0.113.9", 5099),
+    ] {
+        let mut scene = Scene::new();
+        let alice = scene.phone_at("101@acme.example", ringway_sip::Transport::Udp, "198.51.100.1:6000");
+        let mut request = scene.request(alice, "OPTIONS", "sip:acme.example");
+        request.via = via.into();
+        for (text, status) in [(request.text(), 200), (request.text().replace("CSeq: 1 ", "CSeq: x "), 400)] {
+            scene.send(alice, text);
+            let mut sent = scene.take_strays();
+            sent.extend(scene.hear(alice).map(|heard| (scene.state(alice).flow, heard)));
+            let [(flow, heard)] = &sent[..] else { panic!("{sent:?}") };
+            assert_eq!((flow.remote, heard.status()), (([198, 51, 100, 1], port).into(), Some(status)), "{via}");
+        }
+    }
+}

@@ -177,10 +177,19 @@ fn a_strict_router_downstream_gets_its_uri_on_the_request_line() {
 }
 
 #[test]
-fn a_route_by_name_is_never_followed() {
+fn a_route_by_name_or_to_this_machine_is_never_followed() {
     let (mut scene, alice, bob) = alice_and_bob(|_| {});
     let (mut from, _) = scene.call(alice, bob);
-    for (route, status) in [("<sip:elsewhere.example;lr>", 403), ("<sip:elsewhere.example>", 403), ("<<", 400)] {
+    for (route, status) in [
+        ("<sip:elsewhere.example;lr>", 403),
+        ("<sip:elsewhere.example>", 403),
+        ("<sip:127.0.0.1:5080;lr>", 403),
+        ("<sip:[::1]:5080;lr>", 403),
+        ("<sip:[::ffff:127.0.0.1];lr>", 403),
+        ("<sip:0.0.0.0;lr>", 403),
+        ("<sip:224.0.1.75;lr>", 403),
+        ("<<", 400),
+    ] {
         let info = from.request(&mut scene, alice, "INFO").header(&format!("Route: {route}"));
         scene.send_request(alice, &info);
         scene.expect_response(alice, status);
