@@ -38,8 +38,18 @@ pub(crate) struct Side {
     pub(crate) contact: Box<[u8]>,
     /// Its number, when it is an extension of the tenant.
     pub(crate) number: Option<Box<str>>,
-    /// Whether its dialog is confirmed: the caller's INVITE is, the callee's 2xx confirms it (section 12).
-    pub(crate) is_confirmed: bool,
+    pub(crate) stage: Stage,
+}
+
+/// How far the dialog with one side has come (section 12). It never goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// It has a tag, and no 2xx has come.
+    Early,
+    /// It talks. The caller always does.
+    Confirmed,
+    /// It has said or heard BYE. It is still known, or a 2xx that comes again would look like one more callee.
+    Ended,
 }
 
 /// A call: one caller, and every callee that has given a tag.
@@ -107,14 +117,14 @@ impl Dialog {
         match self.callees.iter().position(|known| known.tag == side.tag) {
             Some(known) if side.contact.is_empty() => self.callees[known].flow = side.flow,
             Some(known) => {
-                let is_confirmed = self.callees[known].is_confirmed | side.is_confirmed;
-                self.callees[known] = Side { is_confirmed, ..side };
+                let stage = self.callees[known].stage.max(side.stage);
+                self.callees[known] = Side { stage, ..side };
             }
             None if self.callees.len() < MAX_CALLEES => self.callees.push(side),
-            // One that answers takes the place of one that only rang.
-            None if side.is_confirmed => {
-                if let Some(early) = self.callees.iter_mut().find(|known| !known.is_confirmed) {
-                    *early = side;
+            // One that answers takes the place of one that only rang or has hung up.
+            None if side.stage == Stage::Confirmed => {
+                if let Some(silent) = self.callees.iter_mut().find(|known| known.stage != Stage::Confirmed) {
+                    *silent = side;
                 }
             }
             None => {}
@@ -123,7 +133,7 @@ impl Dialog {
 
     /// Whether any callee is talking.
     pub(crate) fn has_confirmed_callee(&self) -> bool {
-        self.callees.iter().any(|side| side.is_confirmed)
+        self.callees.iter().any(|side| side.stage == Stage::Confirmed)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::admit::Sources;
 use crate::auth::Authenticator;
 use crate::core::Core;
 use crate::counters::Counters;
-use crate::dialog::Dialogs;
+use crate::dialog::{Dialogs, Stage};
 use crate::fingerprint::Fingerprints;
 use crate::io::{Action, Arrival, BindingChange, Input};
 use crate::keys::{Keys, Purpose};
@@ -180,10 +180,8 @@ impl Engine {
             );
         }
         for (_, dialog) in &self.dialogs {
-            assert!(
-                dialog.invite.is_some() || dialog.has_confirmed_callee(),
-                "a call is being set up, or somebody talks in it"
-            );
+            let talks = dialog.has_confirmed_callee() && dialog.callees.iter().all(|side| side.stage != Stage::Early);
+            assert!(dialog.invite.is_some() || talks, "a call is being set up, or has only those who talk");
             assert!(
                 dialog.invite.is_none_or(|invite| self.contexts.get(invite).is_some()),
                 "an INVITE that is set up is open"

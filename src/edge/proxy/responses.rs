@@ -13,7 +13,7 @@ use crate::answer::{insert_before_length, stateless_tag, write_warning};
 use crate::branch::Branch as BranchName;
 use crate::core::Part;
 use crate::counters::CallOutcome;
-use crate::dialog::{DialogKey, Side};
+use crate::dialog::{DialogKey, Side, Stage};
 use crate::engine::Engine;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
@@ -210,13 +210,12 @@ impl Engine {
                     dialog.caller.target = target;
                 }
             }
-            // Who has hung up meanwhile does not come back.
-            Some(_) if dialog.callees.iter().all(|side| side.tag != tag) => {}
             _ => {
                 let number = callee.or_else(|| dialog.callees.iter().find(|side| side.tag == tag)?.number.clone());
                 let contact = if is_target_refresh { contact.unwrap_or_default() } else { &[] };
-                let is_confirmed = is_success && place.callee_tag.is_none();
-                dialog.learn_callee(Side { tag, flow: *flow, target, contact: contact.into(), number, is_confirmed });
+                let is_answer = is_success && place.callee_tag.is_none();
+                let stage = if is_answer { Stage::Confirmed } else { Stage::Early };
+                dialog.learn_callee(Side { tag, flow: *flow, target, contact: contact.into(), number, stage });
             }
         }
         if is_success && !dialog.is_confirmed {
@@ -307,8 +306,8 @@ impl Engine {
             && dialog.invite.take().is_some()
         {
             // Who only rang is through.
-            dialog.callees.retain(|side| side.is_confirmed);
-            if dialog.is_confirmed && dialog.callees.is_empty() {
+            dialog.callees.retain(|side| side.stage != Stage::Early);
+            if dialog.is_confirmed && !dialog.has_confirmed_callee() {
                 self.close_dialog(place);
             }
         }
@@ -415,7 +414,9 @@ impl Engine {
             // Challenged, it comes again.
             (Method::Bye, Some(_)) if matches!(status, 401 | 407) => false,
             (Method::Bye, Some(tag)) => self.dialogs.get_mut(place.key).is_some_and(|dialog| {
-                dialog.callees.retain(|side| side.tag != tag);
+                for side in dialog.callees.iter_mut().filter(|side| side.tag == tag) {
+                    side.stage = Stage::Ended;
+                }
                 // While the INVITE may yet be answered by another device, that one's call is to come.
                 dialog.invite.is_none() && !dialog.has_confirmed_callee()
             }),

@@ -14,7 +14,7 @@ use crate::answer::Received;
 use crate::branch;
 use crate::cookie::Cookie;
 use crate::core::{Alarm, Part};
-use crate::dialog::{Dialog, DialogKey, Side};
+use crate::dialog::{Dialog, DialogKey, Side, Stage};
 use crate::engine::Engine;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::Reject;
@@ -141,7 +141,7 @@ impl Engine {
             target: uri.map_or(request.flow, |uri| reach(&uri, &request.flow, behind_nat)),
             contact: contact.unwrap_or_default().into(),
             number: number.map(Into::into),
-            is_confirmed: true,
+            stage: Stage::Confirmed,
         }
     }
 

@@ -53,7 +53,7 @@ fn a_second_2xx_of_a_fork_is_forwarded_too_and_each_leg_has_its_ack_and_bye() {
 fn a_leg_that_hangs_up_before_the_second_2xx_comes_does_not_end_the_call() {
     let mut scene = Scene::new();
     let ringing = scene.ring(2);
-    scene.answer(&ringing, 1, 180);
+    scene.answer(&ringing, 1, 100);
     let first = scene.answer(&ringing, 0, 200).unwrap();
     scene.expect_request(ringing.devices[1].0, "CANCEL");
     hang_up(&mut scene, &ringing, 0, &first);
@@ -61,6 +61,20 @@ fn a_leg_that_hangs_up_before_the_second_2xx_comes_does_not_end_the_call() {
     assert_eq!(scene.calls_now(), 1);
     hang_up(&mut scene, &ringing, 1, &second);
     assert_eq!(scene.calls_now(), 0);
+}
+
+#[test]
+fn a_2xx_that_comes_again_after_its_bye_does_not_keep_the_call() {
+    let mut scene = Scene::new();
+    let ringing = scene.ring(2);
+    scene.answer(&ringing, 1, 180);
+    let first = scene.answer(&ringing, 0, 200).unwrap();
+    scene.expect_request(ringing.devices[1].0, "CANCEL");
+    let second = scene.answer(&ringing, 1, 200).unwrap();
+    hang_up(&mut scene, &ringing, 1, &second);
+    assert_eq!(scene.answer(&ringing, 1, 200), Some(second));
+    hang_up(&mut scene, &ringing, 0, &first);
+    assert_eq!((scene.open_work().1, scene.calls_now()), (0, 0));
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod registration;
 mod registration_refused;
 mod responses;
 mod scene;
+mod simulation;
 mod targets;
 mod tenants;
 mod transactions;

@@ -10,6 +10,7 @@ pub mod digest;
 mod heard;
 mod request;
 mod ringing;
+pub mod ua;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
