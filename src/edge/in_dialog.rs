@@ -147,7 +147,6 @@ impl Engine {
         };
         let target = match next_hop(request, &mut routing, passage.target) {
             Ok(flow) => flow,
-            Err(_) if method == Method::Ack => return self.core.counters.drop(DropReason::StrayAck),
             Err(reject) => return self.refuse_stranger(request, reject),
         };
         if method == Method::Ack {

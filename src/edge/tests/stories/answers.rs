@@ -293,7 +293,8 @@ fn a_stateless_challenge_is_not_retransmitted_and_its_ack_and_cancel_are_ignored
     scene.expect_nothing_more();
     assert_eq!(scene.drops(ringway_edge::DropReason::StrayAck), 0, "the ACK is known by its tag");
     scene.send(alice, challenge.ack(&sent).replace(&challenge.to_tag(), "another-tag"));
-    assert_eq!(scene.drops(ringway_edge::DropReason::StrayAck), 1);
+    scene.send(alice, challenge.ack(&sent).replace(&invite.branch, "z9hG4bK-another"));
+    assert_eq!(scene.drops(ringway_edge::DropReason::StrayAck), 2);
     scene.send(alice, invite.cancel());
     assert_eq!(scene.expect_response(alice, 481).reason_code(), "transaction-unknown");
     scene.advance(Duration::from_secs(40));

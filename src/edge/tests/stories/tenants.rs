@@ -300,8 +300,8 @@ fn a_phone_of_one_tenant_reaches_no_number_of_another() {
 fn neither_a_redirection_nor_a_contact_leads_into_another_tenant() {
     let mut scene = Scene::new();
     let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
-    let other = scene.phone("102@globex.example");
-    scene.register(other);
+    let others = ["102@globex.example", "103@globex.example", "103@acme.example"].map(|aor| scene.phone(aor));
+    others.iter().for_each(|&other| drop(scene.register(other)));
     // A Contact that is another tenant's number is where it was registered from, and nowhere else.
     let register = scene.request(bob, "REGISTER", "sip:acme.example").contact("<sip:102@globex.example>");
     assert_eq!(scene.ask(bob, register).status(), Some(200));
@@ -309,8 +309,8 @@ fn neither_a_redirection_nor_a_contact_leads_into_another_tenant() {
     let heard = scene.expect_request(bob, "INVITE");
     assert_eq!(heard.request_uri(), "sip:102@globex.example");
     scene.expect_nothing_more();
-    // A redirection there is for the caller to follow, if it may.
-    scene.send(bob, heard.response(302, "b", "sip:102@globex.example"));
+    // A redirection there is for the caller to follow, if it may; nor does it mean the same number here.
+    scene.send(bob, heard.response(302, "b", "sip:103@globex.example"));
     scene.expect_request(bob, "ACK");
     scene.expect_response(alice, 302);
     scene.expect_nothing_more();
