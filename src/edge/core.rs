@@ -41,7 +41,7 @@ pub(crate) enum Part {
 pub(crate) enum Alarm {
     /// A timer of a response context.
     Transaction { context: ContextKey, part: Part, timer: Timer },
-    /// A call is as long as a call may be.
+    /// A look at how long a call has lasted.
     MaxCall(DialogKey),
 }
 

@@ -1,7 +1,7 @@
 //! The dialogs that pass through this shard (RFC 3261 section 12): who is on each side, and where.
 
 use ringway_directory::TenantId;
-use ringway_sip::Flow;
+use ringway_sip::{Flow, Monotonic};
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use smallvec::SmallVec;
 
@@ -64,6 +64,8 @@ pub(crate) struct Dialog {
     pub(crate) is_confirmed: bool,
     /// The INVITE that opened it: while it may still be answered, the call is not over.
     pub(crate) invite: Option<ContextKey>,
+    /// When it is as long as a call may be.
+    pub(crate) ends_at: Monotonic,
 }
 
 /// Which side a request comes from, and whom it is for.

@@ -210,6 +210,8 @@ impl Engine {
                     dialog.caller.target = target;
                 }
             }
+            // Only the INVITE brings new callees: who only rang may be forgotten while its other requests are answered.
+            Some(_) if dialog.callees.iter().all(|side| side.tag != tag) => {}
             _ => {
                 let number = callee.or_else(|| dialog.callees.iter().find(|side| side.tag == tag)?.number.clone());
                 let contact = if is_target_refresh { contact.unwrap_or_default() } else { &[] };

@@ -13,7 +13,7 @@ use super::forward::{Forward, Routing};
 use crate::answer::Received;
 use crate::branch;
 use crate::cookie::Cookie;
-use crate::core::{Alarm, Part};
+use crate::core::Part;
 use crate::dialog::{Dialog, DialogKey, Side, Stage};
 use crate::engine::Engine;
 use crate::reach::{is_behind_nat, reach};
@@ -119,8 +119,9 @@ impl Engine {
             callees: SmallVec::new(),
             is_confirmed: false,
             invite: None,
+            ends_at: self.core.now.monotonic + self.core.settings.max_call,
         });
-        self.core.wheel.start(self.core.now.monotonic + self.core.settings.max_call, Alarm::MaxCall(key));
+        self.watch_length(key);
         key
     }
 

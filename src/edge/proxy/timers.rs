@@ -1,18 +1,25 @@
 //! Timers that fire, and flows that fail.
 
+use std::time::Duration;
+
 use ringway_sip::Flow;
 use ringway_sip::transaction::{Step, Steps, non_invite_client};
 
 use super::context::ContextKey;
 use crate::core::{Alarm, Part};
+use crate::dialog::DialogKey;
 use crate::engine::Engine;
+
+/// The wheel forgets no timer early: with one for the whole of its length, a call of a minute would leave it there for
+/// half a day.
+const LOOK_AT_CALL_EVERY: Duration = Duration::from_secs(300);
 
 impl Engine {
     /// Takes a timer that has fired. One whose context is gone, or that was stopped, does nothing.
     pub(crate) fn fire(&mut self, alarm: Alarm) {
         let (key, part, timer) = match alarm {
             Alarm::Transaction { context, part, timer } => (context, part, timer),
-            Alarm::MaxCall(dialog) => return self.close_dialog(dialog),
+            Alarm::MaxCall(dialog) => return self.watch_length(dialog),
         };
         match part {
             Part::Server => {
@@ -31,6 +38,18 @@ impl Engine {
                 self.forget_if_over(key);
             }
             Part::RingsTooLong(index) | Part::CancelledInVain(index) => self.give_up_branch(key, index, part),
+        }
+    }
+
+    /// Forgets a call that is as long as a call may be, and looks again at one that is not.
+    pub(crate) fn watch_length(&mut self, key: DialogKey) {
+        let now = self.core.now.monotonic;
+        match self.dialogs.get(key).map(|dialog| dialog.ends_at) {
+            Some(ends_at) if ends_at > now => {
+                self.core.wheel.start(ends_at.min(now + LOOK_AT_CALL_EVERY), Alarm::MaxCall(key));
+            }
+            Some(_) => self.close_dialog(key),
+            None => {}
         }
     }
 

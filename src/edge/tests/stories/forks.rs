@@ -64,6 +64,23 @@ fn a_leg_that_hangs_up_before_the_second_2xx_comes_does_not_end_the_call() {
 }
 
 #[test]
+fn a_late_answer_within_an_early_dialog_does_not_bring_its_callee_back() {
+    let mut scene = Scene::new();
+    let ringing = scene.ring(2);
+    let rings = scene.answer(&ringing, 1, 180).unwrap();
+    let mut early = Dialog::of_caller(&ringing.invite, &rings);
+    let update = early.request(&mut scene, ringing.caller, "UPDATE");
+    scene.send_request(ringing.caller, &update);
+    let heard = scene.expect_request(ringing.devices[1].0, "UPDATE");
+    let ok = scene.answer(&ringing, 0, 200).unwrap();
+    scene.expect_cancelled(&ringing, 1);
+    scene.respond(ringing.devices[1].0, &heard, 200);
+    scene.expect_response(ringing.caller, 200);
+    hang_up(&mut scene, &ringing, 0, &ok);
+    scene.expect_all_quiet();
+}
+
+#[test]
 fn a_2xx_that_comes_again_after_its_bye_does_not_keep_the_call() {
     let mut scene = Scene::new();
     let ringing = scene.ring(2);
