@@ -8,7 +8,8 @@ fn an_imported_extension_can_register_as_soon_as_the_command_returns() {
     node.run("tenant", &["add", "acme.example"]);
     assert!(node.run("tenant", &["list"]).contains("acme.example"));
     let csv = node.path("extensions.csv");
-    std::fs::write(&csv, "extension_number,auth_name,extension_password,email\n201,201,p000001,a@acme.example\n").unwrap();
+    std::fs::write(&csv, "extension_number,auth_name,extension_password,email\n201,201,p000001,a@acme.example\n")
+        .unwrap();
     node.run("extension", &["import", "--tenant", "acme.example", csv.to_str().unwrap()]);
     let mut phone = Phone::start(&node, "201", "acme.example", "p000001", &[]);
     phone.register();

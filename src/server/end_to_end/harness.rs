@@ -1,11 +1,13 @@
 //! What the stories are told with: a node, softphones, SIPp runs.
 
+mod baresip;
 mod node;
 mod phone;
 mod sipp;
 
 use std::time::{Duration, Instant};
 
+pub use baresip::Baresip;
 pub use node::{Node, Options, free_port};
 pub use phone::Phone;
 pub use sipp::Sipp;
@@ -15,8 +17,14 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Looks again and again until `look` finds something.
 #[track_caller]
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_within(PATIENCE, what, look)
+}
+
+/// The same with another patience.
+#[track_caller]
+pub fn wait_within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + patience;
     loop {
         if let Some(found) = look() {
             return found;

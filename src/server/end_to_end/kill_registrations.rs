@@ -1,7 +1,7 @@
 //! Nothing answered is lost: the process is killed at a random point among many registrations, and after a restart every
 //! binding that was answered 200 is there with what is left of its lifetime.
 //!
-//! `RINGWAY_KILL_REGISTRATIONS` and `RINGWAY_KILL_SEEDS` make it longer (`scripts/soak` does), `RINGWAY_SEED` replays one.
+//! `RINGWAY_SEED` replays one seed; `RINGWAY_KILL_SEEDS` and `RINGWAY_KILL_REGISTRATIONS` make it longer or shorter.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -18,10 +18,10 @@ const DOMAIN: &str = "kill.example";
 
 #[test]
 fn every_registration_that_was_answered_before_a_kill_is_there_after_it() {
-    let total = number("RINGWAY_KILL_REGISTRATIONS").unwrap_or(5_000);
+    let total = number("RINGWAY_KILL_REGISTRATIONS").unwrap_or(50_000);
     let seeds = match number("RINGWAY_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("RINGWAY_KILL_SEEDS").unwrap_or(3),
+        None => 0..number("RINGWAY_KILL_SEEDS").unwrap_or(20),
     };
     let mut node = Node::prepare(Options { demo: false, ..Options::default() });
     node.run("tenant", &["add", DOMAIN, "--trust", "127.0.0.0/8"]);

@@ -4,9 +4,11 @@
 //! and fails with what was seen instead when it does not.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod baresip_calls;
 mod command_line;
 mod harness;
 mod kill;
 mod kill_registrations;
+mod metrics;
 mod pjsua_calls;
 mod sipp_calls;

@@ -32,3 +32,16 @@ fn sipp_gives_up_while_it_rings() {
     call(&node, "callee_who_rings", "caller_who_gives_up");
     assert_eq!(node.metric("ringway_calls_total{tenant=\"demo.ringway.test\",outcome=\"cancelled\"}"), 1.0);
 }
+
+#[test]
+fn sipp_hears_that_nobody_answers() {
+    let node = Node::start(Options::default());
+    let port = free_port();
+    Sipp::run(&node, "register", "102", &node.demo_password("102"), port, &[]);
+    // The phone is gone without a word: its INVITE is repeated until Timer B, 32 s.
+    let password = node.demo_password("101");
+    let further = ["-key", "callee", "102", "-timeout", "60"];
+    Sipp::start(&node, "caller_who_hears_no_answer", "101", &password, free_port(), &further)
+        .expect_success_within(std::time::Duration::from_secs(60));
+    assert_eq!(node.metric("ringway_calls_total{tenant=\"demo.ringway.test\",outcome=\"no-answer\"}"), 1.0);
+}

@@ -19,10 +19,8 @@ pub struct Phone {
 
 /// Where `scripts/install-peers` puts pjsua2.
 fn python() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache"),
-        PathBuf::from,
-    );
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache"), PathBuf::from);
     let python = cache.join("ringway/pjsua2/bin/python");
     assert!(python.exists(), "{} is missing: run scripts/install-peers", python.display());
     python

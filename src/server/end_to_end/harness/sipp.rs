@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use super::{Node, wait_for};
+use super::{Node, PATIENCE, wait_within};
 
 pub struct Sipp {
     process: Child,
@@ -42,8 +43,13 @@ impl Sipp {
     }
 
     #[track_caller]
-    pub fn expect_success(mut self) {
-        let status = wait_for("SIPp to end", || self.process.try_wait().unwrap());
+    pub fn expect_success(self) {
+        self.expect_success_within(PATIENCE);
+    }
+
+    #[track_caller]
+    pub fn expect_success_within(mut self, patience: Duration) {
+        let status = wait_within(patience, "SIPp to end", || self.process.try_wait().unwrap());
         let errors = std::fs::read_to_string(self.directory.path().join("errors")).unwrap_or_default();
         assert!(status.success(), "{} ended with {status}: {errors}", self.scenario);
     }
