@@ -163,7 +163,7 @@ impl Engine {
         let within = WithinDialog {
             tenant: cookie.tenant,
             place: passage.place,
-            target: Target { uri: passage.request_uri, flow: target, q: 1000 },
+            target: Target { uri: passage.request_uri, flow: target, q: 1000, redirected_to: None },
             cookie: self.renewed(cookie, passage.place),
         };
         self.proxy_within_dialog(request, &routing, within, realm.as_deref().map(str::as_bytes));

@@ -76,7 +76,12 @@ impl Core {
         let mut targets = Vec::new();
         self.location.lookup(self.now.wall, &Aor { tenant, number: number.as_bytes() }, |binding| {
             if let Some(flow) = binding.reach() {
-                targets.push(Target { uri: Some(binding.uri.into()), flow, q: binding.preference() });
+                targets.push(Target {
+                    uri: Some(binding.uri.into()),
+                    flow,
+                    q: binding.preference(),
+                    redirected_to: None,
+                });
             }
         });
         targets

@@ -38,6 +38,8 @@ pub(crate) struct Target {
     pub(crate) flow: Flow,
     /// The rank in thousandths: targets of one rank ring together, higher ones first.
     pub(crate) q: u16,
+    /// The number that a redirection led to, when it is not the one that was dialled.
+    pub(crate) redirected_to: Option<Box<str>>,
 }
 
 /// The server half: INVITE or not.
@@ -146,6 +148,8 @@ pub(crate) struct Branch {
     pub(crate) rings_until: Monotonic,
     /// Whether the client transaction is gone.
     pub(crate) is_over: bool,
+    /// The number that a redirection led to, when it is not the one that was dialled.
+    pub(crate) redirected_to: Option<Box<str>>,
     /// Its place in the list of its flow; [`Contexts`] keeps it.
     pub(crate) place: u32,
 }

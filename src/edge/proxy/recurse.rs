@@ -2,7 +2,7 @@
 
 use ringway_sip::{Message, Name, NameAddr, Scheme, Transport, Uri};
 
-use super::context::ContextKey;
+use super::context::{ContextKey, Target};
 use crate::engine::Engine;
 
 /// The most Contacts of one 3xx that are followed.
@@ -27,7 +27,8 @@ impl Engine {
             let Some(uri) = NameAddr::parse(value).and_then(|contact| contact.parse_uri().ok()) else { continue };
             let Some(number) = self.core.number_in_tenant(&uri, tenant, &context.flow) else { continue };
             if self.core.directory.extension(tenant, number.as_bytes()).is_some_and(|callee| callee.enabled) {
-                found.extend(self.core.targets(tenant, &number));
+                let targets = self.core.targets(tenant, &number).into_iter();
+                found.extend(targets.map(|target| Target { redirected_to: Some(number.clone()), ..target }));
             }
         }
         // Who called over TLS is not passed on without it (section 16.7, step 4).

@@ -112,7 +112,7 @@ impl Engine {
                     return;
                 }
                 self.keeps_ringing(key, index);
-                self.learn_callee(key, message, flow, status);
+                self.learn_callee(key, index, message, flow, status);
                 self.pass_upstream(key, message, status);
             }
             200..=299 => self.succeed(key, index, message, status, flow),
@@ -144,11 +144,11 @@ impl Engine {
             context.waiting.clear();
         }
         if is_invite {
-            self.learn_callee(key, message, flow, status);
+            self.learn_callee(key, index, message, flow, status);
             self.cancel_pending(key, COMPLETED_ELSEWHERE);
             self.pass_upstream(key, message, status);
         } else if is_first {
-            self.learn_callee(key, message, flow, status);
+            self.learn_callee(key, index, message, flow, status);
             self.pass_upstream(key, message, status);
             self.close_call(key, status);
         }
@@ -188,10 +188,11 @@ impl Engine {
     }
 
     /// Notes what a response tells of the callee's side of its dialog.
-    fn learn_callee(&mut self, key: ContextKey, message: &Message<'_>, flow: &Flow, status: u16) {
+    fn learn_callee(&mut self, key: ContextKey, index: u8, message: &Message<'_>, flow: &Flow, status: u16) {
         let Some(context) = self.contexts.get(key) else { return };
         let Some(place) = context.dialog else { return };
-        let (tenant, callee) = (context.tenant, context.callee.clone());
+        let redirected_to = context.branches.get(usize::from(index)).and_then(|branch| branch.redirected_to.clone());
+        let (tenant, callee) = (context.tenant, redirected_to.or_else(|| context.callee.clone()));
         let refreshes = matches!(context.method, Method::Invite | Method::Update | Method::Subscribe);
         let Ok(essentials) = message.essentials() else { return };
         let Some(tag) = essentials.to.tag() else { return };

@@ -336,6 +336,7 @@ impl Engine {
             cancelling: Cancelling::No,
             rings_until: self.core.now.monotonic + rings_for,
             is_over: false,
+            redirected_to: target.redirected_to,
             place: 0,
         };
         self.contexts.add_branch(key, branch);

@@ -278,6 +278,27 @@ fn a_302_to_a_number_of_the_tenant_is_dialled_again_as_the_callee() {
 }
 
 #[test]
+fn who_was_reached_by_a_302_may_move_and_hang_up_as_itself() {
+    let mut scene = Scene::new();
+    let carol = scene.phone("103@acme.example");
+    scene.register(carol);
+    let ringing = scene.ring(1);
+    redirect(&mut scene, &ringing, 0, "sip:103@acme.example");
+    let heard = scene.expect_request(carol, "INVITE");
+    let mut dialog = Dialog::of_callee(&heard, "carol");
+    scene.send(carol, heard.response(200, "carol", &scene.contact(carol)));
+    scene.expect_response(ringing.caller, 200);
+    scene.state(carol).flow.remote.set_port(5099);
+    let bye = dialog.request(&mut scene, carol, "BYE");
+    let bye = scene.answer_challenge(carol, bye);
+    scene.send_request(carol, &bye);
+    let heard = scene.expect_request(ringing.caller, "BYE");
+    scene.respond(ringing.caller, &heard, 200);
+    scene.expect_response(carol, 200);
+    scene.expect_all_quiet();
+}
+
+#[test]
 fn a_302_to_anywhere_else_is_not_followed_and_goes_to_the_caller() {
     let elsewhere = [
         "sip:103@elsewhere.example",
