@@ -98,7 +98,6 @@ impl Core {
             Reject::BadProxyExtension => {
                 writer.header_with("Unsupported", |out| write_required(message, Name::ProxyRequire, out))
             }
-            Reject::MethodNotAllowed => writer.header("Allow", ALLOW),
             Reject::Overloaded | Reject::Draining | Reject::SourceRate => {
                 writer.header_with("Retry-After", |out| write_number(out, retry_after))
             }

@@ -78,7 +78,7 @@ impl Engine {
 }
 
 impl Core {
-    /// Whether From is the extension that has authenticated, or hides who calls (contract "Who is asking").
+    /// Whether From is the extension that has authenticated, or hides who calls.
     pub(crate) fn is_sender(&self, request: Received<'_, '_>, extension: &Extension, tenant: &Tenant) -> bool {
         debug_assert_ne!(request.essentials.cseq.method, Method::Register);
         let from = &request.essentials.from;

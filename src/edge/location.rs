@@ -28,6 +28,9 @@ use flows::Flows;
 use stripe::{Entry, Stripe};
 use update::Applied;
 
+/// The longest packed record: many bindings with absurdly long Contacts. The journal takes records twice as long.
+const MAX_RECORD: usize = 64 * 1024;
+
 /// Where everybody is, now.
 pub struct Location {
     seed: FixedState,
@@ -84,6 +87,10 @@ impl Location {
             return Ok(Saved { version: None, expires: latest(&old_bindings) });
         }
         pack(&bindings, record);
+        if record.len() > MAX_RECORD {
+            record.clear();
+            return Err(Reject::TooManyBindings);
+        }
         self.account(aor.tenant, hash, &old_bindings, &bindings);
         let (soonest, expires, is_empty) = (soonest(&bindings), latest(&bindings), bindings.is_empty());
         drop((old_bindings, bindings));

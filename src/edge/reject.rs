@@ -1,4 +1,4 @@
-//! Refusals and drops. Each has a stable code that stands in the Warning, in the log, in a metric, and in
+//! Refusals and drops. Each has a stable code that stands in the Warning, in a metric, and in
 //! docs/reason-codes.md.
 
 /// A refusal: the status it is answered with and why.
@@ -16,7 +16,6 @@ pub enum Reject {
     UnknownDomain,
     RegisterUnknownDomain,
     RegisterOtherDomain,
-    WrongPassword,
     Disabled,
     IdentityMismatch,
     RegisterIdentityMismatch,
@@ -31,9 +30,7 @@ pub enum Reject {
     ContactRefused,
     WildcardWithOthers,
     OutOfOrder,
-    MissingContact,
     EventNotServed,
-    MethodNotAllowed,
     Overloaded,
     Draining,
     SourceRate,
@@ -46,7 +43,7 @@ pub enum Reject {
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 33] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -57,7 +54,6 @@ impl Reject {
         Self::UnknownDomain,
         Self::RegisterUnknownDomain,
         Self::RegisterOtherDomain,
-        Self::WrongPassword,
         Self::Disabled,
         Self::IdentityMismatch,
         Self::RegisterIdentityMismatch,
@@ -72,9 +68,7 @@ impl Reject {
         Self::ContactRefused,
         Self::WildcardWithOthers,
         Self::OutOfOrder,
-        Self::MissingContact,
         Self::EventNotServed,
-        Self::MethodNotAllowed,
         Self::Overloaded,
         Self::Draining,
         Self::SourceRate,
@@ -88,7 +82,7 @@ impl Reject {
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
     pub const fn status(self) -> u16 {
         match self {
-            Self::Malformed | Self::WildcardWithOthers | Self::MissingContact => 400,
+            Self::Malformed | Self::WildcardWithOthers => 400,
             Self::VersionNotSupported => 505,
             Self::UnsupportedScheme => 416,
             Self::TooManyHops => 483,
@@ -97,7 +91,6 @@ impl Reject {
             Self::BadExtension | Self::BadProxyExtension => 420,
             Self::UnknownDomain | Self::RegisterOtherDomain | Self::UnknownNumber => 404,
             Self::RegisterUnknownDomain
-            | Self::WrongPassword
             | Self::Disabled
             | Self::IdentityMismatch
             | Self::RegisterIdentityMismatch
@@ -113,12 +106,11 @@ impl Reject {
             Self::IntervalTooBrief => 423,
             Self::OutOfOrder | Self::FlowFailed => 500,
             Self::EventNotServed => 489,
-            Self::MethodNotAllowed => 405,
             Self::Overloaded | Self::Draining | Self::SourceRate => 503,
         }
     }
 
-    /// The stable code: the Warning's first word, the log's `reason`, the metric's label.
+    /// The stable code: the Warning's first word and the metric's label.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -131,7 +123,6 @@ impl Reject {
             Self::UnknownDomain => "unknown-domain",
             Self::RegisterUnknownDomain => "register-unknown-domain",
             Self::RegisterOtherDomain => "register-other-domain",
-            Self::WrongPassword => "wrong-password",
             Self::Disabled => "disabled",
             Self::IdentityMismatch => "identity-mismatch",
             Self::RegisterIdentityMismatch => "register-identity-mismatch",
@@ -146,9 +137,7 @@ impl Reject {
             Self::ContactRefused => "contact-refused",
             Self::WildcardWithOthers => "wildcard-contact",
             Self::OutOfOrder => "out-of-order",
-            Self::MissingContact => "missing-contact",
             Self::EventNotServed => "event-not-served",
-            Self::MethodNotAllowed => "method-not-allowed",
             Self::Overloaded => "overloaded",
             Self::Draining => "draining",
             Self::SourceRate => "source-rate",
@@ -173,7 +162,6 @@ impl Reject {
             Self::UnknownDomain => "no tenant serves this domain",
             Self::RegisterUnknownDomain => "no tenant registers for this domain",
             Self::RegisterOtherDomain => "the To header names another domain than the Request-URI",
-            Self::WrongPassword => "the credentials are not valid",
             Self::Disabled => "the extension is disabled",
             Self::IdentityMismatch => "the From header is not the authenticated extension",
             Self::RegisterIdentityMismatch => "the To header is not the authenticated extension",
@@ -188,9 +176,7 @@ impl Reject {
             Self::ContactRefused => "this Contact may not be registered",
             Self::WildcardWithOthers => "Contact: * goes alone and with Expires: 0",
             Self::OutOfOrder => "the CSeq is not higher than the last of this Call-ID",
-            Self::MissingContact => "the request needs exactly one usable Contact",
             Self::EventNotServed => "this event package is not served",
-            Self::MethodNotAllowed => "this method is not allowed here",
             Self::Overloaded => "a table is full",
             Self::Draining => "the server is shutting down",
             Self::SourceRate => "too many requests from this source",

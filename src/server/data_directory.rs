@@ -5,6 +5,9 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use ringway_store::keys::MasterKey;
+
+use crate::config::Config;
 use crate::failure::Failure;
 
 /// Why the data directory can't be used.
@@ -31,6 +34,31 @@ const CONTROL_SOCKET: &str = "control.sock";
 
 /// Where the journal's files are.
 const JOURNAL: &str = "journal";
+
+/// The master key: read, or made at a first start. A new one beside an old database would only hide that the old one is
+/// lost.
+///
+/// # Errors
+/// The key is lost, damaged or open to others, or can't be written.
+pub(crate) fn master_key(config: &Config) -> Result<MasterKey, Failure> {
+    if let Some(lost) = lost_key(config) {
+        return Err(Failure::Failed(lost));
+    }
+    let (key, _) = MasterKey::open_or_create(&config.node.key_file).map_err(Failure::of)?;
+    Ok(key)
+}
+
+/// What to do when there is a database and its key is gone. Without either this is a first start.
+pub(crate) fn lost_key(config: &Config) -> Option<String> {
+    let (key, database) = (&config.node.key_file, config.database.path());
+    (!key.exists() && database.exists()).then(|| {
+        format!(
+            "{}: the master key is missing, and {} was sealed with it; put its copy back",
+            key.display(),
+            database.display()
+        )
+    })
+}
 
 /// The data directory, locked. Dropping it lets another process in.
 #[derive(Debug)]

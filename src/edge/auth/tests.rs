@@ -1,4 +1,4 @@
-//! Who is asking: the stories of RFC 3261 section 22 and of the contract's "Who is asking" and "Nonce".
+//! Who is asking: the stories of RFC 3261 section 22, of nonces and of their counts.
 
 mod answering;
 mod challenging;

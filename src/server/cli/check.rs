@@ -8,6 +8,7 @@ use ringway_store::keys::MasterKey;
 
 use crate::config::{Config, Overrides};
 use crate::console::say;
+use crate::data_directory;
 use crate::environment::environment;
 use crate::failure::Failure;
 
@@ -44,18 +45,11 @@ fn check_data(path: &Path) -> Option<String> {
 }
 
 fn check_key(config: &Config) -> Option<String> {
-    let (key, database) = (&config.node.key_file, config.database.path());
+    let key = &config.node.key_file;
     if key.exists() {
         MasterKey::open(key).err().map(|error| error.to_string())
     } else {
-        // Without either this is a first start; a key that is missing beside a database is lost.
-        database.exists().then(|| {
-            format!(
-                "{}: the master key is missing, and {} was sealed with it; put its copy back",
-                key.display(),
-                database.display()
-            )
-        })
+        data_directory::lost_key(config)
     }
 }
 

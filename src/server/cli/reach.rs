@@ -5,14 +5,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ringway_store::directory::Directory;
-use ringway_store::keys::MasterKey;
 use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 
 use crate::config::{Config, Overrides};
 use crate::control::client::Client;
 use crate::control::{Event, Request};
-use crate::data_directory::{DataDirectory, Unusable};
+use crate::data_directory::{self, DataDirectory, Unusable};
 use crate::environment::environment;
 use crate::failure::Failure;
 use crate::operations::{self, Events};
@@ -74,7 +73,7 @@ async fn reach(
     match find(&config.node.data_dir).await? {
         Reached::Node(client) => client.ask(&request, file, events).await.map_err(Failure::Failed),
         Reached::Ourselves(_data) => {
-            let (key, _) = MasterKey::open_or_create(&config.node.key_file).map_err(Failure::of)?;
+            let key = data_directory::master_key(config)?;
             let directory = Directory::open(config.database.path(), &key).await.map_err(Failure::of)?;
             let outcome = operations::execute(&directory, request, file, events).await.map_err(Failure::Failed);
             directory.close().await;

@@ -2,7 +2,9 @@
 //!
 //! `scripts/install-peers` installs them. Nothing waits for a fixed time: every wait is for something that must happen,
 //! and fails with what was seen instead when it does not.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what a failing test has to say")]
 
 mod baresip_calls;
 mod command_line;

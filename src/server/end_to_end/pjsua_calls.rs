@@ -155,3 +155,22 @@ fn calls_between_phones_on_different_shards_are_handed_over() {
     alice.expect_end(200);
     assert!(node.metric("ringway_shard_handovers_total") > 0.0);
 }
+
+#[test]
+fn a_call_that_rings_when_the_node_is_told_to_stop_is_still_answered() {
+    let mut node = Node::start(Options::default());
+    let (mut alice, mut bob) = (Phone::of_demo(&node, "101"), Phone::of_demo(&node, "102"));
+    alice.register();
+    bob.register();
+    alice.tell("call sip:102@demo.ringway.test");
+    bob.expect("incoming", |_| true);
+    bob.tell("answer 180");
+    alice.expect_state("EARLY");
+    node.signal(libc::SIGTERM);
+    wait_for("the node to refuse new work", || {
+        (node.get("/readyz").is_none_or(|(status, _)| status != 200)).then_some(())
+    });
+    bob.tell("answer 200");
+    alice.expect_state("CONFIRMED");
+    assert_eq!(node.wait(), Some(0));
+}

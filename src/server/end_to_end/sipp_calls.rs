@@ -45,3 +45,13 @@ fn sipp_hears_that_nobody_answers() {
         .expect_success_within(std::time::Duration::from_secs(60));
     assert_eq!(node.metric("ringway_calls_total{tenant=\"demo.ringway.test\",outcome=\"no-answer\"}"), 1.0);
 }
+
+#[test]
+fn a_phone_on_ipv4_calls_one_on_ipv6() {
+    let node = Node::start(Options { ipv6: true, ..Options::default() });
+    let (to, password) = (free_port(), node.demo_password("102"));
+    Sipp::start_on_ipv6(&node, "register", "102", &password, to).expect_success();
+    let answering = Sipp::start_on_ipv6(&node, "callee", "102", &password, to);
+    Sipp::run(&node, "caller", "101", &node.demo_password("101"), free_port(), &["-key", "callee", "102"]);
+    answering.expect_success();
+}

@@ -12,7 +12,6 @@ use ringway_net::{Admission, Bound, Clock, SocketOptions};
 use ringway_sip::ShardId;
 use ringway_store::directory::Directory;
 use ringway_store::journal::Journal;
-use ringway_store::keys::MasterKey;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
@@ -22,7 +21,7 @@ use crate::bindings::{self, LiveBindings, Restored};
 use crate::config::Config;
 use crate::console::say;
 use crate::control::socket::ControlSocket;
-use crate::data_directory::DataDirectory;
+use crate::data_directory::{self, DataDirectory};
 use crate::failure::Failure;
 use crate::local_addresses::local_addresses;
 use crate::publication::{self, Hasher, Publication};
@@ -66,7 +65,7 @@ impl Node {
 
         status.become_unready("the directory is being loaded");
         let (node, is_first_start) = node_id::read_or_create(data).map_err(Failure::of)?;
-        let (key, _) = MasterKey::open_or_create(&config.node.key_file).map_err(Failure::of)?;
+        let key = data_directory::master_key(&config)?;
         let directory = Directory::open(config.database.path(), &key).await.map_err(Failure::of)?;
         if wishes.is_demo {
             demo::add(&directory, &key).await.map_err(Failure::of)?;

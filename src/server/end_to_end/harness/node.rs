@@ -16,11 +16,13 @@ pub struct Options {
     /// Further lines of the configuration.
     pub config: String,
     pub demo: bool,
+    /// Whether it listens on `[::1]` too.
+    pub ipv6: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { shards: 4, config: String::new(), demo: true }
+        Self { shards: 4, config: String::new(), demo: true, ipv6: false }
     }
 }
 
@@ -64,6 +66,9 @@ impl Node {
         let mut command = self.ringway("serve");
         command.args(["--listen", &format!("udp:127.0.0.1:{}", self.port)]);
         command.args(["--listen", &format!("tcp:127.0.0.1:{}", self.port)]);
+        if self.options.ipv6 {
+            command.args(["--listen", &format!("udp:[::1]:{}", self.port)]);
+        }
         command.args(["--http", &format!("127.0.0.1:{}", self.http)]);
         if self.options.demo {
             command.arg("--demo");

@@ -15,14 +15,32 @@ pub struct Sipp {
 impl Sipp {
     /// Starts a scenario for one call, as one extension of the demo tenant.
     pub fn start(node: &Node, scenario: &str, number: &str, password: &str, port: u16, further: &[&str]) -> Self {
+        Self::start_on("127.0.0.1", node, scenario, number, password, port, further)
+    }
+
+    /// The same over IPv6.
+    pub fn start_on_ipv6(node: &Node, scenario: &str, number: &str, password: &str, port: u16) -> Self {
+        Self::start_on("::1", node, scenario, number, password, port, &[])
+    }
+
+    fn start_on(
+        ip: &str,
+        node: &Node,
+        scenario: &str,
+        number: &str,
+        password: &str,
+        port: u16,
+        further: &[&str],
+    ) -> Self {
+        let host = if ip.contains(':') { format!("[{ip}]") } else { ip.to_owned() };
         let directory = tempfile::tempdir().unwrap();
         let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/server/end_to_end/sipp"))
             .join(format!("{scenario}.xml"));
         let process = Command::new("sipp")
-            .arg(node.address())
+            .arg(format!("{host}:{}", node.port))
             .arg("-sf")
             .arg(file)
-            .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-m", "1", "-nostdin"])
+            .args(["-i", ip, "-p", &port.to_string(), "-m", "1", "-nostdin"])
             .args(["-auth_uri", "demo.ringway.test", "-au", number, "-ap", password])
             .args(["-key", "number", number, "-key", "domain", "demo.ringway.test"])
             .args(["-timeout", "30", "-timeout_error", "-trace_err", "-error_file", "errors"])
