@@ -1,4 +1,4 @@
-//! The registry: every metric of [`names`](crate::names), collected from the scrape at hand.
+//! The registry: every metric of [`names`], collected from the scrape at hand.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
