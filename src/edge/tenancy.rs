@@ -1,4 +1,4 @@
-//! Which tenant a request is for, and where its numbers are (contract "Which tenant").
+//! Which tenant a request is for, and where its numbers are.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Redirections: a 3xx is dialled again as the callee (RFC 3261 section 16.5, contract "Contacts and routes").
+//! Redirections: a 3xx is dialled again as the callee (RFC 3261 section 16.5).
 
 use ringway_sip::{Message, Name, NameAddr, Scheme, Transport, Uri};
 

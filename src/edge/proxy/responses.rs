@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
 
-/// What a CANCEL says of the devices that did not answer (RFC 3326; sip-edge: call completed elsewhere).
+/// What a CANCEL says of the devices that did not answer (RFC 3326).
 const COMPLETED_ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
 
 impl Engine {

@@ -1,4 +1,4 @@
-//! What a UDP source can make us send that has not shown who it is: little, once, and not often (contract "Answers").
+//! What a UDP source can make us send that has not shown who it is: little, once, and not often.
 
 use std::time::Duration;
 

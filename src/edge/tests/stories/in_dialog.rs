@@ -1,5 +1,4 @@
-//! Requests within a dialog: what lets them through, and what their sender can't make of that (contract "Who is asking",
-//! "Contacts and routes"; RFC 3261 sections 12.2 and 16.4).
+//! Requests within a dialog: what lets them through, and what their sender can't make of that.
 
 use std::time::Duration;
 
@@ -104,6 +103,24 @@ fn what_either_side_sends_on_its_flow_reaches_the_other() {
         assert_eq!((talk.scene.open_work(), talk.scene.calls_now()), ((0, 0), 0));
         talk.scene.take_strays();
     });
+}
+
+#[test]
+fn the_to_of_a_response_within_a_dialog_goes_back_as_it_came() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    scene.register(alice);
+    scene.register(bob);
+    let (mut from, _) = scene.call(alice, bob);
+    for status in [200, 488, 603] {
+        let request = from.request(&mut scene, alice, "UPDATE");
+        scene.send_request(alice, &request);
+        let heard = scene.expect_request(bob, "UPDATE");
+        scene.respond(bob, &heard, status);
+        let response = scene.expect_response(alice, status);
+        assert_eq!(response.header("To"), request.to);
+    }
+    scene.expect_nothing_more();
 }
 
 #[test]

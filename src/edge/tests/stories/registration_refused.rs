@@ -1,4 +1,4 @@
-//! REGISTERs that change nothing, and what they are told (RFC 3261 section 10.3; contract "Who is asking", "Contacts").
+//! REGISTERs that change nothing, and what they are told (RFC 3261 section 10.3).
 
 use ringway_edge::Reject;
 use ringway_sip::Transport;
@@ -210,6 +210,20 @@ fn a_register_whose_to_is_another_domain_is_404_and_one_for_an_unknown_domain_40
         assert_eq!(scene.take_kept(), []);
         scene.expect_nothing_more();
     }
+}
+
+#[test]
+fn a_register_whose_to_is_no_sip_address_is_refused() {
+    let mut scene = scene();
+    let phone = scene.phone("101@acme.example");
+    for to in ["<tel:101>", "<mailto:101@acme.example>"] {
+        let mut request = scene.request(phone, "REGISTER", "sip:acme.example");
+        request.to = to.into();
+        scene.send_request(phone, &request);
+        scene.expect_response(phone, 404);
+    }
+    assert_eq!(scene.take_kept(), []);
+    scene.expect_nothing_more();
 }
 
 #[test]

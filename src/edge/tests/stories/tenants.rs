@@ -1,5 +1,4 @@
-//! Which tenant a request is for, who may ask in it, and that nothing crosses from one to another (contract "Which
-//! tenant", "Who is asking").
+//! Which tenant a request is for, who may ask in it, and that nothing crosses from one to another.
 
 use ringway_edge::{Reject, Settings};
 
