@@ -1,7 +1,10 @@
 //! The budget of a source that has not shown who it is: a token bucket an address, in a bounded table.
+//!
+//! Of IPv6 a whole /64 is one source: that is what one customer gets. When the table is full, sources that it does not
+//! know share one bucket.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use foldhash::quality::FixedState;
@@ -19,31 +22,54 @@ struct Bucket {
 #[derive(Debug)]
 pub(crate) struct Sources {
     buckets: HashMap<IpAddr, Bucket, FixedState>,
+    /// The bucket of those that the table has no room for.
+    others: Option<Bucket>,
+    /// When the table was last looked through for idle buckets.
+    swept_at: Monotonic,
 }
 
 /// A bucket that is full again after this long is forgotten when room is needed.
 const FULL_AGAIN: Duration = Duration::from_secs(2);
 
+/// A full table is looked through at most this often: it may hold a hundred thousand sources.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// What counts as one source.
+fn network_of(source: IpAddr) -> IpAddr {
+    match source {
+        IpAddr::V4(_) => source,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
 impl Sources {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { buckets: HashMap::with_hasher(FixedState::with_seed(seed)) }
+        let buckets = HashMap::with_hasher(FixedState::with_seed(seed));
+        Self { buckets, others: None, swept_at: Monotonic::START }
     }
 
     /// Takes one request from the source's budget of `per_second`, with bursts of twice that. False when it is used up.
-    /// When the table is full and no bucket is idle, a new source is not admitted.
     pub(crate) fn admit(&mut self, source: IpAddr, per_second: u32, most: usize, now: Monotonic) -> bool {
         const REQUEST: u64 = 1000;
         if per_second == 0 {
             return true;
         }
+        let source = network_of(source);
         let full = u64::from(per_second) * 2 * REQUEST;
-        if !self.buckets.contains_key(&source) && self.buckets.len() >= most {
+        let is_known = self.buckets.contains_key(&source);
+        if !is_known && self.buckets.len() >= most && now.since(self.swept_at) >= SWEEP_EVERY {
+            self.swept_at = now;
             self.buckets.retain(|_, bucket| now.since(bucket.filled_at) < FULL_AGAIN);
-            if self.buckets.len() >= most {
-                return false;
-            }
         }
-        let bucket = self.buckets.entry(source).or_insert(Bucket { tokens: full, filled_at: now });
+        let fresh = Bucket { tokens: full, filled_at: now };
+        let bucket = if is_known || self.buckets.len() < most {
+            self.buckets.entry(source).or_insert(fresh)
+        } else {
+            self.others.get_or_insert(fresh)
+        };
         let earned = u64::try_from(now.since(bucket.filled_at).as_millis()).unwrap_or(u64::MAX);
         if earned > 0 {
             bucket.tokens = bucket.tokens.saturating_add(earned.saturating_mul(u64::from(per_second))).min(full);
@@ -79,15 +105,25 @@ mod tests {
     }
 
     #[test]
-    fn a_full_table_forgets_idle_sources_and_refuses_new_ones_while_none_is_idle() {
+    fn when_the_table_is_full_new_sources_share_a_bucket_until_idle_ones_are_forgotten() {
         let mut sources = Sources::new(1);
         let source = |last| IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, last));
         for last in 0..8 {
-            assert!(sources.admit(source(last), 10, 8, at(0)));
+            assert!(sources.admit(source(last), 10, 8, at(5000)));
         }
-        assert!(!sources.admit(source(9), 10, 8, at(1000)));
-        assert!(sources.admit(source(0), 10, 8, at(1000)));
-        assert!(sources.admit(source(9), 10, 8, at(2500)));
+        let admitted = (0..100).filter(|last| sources.admit(source(100 + last), 10, 8, at(5000))).count();
+        assert_eq!((admitted, sources.buckets.len()), (20, 8));
+        assert!(sources.admit(source(0), 10, 8, at(6000)), "who is known has what is his");
+        assert!(sources.admit(source(9), 10, 8, at(7500)));
+        assert_eq!(sources.buckets.len(), 2, "source 0 was seen of late, and 9 has a bucket of its own now");
+    }
+
+    #[test]
+    fn a_customer_of_ipv6_is_one_source() {
+        let mut sources = Sources::new(1);
+        let address = |last| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 0, 0, 0, last));
+        assert_eq!((0..100).filter(|last| sources.admit(address(*last), 10, 8, at(0))).count(), 20);
+        assert!(sources.admit("2001:db8:1:3::1".parse().unwrap(), 10, 8, at(0)));
     }
 
     #[test]

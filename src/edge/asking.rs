@@ -14,8 +14,12 @@ use crate::reject::Reject;
 
 impl Engine {
     /// Tells which extension asks. `None` when the request has been answered instead: challenged or refused.
-    pub(crate) fn authenticate(&mut self, request: Received<'_, '_>, tenant: &Arc<Tenant>) -> Option<Arc<Extension>> {
-        let role = Role::of(request.essentials.cseq.method);
+    pub(crate) fn authenticate(
+        &mut self,
+        request: Received<'_, '_>,
+        tenant: &Arc<Tenant>,
+        role: Role,
+    ) -> Option<Arc<Extension>> {
         let question =
             Question { request: request.message, essentials: request.essentials, flow: &request.flow, tenant, role };
         let core = &mut self.core;
@@ -81,7 +85,12 @@ impl Core {
     /// Whether From is the extension that has authenticated, or hides who calls.
     pub(crate) fn is_sender(&self, request: Received<'_, '_>, extension: &Extension, tenant: &Tenant) -> bool {
         debug_assert_ne!(request.essentials.cseq.method, Method::Register);
+        is_anonymous(&request.essentials.from) || self.names_sender(request, extension, tenant)
+    }
+
+    /// Whether From is the extension.
+    pub(crate) fn names_sender(&self, request: Received<'_, '_>, extension: &Extension, tenant: &Tenant) -> bool {
         let from = &request.essentials.from;
-        is_anonymous(from) || names_extension(from, extension, tenant, &self.directory, &self.settings, &request.flow)
+        names_extension(from, extension, tenant, &self.directory, &self.settings, &request.flow)
     }
 }

@@ -107,6 +107,10 @@ pub enum Verdict<'s> {
     Refused(Reject),
 }
 
+/// Seconds of an epoch of what counts as a retransmission: a client repeats a request for 64*T1 = 32 s at the most, and
+/// what was seen in one epoch is known in the next.
+const RETRANSMISSION_SECONDS: u64 = 32;
+
 /// What is wrong with credentials.
 enum Flaw {
     /// There are none for our realm.
@@ -226,17 +230,23 @@ impl Authenticator {
         self.windows.make_room(now, lifetime);
         // Clients of RFC 2069 send no count. Whoever has seen their answer could repeat it, so it is good for one message.
         let count = if credentials.qop.is_some() { credentials.nc.unwrap_or_default() } else { 1 };
-        let message = (question.flow.transport == Transport::Udp).then(|| self.fingerprint(question));
         let number = self.hashing.hash_one(extension.number.as_bytes());
-        match self.windows.use_count(&nonce, number, count, message, settings.limits.max_nonces) {
-            Use::First | Use::Retransmission => Ok(extension),
-            Use::Repeated => Err(Flaw::Stale),
+        let is_repeatable = question.flow.transport == Transport::Udp;
+        let epoch = now.as_seconds() / RETRANSMISSION_SECONDS;
+        // What was remembered in the epoch before is still a retransmission; what is older is a replay.
+        for epoch in [epoch, epoch.saturating_sub(1)] {
+            let message = is_repeatable.then(|| self.fingerprint(question, epoch));
+            match self.windows.use_count(&nonce, number, count, message, settings.limits.max_nonces) {
+                Use::First | Use::Retransmission => return Ok(extension),
+                Use::Repeated => {}
+            }
         }
+        Err(Flaw::Stale)
     }
 
     /// A retransmission is the same to the byte, and from the same source (section 17.1).
-    fn fingerprint(&self, question: &Question<'_, '_>) -> u32 {
-        self.hashing.hash_one((question.request.bytes(), question.flow.remote)) as u32
+    fn fingerprint(&self, question: &Question<'_, '_>, epoch: u64) -> u32 {
+        self.hashing.hash_one((question.request.bytes(), question.flow.remote, epoch)) as u32
     }
 }
 

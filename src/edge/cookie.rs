@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ringway_directory::TenantId;
-use ringway_sip::{Flow, ListenerId, ShardId, Transport};
+use ringway_sip::{ConnectionId, Flow, ListenerId, ShardId, Transport};
 use subtle::ConstantTimeEq;
 
 use crate::keys::{ACCEPTED_PERIODS, Keys, MAC_LENGTH, Purpose};
@@ -20,7 +20,12 @@ pub(crate) const COMPANION: &[u8] = b"rw";
 
 /// The fixed part: period, shard, boot, dialog, tenant, Call-ID, caller's tag.
 const FIXED: usize = 2 + 1 + 4 + 8 + 4 + 8 + 8;
-const LONGEST_FLOW: usize = 1 + 1 + 2 * (16 + 2);
+const LONGEST_FLOW: usize = 1 + 1 + 2 * (16 + 2) + CONNECTION;
+/// A connection's shard and serial number.
+const CONNECTION: usize = 1 + 8;
+/// Marks of a flow's first byte, beside the transport: IPv6 addresses; a connection behind them.
+const IS_WIDE: u8 = 0x80;
+const HAS_CONNECTION: u8 = 0x40;
 const LONGEST: usize = FIXED + 2 * LONGEST_FLOW + MAC_LENGTH;
 const LONGEST_TEXT: usize = LONGEST.div_ceil(3) * 4;
 
@@ -39,7 +44,7 @@ pub(crate) struct Cookie {
     pub(crate) call_id: u64,
     /// The fingerprint of the caller's tag.
     pub(crate) caller_tag: u64,
-    /// The caller's flow. Of a stream, only its two addresses are kept.
+    /// The caller's flow. A connection in it is one of the start that made the cookie.
     pub(crate) caller: Flow,
     /// The callee's flow.
     pub(crate) callee: Flow,
@@ -143,7 +148,14 @@ impl Bytes {
     fn put_flow(&mut self, flow: &Flow) {
         let (local, remote) = (flow.local.ip().to_canonical(), flow.remote.ip().to_canonical());
         let wide = local.is_ipv6() || remote.is_ipv6();
-        self.put(&[flow.transport as u8 | u8::from(wide) << 7, flow.listener.0]);
+        let mut kind = flow.transport as u8;
+        if wide {
+            kind |= IS_WIDE;
+        }
+        if flow.connection.is_some() {
+            kind |= HAS_CONNECTION;
+        }
+        self.put(&[kind, flow.listener.0]);
         for (ip, port) in [(local, flow.local.port()), (remote, flow.remote.port())] {
             match (ip, wide) {
                 (IpAddr::V4(ip), false) => self.put(&ip.octets()),
@@ -151,6 +163,10 @@ impl Bytes {
                 (IpAddr::V6(ip), _) => self.put(&ip.octets()),
             }
             self.put(&port.to_be_bytes());
+        }
+        if let Some(connection) = flow.connection {
+            self.put(&[connection.shard.0]);
+            self.put(&connection.serial.to_be_bytes());
         }
     }
 
@@ -179,10 +195,16 @@ impl Reader<'_> {
 
     fn flow(&mut self) -> Option<Flow> {
         let [kind, listener] = self.array::<2>()?;
-        let transport = *Transport::ALL.get(usize::from(kind & 0x7f))?;
-        let wide = kind & 0x80 != 0;
+        let transport = *Transport::ALL.get(usize::from(kind & !(IS_WIDE | HAS_CONNECTION)))?;
+        let wide = kind & IS_WIDE != 0;
         let (local, remote) = (self.address(wide)?, self.address(wide)?);
-        Some(Flow { transport, listener: ListenerId(listener), local, remote, connection: None })
+        let connection = if kind & HAS_CONNECTION == 0 {
+            None
+        } else {
+            let [shard] = self.array::<1>()?;
+            Some(ConnectionId { shard: ShardId(shard), serial: u64::from_be_bytes(self.array()?) })
+        };
+        Some(Flow { transport, listener: ListenerId(listener), local, remote, connection })
     }
 }
 
@@ -220,6 +242,11 @@ mod tests {
             let cookie = cookie(caller, callee);
             let text = written(&cookie, 20_000);
             assert_eq!(Cookie::read(&text, &mut Keys::new([1; 32]), 20_000), Reading::Valid(cookie));
+            let connection = Some(ConnectionId { shard: ShardId(3), serial: 9 });
+            let connected =
+                Cookie { callee: Flow { transport: Transport::Tcp, connection, ..cookie.callee }, ..cookie };
+            let text = written(&connected, 20_000);
+            assert_eq!(Cookie::read(&text, &mut Keys::new([1; 32]), 20_000), Reading::Valid(connected));
         }
     }
 

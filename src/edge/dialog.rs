@@ -36,6 +36,8 @@ pub(crate) struct Side {
     pub(crate) target: Flow,
     /// The URI of its Contact, as it sent it; empty until it has sent one.
     pub(crate) contact: Box<[u8]>,
+    /// Another that it may be asked for, since requests cross: one that it has asked to change to, or the one before.
+    pub(crate) other_contact: Box<[u8]>,
     /// Its number, when it is an extension of the tenant.
     pub(crate) number: Option<Box<str>>,
     pub(crate) stage: Stage,
@@ -68,6 +70,15 @@ pub(crate) struct Dialog {
     pub(crate) ends_at: Monotonic,
 }
 
+/// What a target refresh changes of a side (section 12.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refresh {
+    /// The URI of its new Contact.
+    pub(crate) contact: Box<[u8]>,
+    /// Where requests for it go then.
+    pub(crate) target: Flow,
+}
+
 /// Which side a request comes from, and whom it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -75,6 +86,16 @@ pub(crate) enum Direction {
     ToCallee(usize),
     /// From the callee with this place in the list to the caller.
     ToCaller(usize),
+}
+
+impl Side {
+    /// Takes a new Contact; the one before is still good for what crosses the change.
+    pub(crate) fn refresh(&mut self, refresh: Refresh) {
+        if self.contact != refresh.contact {
+            self.other_contact = std::mem::replace(&mut self.contact, refresh.contact);
+        }
+        self.target = refresh.target;
+    }
 }
 
 impl Dialog {
@@ -90,12 +111,10 @@ impl Dialog {
         }
     }
 
-    /// The same, to be changed.
-    pub(crate) fn sender_mut(&mut self, direction: Direction) -> &mut Side {
-        match direction {
-            Direction::ToCallee(_) => &mut self.caller,
-            Direction::ToCaller(callee) => &mut self.callees[callee],
-        }
+    /// One side, by the callee's tag and whether it is the caller's.
+    pub(crate) fn side_mut(&mut self, callee_tag: u64, is_caller: bool) -> Option<&mut Side> {
+        let callee = self.callees.iter_mut().find(|side| side.tag == callee_tag)?;
+        Some(if is_caller { &mut self.caller } else { callee })
     }
 
     /// The side that a request of this direction comes from.
@@ -119,8 +138,11 @@ impl Dialog {
         match self.callees.iter().position(|known| known.tag == side.tag) {
             Some(known) if side.contact.is_empty() => self.callees[known].flow = side.flow,
             Some(known) => {
-                let stage = self.callees[known].stage.max(side.stage);
-                self.callees[known] = Side { stage, ..side };
+                let known = &mut self.callees[known];
+                known.stage = known.stage.max(side.stage);
+                known.flow = side.flow;
+                known.number = side.number;
+                known.refresh(Refresh { contact: side.contact, target: side.target });
             }
             None if self.callees.len() < MAX_CALLEES => self.callees.push(side),
             // One that answers takes the place of one that only rang or has hung up.

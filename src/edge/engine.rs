@@ -206,6 +206,7 @@ impl Engine {
             self.core.location.connection_closed(connection);
         }
         self.handle_failed_flow(flow);
+        self.give_up_on_closed(flow);
     }
 
     fn handle_deadline(&mut self) {

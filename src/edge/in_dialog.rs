@@ -7,15 +7,18 @@ use ringway_directory::TenantId;
 use ringway_sip::{Flow, Message, Method, Name, NameAddr, Transport, Uri};
 
 use crate::answer::Received;
+use crate::auth::Role;
 use crate::branch::Branch;
 use crate::cookie::{Cookie, Reading};
 use crate::core::Core;
-use crate::dialog::{DialogKey, Direction};
+use crate::dialog::{DialogKey, Direction, Refresh};
 use crate::engine::Engine;
-use crate::keys::Keys;
 use crate::proxy::{DialogPlace, Forward, Routing, Target, WithinDialog, contact_uri};
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
+
+/// Route entries of ours that a request may begin with: a pair of Record-Routes, and as many again for a spiral.
+const MAX_OWN_ROUTES: usize = 8;
 
 /// Max-Breadth of an ACK, which never forks (RFC 5393 section 5.3.3).
 const ACK_BREADTH: u32 = 60;
@@ -45,16 +48,14 @@ impl Core {
         let mut reading = RouteReading::None;
 
         // A strict router has put our URI into the Request-URI, and the target at the end of the Route.
-        if let Ok(uri) = Uri::parse(message.request_uri())
-            && let Some(user) = uri.user
-        {
-            match Cookie::read(user, &mut self.keys, period) {
+        if let Ok(uri) = Uri::parse(message.request_uri()) {
+            match self.read_cookie(&uri, flow, period) {
                 Reading::Foreign => {}
                 read => {
                     reading = note(reading, read);
                     if let Some(Cow::Borrowed(last)) = routing.rest.last()
                         && let Some(target) = NameAddr::parse(last)
-                        && !is_ours(&target, &mut self.keys, period)
+                        && target.parse_uri().is_ok_and(|uri| self.read_cookie(&uri, flow, period) == Reading::Foreign)
                     {
                         routing.restored_uri = Some(target.uri);
                         routing.rest.pop();
@@ -65,19 +66,33 @@ impl Core {
                 }
             }
         }
-        while let Some(uri) = routing.rest.first().and_then(|value| NameAddr::parse(value)?.parse_uri().ok()) {
-            let read = uri.user.map_or(Reading::Foreign, |user| Cookie::read(user, &mut self.keys, period));
-            match read {
+        let mut own = 0;
+        for value in routing.rest.iter().take(MAX_OWN_ROUTES) {
+            let Some(uri) = NameAddr::parse(value).and_then(|entry| entry.parse_uri().ok()) else { break };
+            match self.read_cookie(&uri, flow, period) {
                 // An outbound proxy setting of the phone: our address, or a domain that we serve, without a cookie.
                 Reading::Foreign if !self.names_us(&uri, flow) => break,
-                read => {
-                    reading = note(reading, read);
-                    routing.rest.remove(0);
-                    routing.is_changed = true;
-                }
+                read => reading = note(reading, read),
             }
+            own += 1;
+        }
+        if own > 0 {
+            routing.rest.drain(..own);
+            routing.is_changed = true;
         }
         (routing, reading)
+    }
+
+    /// What the user part of a URI says, when its host is ours. A phone may call itself what it likes: `rw.anything` at
+    /// its own address is no forgery.
+    fn read_cookie(&mut self, uri: &Uri<'_>, flow: &Flow, period: u64) -> Reading {
+        let Some(user) = uri.user else { return Reading::Foreign };
+        match Cookie::read(user, &mut self.keys, period) {
+            // What we signed is ours whatever address we had then.
+            Reading::Valid(cookie) => Reading::Valid(cookie),
+            read if self.is_own(uri, flow) => read,
+            _ => Reading::Foreign,
+        }
     }
 
     /// Whether a URI without a number means us ourselves: our address, or a tenant's domain.
@@ -89,12 +104,6 @@ impl Core {
     pub(crate) fn routing<'a>(&mut self, message: &Message<'a>, flow: &Flow) -> Routing<'a> {
         self.read_route(message, flow).0
     }
-}
-
-/// Whether a Route entry bears a cookie of ours, or its companion.
-fn is_ours(entry: &NameAddr<'_>, keys: &mut Keys, period: u64) -> bool {
-    let user = entry.parse_uri().ok().and_then(|uri| uri.user);
-    user.is_some_and(|user| Cookie::read(user, keys, period) != Reading::Foreign)
 }
 
 fn note(reading: RouteReading, read: Reading) -> RouteReading {
@@ -122,8 +131,12 @@ impl Engine {
         &mut self,
         request: Received<'a, '_>,
         mut routing: Routing<'a>,
-        cookie: Cookie,
+        mut cookie: Cookie,
     ) {
+        if cookie.boot != self.core.boot {
+            cookie.caller.connection = None;
+            cookie.callee.connection = None;
+        }
         // The dialog is with the shard that let it through, unless that was before a restart.
         if cookie.boot == self.core.boot
             && cookie.shard != self.core.shard
@@ -139,12 +152,16 @@ impl Engine {
             // An ACK is never refused: there is nobody to hear it. With a valid cookie it goes on.
             Err(_) if method == Method::Ack => match self.core.pass_by_cookie(request, &cookie) {
                 Some(target) => {
-                    Passage { place: None, request_uri: None, target, is_from_known_flow: true, number: None }
+                    Passage { place: None, request_uri: None, target, is_from_known_flow: false, number: None }
                 }
                 None => return self.core.counters.drop(DropReason::StrayAck),
             },
             Err(reject) => return self.refuse_stranger(request, reject),
         };
+        // An ACK from elsewhere goes to the other side and nowhere else: nobody has shown who sends it.
+        if method == Method::Ack && !passage.is_from_known_flow && !routing.rest.is_empty() {
+            return self.core.counters.drop(DropReason::StrayAck);
+        }
         let target = match next_hop(request, &mut routing, passage.target) {
             Ok(flow) => flow,
             Err(reject) => return self.refuse_stranger(request, reject),
@@ -157,14 +174,13 @@ impl Engine {
         if !passage.is_from_known_flow && !self.is_moved_side(request, cookie.tenant, passage.number.as_deref()) {
             return;
         }
-        if let Some(place) = passage.place {
-            self.refresh_sender(request, place, &cookie);
-        }
+        let refresh = passage.place.and_then(|place| self.note_sender(request, place));
         let within = WithinDialog {
             tenant: cookie.tenant,
             place: passage.place,
             target: Target { uri: passage.request_uri, flow: target, q: 1000, redirected_to: None },
             cookie: self.renewed(cookie, passage.place),
+            refresh,
         };
         self.proxy_within_dialog(request, &routing, within, realm.as_deref().map(str::as_bytes));
     }
@@ -179,13 +195,25 @@ impl Engine {
         let from_tag = fingerprints.short(&[essentials.from.tag().unwrap_or_default()]);
         let to_tag = fingerprints.short(&[essentials.to.tag().unwrap_or_default()]);
         if cookie.boot != self.core.boot || cookie.dialog == 0 {
+            // What is not of a call has no business with its session: such a cookie opens no call without authentication.
+            let is_of_call = matches!(essentials.cseq.method, Method::Invite | Method::Update | Method::Prack);
+            if cookie.dialog == 0 && is_of_call {
+                return Err(Reject::NoDialog);
+            }
             // The missing tag is taken as sent.
             let from_caller = from_tag == cookie.caller_tag;
             if !from_caller && to_tag != cookie.caller_tag {
                 return Err(Reject::NoDialog);
             }
-            let (sender, receiver) =
+            let (sender, mut receiver) =
                 if from_caller { (cookie.caller, cookie.callee) } else { (cookie.callee, cookie.caller) };
+            // A phone that is not behind a NAT may listen on another port than it sends from: its Contact says which.
+            let uri = Uri::parse(routing.restored_uri.unwrap_or(request.message.request_uri())).ok();
+            if let Some(uri) = uri.filter(|uri| uri.ip() == Some(receiver.source()))
+                && receiver.transport == Transport::Udp
+            {
+                receiver.remote.set_port(uri.port.unwrap_or_else(|| receiver.transport.default_port()));
+            }
             return Ok(Passage {
                 place: None,
                 request_uri: None,
@@ -200,7 +228,9 @@ impl Engine {
         let direction = dialog.direction(from_tag, to_tag).ok_or(Reject::NoDialog)?;
         let (sender, receiver) = (dialog.sender(direction), dialog.receiver(direction));
         let request_uri = routing.restored_uri.unwrap_or(request.message.request_uri());
-        if !routing.names_only_us && !names_target(request_uri, &receiver.contact) {
+        let names_receiver = names_target(request_uri, &receiver.contact)
+            || (!receiver.other_contact.is_empty() && names_target(request_uri, &receiver.other_contact));
+        if !routing.names_only_us && !names_receiver {
             return Err(Reject::ForeignTarget);
         }
         let (callee_tag, from_caller) = match direction {
@@ -225,11 +255,11 @@ impl Engine {
             self.core.refuse(request, Reject::NoDialog);
             return false;
         };
-        let Some(extension) = self.authenticate(request, &tenant) else { return false };
+        let Some(extension) = self.authenticate(request, &tenant, Role::Proxy) else { return false };
         let expected = match number {
             Some(number) => *extension.number == *number,
             // After a restart nobody remembers the number; then From must be the extension's own.
-            None => self.core.is_sender(request, &extension, &tenant),
+            None => self.core.names_sender(request, &extension, &tenant),
         };
         if !expected {
             self.core.refuse(request, Reject::IdentityMismatch);
@@ -237,34 +267,28 @@ impl Engine {
         expected
     }
 
-    /// Notes where the sender of this request is now, and the Contact of a target refresh (section 12.2.2).
-    fn refresh_sender(&mut self, request: Received<'_, '_>, place: DialogPlace, cookie: &Cookie) {
+    /// Notes where the sender of this request is now. Gives back what a target refresh would change when it is accepted
+    /// (section 12.2.2).
+    fn note_sender(&mut self, request: Received<'_, '_>, place: DialogPlace) -> Option<Refresh> {
         let contact = contact_uri(request.message);
-        let Some(dialog) = self.dialogs.get_mut(place.key) else { return };
-        let direction = match place.callee_tag.and_then(|tag| dialog.callees.iter().position(|side| side.tag == tag)) {
-            Some(callee) if place.from_caller => Direction::ToCallee(callee),
-            Some(callee) => Direction::ToCaller(callee),
-            None => return,
-        };
-        debug_assert_eq!(dialog.tenant, cookie.tenant);
-        let sender = dialog.sender_mut(direction);
+        let sender = self.dialogs.get_mut(place.key)?.side_mut(place.callee_tag?, place.from_caller)?;
         let has_moved = !is_same_flow(&sender.flow, &request.flow);
         sender.flow = request.flow;
-        let refreshes = matches!(request.essentials.cseq.method, Method::Invite | Method::Update | Method::Subscribe);
-        let known = contact.filter(|_| refreshes).unwrap_or(&sender.contact);
-        let target = match Uri::parse(known) {
+        let target = |contact: &[u8]| match Uri::parse(contact) {
             Ok(uri) => {
                 let behind_nat = is_behind_nat(Some(&uri), Some(&request.essentials.via), &request.flow);
                 reach(&uri, &request.flow, behind_nat)
             }
             Err(_) => request.flow,
         };
-        if refreshes && let Some(contact) = contact {
-            sender.contact = contact.into();
-            sender.target = target;
-        } else if has_moved {
-            sender.target = target;
+        if has_moved {
+            sender.target = target(&sender.contact);
         }
+        let refreshes = matches!(request.essentials.cseq.method, Method::Invite | Method::Update | Method::Subscribe);
+        let contact = contact.filter(|contact| refreshes && **contact != *sender.contact)?;
+        // Its 2xx makes it hold; the other side may use it from the moment that it sees it.
+        sender.other_contact = contact.into();
+        Some(Refresh { contact: contact.into(), target: target(contact) })
     }
 
     /// The cookie of a dialog with the flows as they are now.

@@ -13,6 +13,15 @@ enum Queued {
     Save { key: Range<usize>, version: u64, expires: u32, record: Range<usize> },
 }
 
+/// The most that a UDP datagram over IPv4 carries: 65,535 bytes less the IP and UDP headers.
+const MAX_DATAGRAM: usize = 65_507;
+
+/// Whether a message of this length can be sent on a flow. The kernel would refuse a longer datagram, and its error would
+/// look like a failure of the flow.
+pub(crate) fn fits(flow: &Flow, length: usize) -> bool {
+    flow.transport.is_reliable() || length <= MAX_DATAGRAM
+}
+
 /// What follows from one input, until it is drained.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
@@ -24,7 +33,7 @@ impl Output {
     /// Queues what `write` writes. False from it takes back what it wrote.
     pub(crate) fn send(&mut self, flow: Flow, after_save: bool, write: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
         let start = self.text.len();
-        let is_written = write(&mut self.text);
+        let is_written = write(&mut self.text) && fits(&flow, self.text.len() - start);
         if is_written {
             self.queue.push(Queued::Send { flow, bytes: start..self.text.len(), after_save });
         } else {
@@ -34,6 +43,9 @@ impl Output {
     }
 
     pub(crate) fn send_copy(&mut self, flow: Flow, bytes: &[u8]) {
+        if !fits(&flow, bytes.len()) {
+            return;
+        }
         let start = self.text.len();
         self.text.extend_from_slice(bytes);
         self.queue.push(Queued::Send { flow, bytes: start..self.text.len(), after_save: false });

@@ -39,11 +39,13 @@ pub enum Reject {
     TransactionUnknown,
     CallLimit,
     BadProxyExtension,
+    ForeignChallenge,
+    TooLarge,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -77,6 +79,8 @@ impl Reject {
         Self::TransactionUnknown,
         Self::CallLimit,
         Self::BadProxyExtension,
+        Self::ForeignChallenge,
+        Self::TooLarge,
     ];
 
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
@@ -85,6 +89,7 @@ impl Reject {
             Self::Malformed | Self::WildcardWithOthers => 400,
             Self::VersionNotSupported => 505,
             Self::UnsupportedScheme => 416,
+            Self::TooLarge => 513,
             Self::TooManyHops => 483,
             Self::LoopDetected => 482,
             Self::MaxBreadthExceeded => 440,
@@ -99,7 +104,8 @@ impl Reject {
             | Self::TooManyBindings
             | Self::ContactRefused
             | Self::CookieForged
-            | Self::CallLimit => 403,
+            | Self::CallLimit
+            | Self::ForeignChallenge => 403,
             Self::NotRegistered => 480,
             Self::NoAnswer => 408,
             Self::NoDialog | Self::TransactionUnknown => 481,
@@ -146,6 +152,8 @@ impl Reject {
             Self::TransactionUnknown => "transaction-unknown",
             Self::CallLimit => "call-limit",
             Self::BadProxyExtension => "bad-proxy-extension",
+            Self::ForeignChallenge => "foreign-challenge",
+            Self::TooLarge => "too-large",
         }
     }
 
@@ -185,6 +193,8 @@ impl Reject {
             Self::TransactionUnknown => "no such transaction",
             Self::CallLimit => "the tenant has as many calls as it may",
             Self::BadProxyExtension => "Proxy-Require names an extension that is not supported",
+            Self::ForeignChallenge => "the device that was called asked for credentials in our name",
+            Self::TooLarge => "the message is longer than a datagram can be",
         }
     }
 }

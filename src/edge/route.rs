@@ -8,6 +8,7 @@ use ringway_directory::{Extension, Tenant};
 use ringway_sip::{Flow, Message, Method, Name, NameAddr, Scheme, ShardId, Transport, Uri, Via};
 
 use crate::answer::Received;
+use crate::auth::Role;
 use crate::branch::Branch;
 use crate::core::Core;
 use crate::engine::Engine;
@@ -81,15 +82,24 @@ impl Engine {
         let (routing, reading) = self.core.read_route(request.message, &request.flow);
         match reading {
             RouteReading::Dialog(cookie) => self.handle_within_dialog(request, routing, cookie),
+            _ if !self.may_be_offered(request) => {}
             _ if self.core.offer_to_next_shard(request) => {}
             _ => self.core.counters.drop(DropReason::StrayAck),
         }
     }
 
+    /// Whether a CANCEL or ACK that matches nothing here is worth the other shards' look: its source keeps to its rate.
+    fn may_be_offered(&mut self, request: Received<'_, '_>) -> bool {
+        request.offered.is_some() || self.admit(request)
+    }
+
     /// A CANCEL is never challenged, and never forwarded without its INVITE (section 16.10).
     fn decide_cancel(&mut self, request: Received<'_, '_>) {
-        if !self.handle_cancel(request) && !self.core.offer_to_next_shard(request) {
-            self.refuse_stranger(request, Reject::TransactionUnknown);
+        if self.handle_cancel(request) || !self.may_be_offered(request) {
+            return;
+        }
+        if !self.core.offer_to_next_shard(request) {
+            self.core.refuse(request, Reject::TransactionUnknown);
         }
     }
 
@@ -117,7 +127,7 @@ impl Engine {
         if self.core.settings.draining {
             return Err(Reject::Draining);
         }
-        if has_to_tag && request.essentials.cseq.method != Method::Register {
+        if has_to_tag {
             return Err(Reject::NoDialog);
         }
         match routing.rest.first() {
@@ -173,10 +183,10 @@ impl Engine {
             .value(b"maddr")
             .is_some_and(|maddr| !self.core.settings.is_own_address(maddr, uri.port, &request.flow))
         {
-            return Err(Reject::UnknownDomain);
+            return Err(if method == Method::Register { Reject::RegisterUnknownDomain } else { Reject::UnknownDomain });
         }
         let tenant = self.core.tenant_of(request, uri)?;
-        let Some(extension) = self.authenticate(request, &tenant) else { return Ok(()) };
+        let Some(extension) = self.authenticate(request, &tenant, Role::of(method)) else { return Ok(()) };
         match method {
             Method::Register => {
                 requires_nothing_unknown(request)?;

@@ -168,6 +168,8 @@ impl Shard {
                 self.handle(input, arrived);
             }
             Mail::Send { flow, bytes } => self.sockets.send(&flow, &bytes),
+            Mail::Closed(flow) => self.handle(Input::FlowClosed(flow), Monotonic::START),
+            Mail::SendFailed(flow) => self.handle(Input::SendFailed(flow), Monotonic::START),
             Mail::Directory(directory, taken) => {
                 self.handle(Input::Directory(directory), Monotonic::START);
                 let _ = taken.send(());
@@ -185,8 +187,14 @@ impl Shard {
     }
 
     fn receive(&mut self) {
-        let Self { engine, sockets, clock, requests, counts, .. } = self;
+        let Self { id, engine, sockets, clock, requests, counts, mailboxes, .. } = self;
         let now = clock.now();
+        let mut tell_others = |mail: fn(Flow) -> Mail, flow: Flow| {
+            if flow.transport.is_reliable() {
+                counts.mail_dropped += mailboxes.post_to_others(*id, || mail(flow));
+            }
+        };
+        let mut decided = Counts::default();
         sockets.receive(BATCH, |received, _| {
             let (input, arrived) = match received {
                 Received::Message { flow, bytes, arrived } => {
@@ -195,11 +203,19 @@ impl Shard {
                 Received::FrameError { flow, problem, head } => {
                     (Input::Unframed { flow, head: head.unwrap_or_default(), problem }, Monotonic::START)
                 }
-                Received::Closed(flow) => (Input::FlowClosed(flow), Monotonic::START),
-                Received::SendFailed(flow, _) => (Input::SendFailed(flow), Monotonic::START),
+                // A call may hang on a connection that another shard reads.
+                Received::Closed(flow) => {
+                    tell_others(Mail::Closed, flow);
+                    (Input::FlowClosed(flow), Monotonic::START)
+                }
+                Received::SendFailed(flow, _) => {
+                    tell_others(Mail::SendFailed, flow);
+                    (Input::SendFailed(flow), Monotonic::START)
+                }
             };
-            decide(engine, now, input, arrived, requests, counts);
+            decide(engine, now, input, arrived, requests, &mut decided);
         });
+        self.counts.failures += decided.failures;
     }
 
     fn meet_deadline(&mut self) {
@@ -232,12 +248,16 @@ impl Shard {
         };
         let id = self.id;
         let mut hand_overs = Vec::new();
+        // Nobody repeats what a stream lost.
+        let mut unsent = Vec::new();
         engine.drain(|action| match action {
             Action::Send { after_save: true, .. } if !is_kept => counts.withheld += 1,
             Action::Send { flow, bytes, .. } => match owner(&flow) {
                 Some(owner) if owner != id => {
-                    let is_taken = mailboxes.post(owner, Mail::Send { flow, bytes: bytes.into() });
-                    counts.mail_dropped += u64::from(!is_taken);
+                    if !mailboxes.post(owner, Mail::Send { flow, bytes: bytes.into() }) {
+                        counts.mail_dropped += 1;
+                        unsent.push(flow);
+                    }
                 }
                 _ => sockets.send(&flow, bytes),
             },
@@ -245,6 +265,9 @@ impl Shard {
             // It is with the kernel, or its answers are withheld.
             Action::Save(_) => {}
         });
+        for flow in unsent {
+            decide(engine, self.clock.now(), Input::SendFailed(flow), Monotonic::START, requests, counts);
+        }
         let arrived = self.clock.monotonic();
         for (to, offered, flow, bytes) in hand_overs {
             let is_taken = mailboxes.post(to, Mail::HandOver { flow, offered, arrived, bytes });

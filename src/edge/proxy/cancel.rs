@@ -117,9 +117,7 @@ impl Engine {
                 }
             }
             _ => {
-                branch.progress = Progress::Final(408);
-                branch.is_over = true;
-                branch.request = Vec::new();
+                branch.end(408);
                 self.settle(key);
             }
         }

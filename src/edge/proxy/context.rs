@@ -12,7 +12,7 @@ use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use smallvec::SmallVec;
 
 use crate::cookie::Cookie;
-use crate::dialog::DialogKey;
+use crate::dialog::{DialogKey, Refresh};
 
 new_key_type! {
     /// A response context's place in the shard's table.
@@ -158,6 +158,13 @@ impl Branch {
     pub(crate) fn is_pending(&self) -> bool {
         !matches!(self.progress, Progress::Final(_))
     }
+
+    /// Ends it without waiting for its client transaction, as if this status had come.
+    pub(crate) fn end(&mut self, status: u16) {
+        self.progress = Progress::Final(status);
+        self.is_over = true;
+        self.request = Vec::new();
+    }
 }
 
 /// The best final response so far.
@@ -204,6 +211,8 @@ pub(crate) struct Context {
     pub(crate) dialog: Option<DialogPlace>,
     /// The cookie of its dialog, when the request renews the Record-Route.
     pub(crate) cookie: Option<Cookie>,
+    /// What changes of its sender's side of the dialog when it is accepted.
+    pub(crate) refresh: Option<Refresh>,
     /// Max-Breadth that is left to share out (RFC 5393).
     pub(crate) breadth: u32,
     /// The number that an initial request is for, so that a 3xx can be dialled again as that extension.

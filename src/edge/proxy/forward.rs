@@ -126,12 +126,18 @@ fn set_number(message: &Message<'_>, name: Name, number: u32, edits: &mut Edits)
     }
 }
 
+/// Takes the credentials of our realm out: they prove to us who asks, and are nobody else's to see (section 22.3).
 fn remove_credentials(message: &Message<'_>, realm: &[u8], edits: &mut Edits) {
-    for field in message.fields_named(Name::ProxyAuthorization) {
-        let is_ours = ringway_sip::digest::Credentials::parse(field.value)
-            .is_ok_and(|credentials| credentials.realm.eq_ignore_ascii_case(realm));
-        if is_ours {
+    for name in [Name::Authorization, Name::ProxyAuthorization] {
+        for field in message.fields_named(name).filter(|field| names_realm(field.value, realm)) {
             edits.remove(Range::from(field.line));
         }
     }
+}
+
+/// Whether credentials or a challenge speak of this realm. Rather once too often: escapes in a quoted string are undone,
+/// and any parameter counts.
+pub(super) fn names_realm(value: &[u8], realm: &[u8]) -> bool {
+    let text: Vec<u8> = value.iter().copied().filter(|byte| *byte != b'\\').collect();
+    !realm.is_empty() && text.windows(realm.len()).any(|window| window.eq_ignore_ascii_case(realm))
 }

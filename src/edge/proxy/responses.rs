@@ -8,12 +8,13 @@ use ringway_sip::{Flow, Message, Method, Name, Uri, Via};
 
 use super::best::rank;
 use super::context::{Best, Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress};
+use super::forward::names_realm;
 use super::start::contact_uri;
 use crate::answer::{insert_before_length, stateless_tag, write_warning};
 use crate::branch::Branch as BranchName;
 use crate::core::Part;
 use crate::counters::CallOutcome;
-use crate::dialog::{DialogKey, Side, Stage};
+use crate::dialog::{DialogKey, Refresh, Side, Stage};
 use crate::engine::Engine;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
@@ -143,6 +144,12 @@ impl Engine {
         if is_first {
             context.waiting.clear();
         }
+        if let Some(refresh) = context.refresh.take()
+            && let Some(DialogPlace { key: place, callee_tag: Some(tag), from_caller }) = context.dialog
+            && let Some(side) = self.dialogs.get_mut(place).and_then(|dialog| dialog.side_mut(tag, from_caller))
+        {
+            side.refresh(refresh);
+        }
         if is_invite {
             self.learn_callee(key, index, message, flow, status);
             self.cancel_pending(key, COMPLETED_ELSEWHERE);
@@ -167,6 +174,15 @@ impl Engine {
         if (300..400).contains(&status) && self.recurse(key, message) {
             return;
         }
+        // Nobody but us asks in our name: the answer to such a challenge would open our own door (section 22.3).
+        if self.challenges_in_our_name(key, message) {
+            let Some(context) = self.contexts.get_mut(key) else { return };
+            let reject = Reject::ForeignChallenge;
+            if context.best.as_ref().is_none_or(|best| rank(reject.status()) < rank(best.status)) {
+                context.best = Some(Best { status: reject.status(), response: None });
+            }
+            return;
+        }
         let Some(context) = self.contexts.get_mut(key) else { return };
         if matches!(status, 401 | 407) {
             for name in [Name::WwwAuthenticate, Name::ProxyAuthenticate] {
@@ -185,6 +201,15 @@ impl Engine {
             context.waiting.clear();
             self.cancel_pending(key, b"SIP;cause=600;text=\"Declined elsewhere\"");
         }
+    }
+
+    /// Whether a device challenges with the realm of the tenant, which is ours alone.
+    fn challenges_in_our_name(&self, key: ContextKey, message: &Message<'_>) -> bool {
+        let tenant = self.contexts.get(key).and_then(|context| self.core.directory.tenant(context.tenant));
+        let Some(tenant) = tenant else { return false };
+        [Name::WwwAuthenticate, Name::ProxyAuthenticate]
+            .into_iter()
+            .any(|name| message.fields_named(name).any(|field| names_realm(field.value, tenant.domain.as_bytes())))
     }
 
     /// Notes what a response tells of the callee's side of its dialog.
@@ -207,8 +232,7 @@ impl Engine {
             // Within the dialog a response may refresh the target of the side that it comes from (section 12.2.1.2).
             Some(_) if !place.from_caller => {
                 if is_target_refresh && let Some(contact) = contact {
-                    dialog.caller.contact = contact.into();
-                    dialog.caller.target = target;
+                    dialog.caller.refresh(Refresh { contact: contact.into(), target });
                 }
             }
             // Only the INVITE brings new callees: who only rang may be forgotten while its other requests are answered.
@@ -218,7 +242,15 @@ impl Engine {
                 let contact = if is_target_refresh { contact.unwrap_or_default() } else { &[] };
                 let is_answer = is_success && place.callee_tag.is_none();
                 let stage = if is_answer { Stage::Confirmed } else { Stage::Early };
-                dialog.learn_callee(Side { tag, flow: *flow, target, contact: contact.into(), number, stage });
+                dialog.learn_callee(Side {
+                    tag,
+                    flow: *flow,
+                    target,
+                    contact: contact.into(),
+                    other_contact: Box::default(),
+                    number,
+                    stage,
+                });
             }
         }
         if is_success && !dialog.is_confirmed {
@@ -286,13 +318,9 @@ impl Engine {
             let request = context.request.clone();
             let realm = self.core.directory.tenant(context.tenant).map(|tenant| tenant.domain.clone());
             let flow = context.flow;
-            let before = context.branches.len();
             let Ok(message) = Message::parse(&request) else { return };
             let routing = self.core.routing(&message, &flow);
             self.fork_next_group(key, &message, &routing, realm.as_deref().map(str::as_bytes));
-            if self.contexts.get(key).is_none_or(|context| context.branches.len() == before) {
-                break;
-            }
         }
         self.close_if_ended(key);
         self.forget_if_over(key);
@@ -364,7 +392,9 @@ impl Engine {
                 }
             }
             Best { .. } if context.is_cancelled && is_invite => self.answer_locally(key, 487, None),
+            Best { status: 403, .. } => self.fail_locally(key, Reject::ForeignChallenge),
             Best { status: 408, .. } => self.fail_locally(key, Reject::NoAnswer),
+            Best { status: 513, .. } => self.fail_locally(key, Reject::TooLarge),
             Best { .. } => self.fail_locally(key, Reject::FlowFailed),
         }
     }
@@ -459,13 +489,21 @@ fn write_upstream(message: &Message<'_>, rewrite: Option<&Rewrite<'_>>, out: &mu
     let bytes = message.bytes();
     // The next Via is either further on in the same line or in the next one.
     let cut = if next_at < line.end { message.span_of(first.value).start..next_at } else { line };
-    let Some(rewrite) = rewrite else {
+    let asserts_identity = message.has(Name::PAssertedIdentity) || message.has(Name::RemotePartyId);
+    if rewrite.is_none() && !asserts_identity {
         out.extend_from_slice(&bytes[..cut.start]);
         out.extend_from_slice(&bytes[cut.end..]);
         return true;
-    };
+    }
     let mut edits = ringway_sip::Edits::new();
     edits.remove(cut);
+    // Who asserts an identity is the edge, never an endpoint (RFC 3325 section 5).
+    for name in [Name::PAssertedIdentity, Name::RemotePartyId] {
+        for field in message.fields_named(name) {
+            edits.remove(Range::from(field.line));
+        }
+    }
+    let rewrite = rewrite.unwrap_or(&Rewrite { status_line: None, challenges: None });
     if let Some(status_line) = rewrite.status_line {
         edits.replace(0..message.first_field_at(), status_line);
     }

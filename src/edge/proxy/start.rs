@@ -8,14 +8,15 @@ use ringway_sip::write::{ResponseWriter, reason_phrase};
 use ringway_sip::{Message, Method, Name, Uri};
 use smallvec::SmallVec;
 
-use super::context::{Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress, Server, Target};
+use super::context::{Best, Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress, Server, Target};
 use super::forward::{Forward, Routing};
 use crate::answer::Received;
 use crate::branch;
 use crate::cookie::Cookie;
 use crate::core::Part;
-use crate::dialog::{Dialog, DialogKey, Side, Stage};
+use crate::dialog::{Dialog, DialogKey, Refresh, Side, Stage};
 use crate::engine::Engine;
+use crate::output::fits;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::Reject;
 
@@ -47,6 +48,8 @@ pub(crate) struct WithinDialog {
     pub(crate) target: Target,
     /// What the request bore, for its Record-Route when it may bear one.
     pub(crate) cookie: Cookie,
+    /// What changes of its sender's side when it is accepted.
+    pub(crate) refresh: Option<Refresh>,
 }
 
 impl Engine {
@@ -96,10 +99,11 @@ impl Engine {
     ) {
         let targets = VecDeque::from([within.target]);
         let Some(key) = self.open_context(request, within.tenant, within.place, targets) else { return };
-        if let Some(context) = self.contexts.get_mut(key)
-            && matches!(context.method, Method::Invite | Method::Subscribe | Method::Notify)
-        {
-            context.cookie = Some(within.cookie);
+        if let Some(context) = self.contexts.get_mut(key) {
+            context.refresh = within.refresh;
+            if matches!(context.method, Method::Invite | Method::Subscribe | Method::Notify) {
+                context.cookie = Some(within.cookie);
+            }
         }
         if request.essentials.cseq.method == Method::Invite {
             self.send_trying(key, request);
@@ -141,6 +145,7 @@ impl Engine {
             flow: request.flow,
             target: uri.map_or(request.flow, |uri| reach(&uri, &request.flow, behind_nat)),
             contact: contact.unwrap_or_default().into(),
+            other_contact: Box::default(),
             number: number.map(Into::into),
             stage: Stage::Confirmed,
         }
@@ -193,6 +198,7 @@ impl Engine {
             breadth,
             callee: None,
             cookie: None,
+            refresh: None,
         });
         if method != Method::Invite {
             self.core.start(key, Part::LateTrying, Timer::E, timers.t2().saturating_sub(timers.t1()));
@@ -289,18 +295,16 @@ impl Engine {
         let cookie = match context.cookie {
             Some(cookie) => Some(cookie),
             // Whatever may open a dialog: an unknown method might.
-            None if essentials.to.tag().is_none() && !matches!(context.method, Method::Message | Method::Options) => {
-                Some(Cookie {
-                    shard: self.core.shard,
-                    boot: self.core.boot,
-                    dialog: context.dialog.map_or(0, |place| place.key.number()),
-                    tenant: context.tenant,
-                    call_id: self.core.fingerprints.short(&[essentials.call_id]),
-                    caller_tag: self.core.fingerprints.short(&[essentials.from.tag().unwrap_or_default()]),
-                    caller: context.flow,
-                    callee: target.flow,
-                })
-            }
+            None if essentials.to.tag().is_none() && may_open_dialog(context.method) => Some(Cookie {
+                shard: self.core.shard,
+                boot: self.core.boot,
+                dialog: context.dialog.map_or(0, |place| place.key.number()),
+                tenant: context.tenant,
+                call_id: self.core.fingerprints.short(&[essentials.call_id]),
+                caller_tag: self.core.fingerprints.short(&[essentials.from.tag().unwrap_or_default()]),
+                caller: context.flow,
+                callee: target.flow,
+            }),
             None => None,
         };
         let forward = Forward {
@@ -317,6 +321,13 @@ impl Engine {
         };
         let mut sent = Vec::with_capacity(message.bytes().len() + 512);
         self.core.write_forward(message, &forward, &mut sent);
+        if !fits(&target.flow, sent.len()) {
+            let too_large = Best { status: Reject::TooLarge.status(), response: None };
+            if let Some(context) = self.contexts.get_mut(key) {
+                context.best.get_or_insert(too_large);
+            }
+            return;
+        }
 
         let timers = self.core.settings.timers;
         let reliable = target.flow.transport.is_reliable();
@@ -357,6 +368,11 @@ impl Engine {
     pub(crate) fn branch_mut(&mut self, key: ContextKey, index: u8) -> Option<&mut Branch> {
         self.contexts.get_mut(key)?.branches.get_mut(usize::from(index))
     }
+}
+
+/// Whether a request with this method may open a dialog (RFC 3261 section 12.1, RFC 6665, RFC 3515).
+const fn may_open_dialog(method: Method) -> bool {
+    matches!(method, Method::Invite | Method::Subscribe | Method::Refer | Method::Notify | Method::Other)
 }
 
 /// The URI of the first Contact, as it was sent.

@@ -140,12 +140,13 @@ fn extension(number: u64) -> u64 {
 }
 
 fn contact(number: u64, seed: u64) -> String {
-    format!("sip:{}@127.0.0.1:{};round={seed}", extension(number), 20_000 + number % 10_000)
+    // One device, and a mark that tells the rounds apart.
+    format!("<sip:{}@127.0.0.1:{}>;round={seed}", extension(number), 20_000 + number % 10_000)
 }
 
 fn register(number: u64, round: u64, socket: &UdpSocket, contact: Option<&str>) -> String {
     let (extension, local) = (extension(number), socket.local_addr().unwrap());
-    let contact = contact.map(|contact| format!("Contact: <{contact}>\r\n")).unwrap_or_default();
+    let contact = contact.map(|contact| format!("Contact: {contact}\r\n")).unwrap_or_default();
     format!(
         "REGISTER sip:{DOMAIN} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK-{round}-{number}\r\n\
          Max-Forwards: 70\r\nFrom: <sip:{extension}@{DOMAIN}>;tag=t{number}\r\nTo: <sip:{extension}@{DOMAIN}>\r\n\
@@ -161,7 +162,8 @@ fn call_number(response: &str) -> u64 {
 
 /// What the response grants this Contact.
 fn expires_of(response: &str, contact: &str) -> Option<u64> {
-    let line = response.lines().find(|line| line.starts_with("Contact:") && line.contains(&format!("<{contact}>")))?;
+    let contact = format!("{contact};");
+    let line = response.lines().find(|line| line.starts_with("Contact:") && line.contains(&contact))?;
     line.split("expires=").nth(1)?.split(';').next()?.trim().parse().ok()
 }
 

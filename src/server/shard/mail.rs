@@ -33,6 +33,10 @@ pub(crate) enum Mail {
         /// The message.
         bytes: Box<[u8]>,
     },
+    /// Another shard's connection is gone: branches of this shard may hang on it.
+    Closed(Flow),
+    /// What was sent on another shard's connection did not arrive.
+    SendFailed(Flow),
     /// The directory has changed; told back when it is in force.
     Directory(Arc<Snapshot>, oneshot::Sender<()>),
     /// The configuration has changed; told back when it is in force.
@@ -58,6 +62,12 @@ impl Mailboxes {
     /// Posts a letter without waiting. False when the mailbox is full or there is no such shard.
     pub(crate) fn post(&self, to: ShardId, mail: Mail) -> bool {
         self.by_shard.get(usize::from(to.0)).is_some_and(|mailbox| mailbox.try_send(mail).is_ok())
+    }
+
+    /// Posts a letter to every shard but one. Tells how many mailboxes did not take it.
+    pub(crate) fn post_to_others(&self, from: ShardId, mail: impl Fn() -> Mail) -> u64 {
+        let others = self.by_shard.iter().enumerate().filter(|(shard, _)| *shard != usize::from(from.0));
+        others.map(|(_, mailbox)| u64::from(mailbox.try_send(mail()).is_err())).sum()
     }
 
     /// Every shard's mailbox, in the order of the shards.

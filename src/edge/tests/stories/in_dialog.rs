@@ -325,16 +325,87 @@ fn a_target_refresh_changes_where_the_other_sides_requests_go() {
             let (_, _, info) = talk.request(!from_caller, "INFO");
             talk.passes(receiver, sender, &info);
 
+            let newer = old.replace(":5060", ":5080");
             talk.passes(sender, receiver, &request.contact(&format!("<{new}>")));
+            let (_, _, request) = talk.request(from_caller, method);
+            talk.passes(sender, receiver, &request.contact(&format!("<{newer}>")));
             let (_, _, info) = talk.request(!from_caller, "INFO");
             talk.is_refused(receiver, &info, 403, "foreign-target");
-            talk.scene.send_request(receiver, &Request { uri: new.clone(), branch: "z9hG4bK-new".into(), ..info });
-            let strays = talk.scene.take_strays();
-            let [(flow, heard)] = &strays[..] else { panic!("{strays:?}") };
-            assert_eq!((heard.method(), heard.request_uri()), (Some("INFO".into()), new.clone()));
-            assert!(new.ends_with(&flow.remote.to_string()), "{flow:?}");
+            // What is sent to the one before may have crossed the change. It goes where the phone is now.
+            for (uri, branch) in [(&new, "z9hG4bK-before"), (&newer, "z9hG4bK-now")] {
+                talk.scene.send_request(receiver, &Request { uri: uri.clone(), branch: branch.into(), ..info.clone() });
+                let strays = talk.scene.take_strays();
+                let [(flow, heard)] = &strays[..] else { panic!("{strays:?}") };
+                assert_eq!((heard.method(), heard.request_uri()), (Some("INFO".into()), uri.clone()));
+                assert!(newer.ends_with(&flow.remote.to_string()), "{flow:?}");
+            }
         }
     }
+}
+
+#[test]
+fn a_refresh_that_is_refused_changes_nothing_for_the_other_side() {
+    for from_caller in [true, false] {
+        let mut talk = Talk::new(1);
+        let (sender, receiver, request) = talk.request(from_caller, "INVITE");
+        let new = talk.scene.contact(sender).replace(":5060", ":5070");
+        talk.scene.send_request(sender, &request.contact(&format!("<{new}>")));
+        talk.scene.expect_response(sender, 100);
+        let heard = talk.scene.expect_request(receiver, "INVITE");
+        // Meanwhile, and after it was refused, the other side may use the Contact that it knows.
+        let (_, _, info) = talk.request(!from_caller, "INFO");
+        talk.passes(receiver, sender, &info);
+        talk.scene.respond(receiver, &heard, 488);
+        talk.scene.expect_request(receiver, "ACK");
+        talk.scene.expect_response(sender, 488);
+        let (_, _, bye) = talk.request(!from_caller, "BYE");
+        talk.passes(receiver, sender, &bye);
+    }
+}
+
+#[test]
+fn a_phone_may_be_called_what_a_cookie_looks_like() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    let contact = "sip:rw.smith@198.51.100.2:5060";
+    let request = scene.request(bob, "REGISTER", "sip:acme.example").contact(&format!("<{contact}>"));
+    assert_eq!(scene.ask(bob, request).status(), Some(200));
+    let invite = scene.invite(alice, bob);
+    let heard = scene.expect_request(bob, "INVITE");
+    scene.send(bob, heard.response(200, "t", contact));
+    let ok = scene.expect_response(alice, 200);
+    let mut dialog = Dialog::of_caller(&invite, &ok);
+    let ack = dialog.ack(&mut scene, alice);
+    scene.send(alice, ack);
+    scene.expect_request(bob, "ACK");
+    let bye = dialog.request(&mut scene, alice, "BYE");
+    scene.send_request(alice, &bye);
+    assert_eq!(scene.expect_request(bob, "BYE").request_uri(), contact);
+}
+
+#[test]
+fn a_cookie_that_belongs_to_no_call_opens_none() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    scene.register(bob);
+    let refer = scene.request(alice, "REFER", "sip:102@acme.example").header("Refer-To: <sip:103@acme.example>");
+    let refer = scene.answer_challenge(alice, refer);
+    scene.send_request(alice, &refer);
+    let heard = scene.expect_request(bob, "REFER");
+    scene.respond(bob, &heard, 202);
+    let accepted = scene.expect_response(alice, 202);
+    let mut dialog = Dialog::of_caller(&refer, &accepted);
+    for method in ["INVITE", "UPDATE", "PRACK"] {
+        let request = dialog.request(&mut scene, alice, method);
+        scene.send_request(alice, &request);
+        assert_eq!(scene.expect_response(alice, 481).reason_code(), "no-dialog");
+    }
+    // What a subscription is made of passes.
+    let mut notifier = Dialog::of_callee(&heard, "tag-1");
+    let notify = notifier.request(&mut scene, bob, "NOTIFY");
+    scene.send_request(bob, &notify);
+    scene.expect_request(alice, "NOTIFY");
+    scene.expect_nothing_more();
 }
 
 #[test]

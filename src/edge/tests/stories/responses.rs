@@ -227,15 +227,80 @@ fn only_the_answer_to_a_target_refresh_moves_the_callee() {
         let heard = scene.expect_request(bob, method);
         scene.send(bob, heard.response(200, "-", "sip:elsewhere@198.51.100.77"));
         scene.expect_response(alice, 200);
-        let bye = from.request(&mut scene, alice, "BYE");
+        let mut bye = from.request(&mut scene, alice, "BYE");
+        bye.uri = "sip:elsewhere@198.51.100.77".into();
         scene.send_request(alice, &bye);
         if moves {
+            // The Contact is not where the answer came from: it is reached by its flow.
+            scene.expect_request(bob, "BYE");
+        } else {
             let refused = scene.expect_response(alice, 403);
             assert_eq!(refused.reason_code(), "foreign-target");
-        } else {
-            scene.expect_request(bob, "BYE");
         }
     }
+}
+
+#[test]
+fn a_device_that_challenges_in_our_name_is_not_believed_and_sees_no_credentials() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    scene.register(bob);
+    let challenge = scene.request(bob, "INVITE", "sip:101@acme.example");
+    scene.send_request(bob, &challenge);
+    let ours = scene.expect_response(bob, 407).header("Proxy-Authenticate");
+    for (name, status, value) in [
+        ("WWW-Authenticate", 401, ours.clone()),
+        ("Proxy-Authenticate", 407, ours.replace("acme.example", "ac\\me.EXAMPLE")),
+    ] {
+        let request = scene.request(alice, "INVITE", "sip:102@acme.example");
+        let request = scene.answer_challenge(alice, request);
+        let request = request.header("Authorization: Digest username=\"101\", realm=\"acme.example\", nonce=\"x\", uri=\"sip:x\", response=\"0\"");
+        scene.send_request(alice, &request);
+        scene.expect_response(alice, 100);
+        let heard = scene.expect_request(bob, "INVITE");
+        assert!(!heard.has("Authorization") && !heard.has("Proxy-Authorization"), "{heard}");
+        let answer = heard.response(status, "t", "sip:102@198.51.100.2:5060");
+        scene.send(bob, answer.replace("Content-Length", &format!("{name}: {value}\r\nContent-Length")));
+        scene.expect_request(bob, "ACK");
+        let refused = scene.expect_response(alice, 403);
+        assert_eq!(refused.reason_code(), "foreign-challenge");
+        assert!(!refused.has(name), "{refused}");
+        scene.send(alice, refused.ack(&request.text()));
+    }
+    scene.expect_nothing_more();
+}
+
+#[test]
+fn what_is_longer_than_a_datagram_is_refused_and_fails_nobody_elses_call() {
+    let mut scene = Scene::with(|settings| settings.limits.trusted = vec!["198.51.100.0/24".parse().unwrap()]);
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    scene.register(bob);
+    let body = "x".repeat(64_850);
+    let message = scene.request(alice, "MESSAGE", "sip:102@acme.example").body("text/plain", &body);
+    let message = scene.answer_challenge(alice, message);
+    scene.send_request(alice, &message);
+    let refused = scene.expect_response(alice, 513);
+    assert_eq!(refused.reason_code(), "too-large");
+    // An answer of that length is not sent at all.
+    let mut options = scene.request(alice, "OPTIONS", "sip:acme.example");
+    options.via = format!("SIP/2.0/UDP {}", "h".repeat(65_200));
+    scene.send_request(alice, &options);
+    scene.expect_nothing_more();
+}
+
+#[test]
+fn a_phone_whose_connection_closes_while_it_rings_is_given_up_at_once() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.tcp_phone("102@acme.example"));
+    scene.register(bob);
+    scene.invite(alice, bob);
+    let heard = scene.expect_request(bob, "INVITE");
+    scene.respond(bob, &heard, 180);
+    scene.expect_response(alice, 180);
+    let flow = scene.state(bob).flow;
+    scene.input(0, ringway_edge::Input::FlowClosed(flow));
+    assert_eq!(scene.expect_response(alice, 500).reason_code(), "flow-failed");
+    scene.expect_nothing_more();
 }
 
 #[test]
