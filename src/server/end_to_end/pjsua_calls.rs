@@ -174,3 +174,27 @@ fn a_call_that_rings_when_the_node_is_told_to_stop_is_still_answered() {
     alice.expect_state("CONFIRMED");
     assert_eq!(node.wait(), Some(0));
 }
+
+#[test]
+fn another_tenants_user_is_not_reached_and_does_not_ring() {
+    let node = Node::start(Options::default());
+    node.run("tenant", &["add", "acme.example"]);
+    let csv = node.path("extensions.csv");
+    let rows = "extension_number,auth_name,extension_password,email\n\
+                201,201,p000201,a@acme.example\n202,202,p000202,b@acme.example\n";
+    std::fs::write(&csv, rows).unwrap();
+    node.run("extension", &["import", "--tenant", "acme.example", csv.to_str().unwrap()]);
+    let mut stranger = Phone::of_demo(&node, "101");
+    let [mut caller, mut callee] =
+        ["202", "201"].map(|number| Phone::start(&node, number, "acme.example", &format!("p000{number}"), &[]));
+    stranger.register();
+    caller.register();
+    callee.register();
+    stranger.tell("call sip:201@acme.example");
+    let ended = stranger.expect_state("DISCONNECTED");
+    assert_eq!(ended["code"], 407, "{ended}");
+    // The first call that rings is the one of its own tenant.
+    caller.tell("call sip:201@acme.example");
+    let incoming = callee.expect("incoming", |_| true);
+    assert!(incoming["remote"].as_str().unwrap().contains("202@acme.example"), "{incoming}");
+}

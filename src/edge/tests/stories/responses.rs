@@ -275,7 +275,7 @@ fn what_is_longer_than_a_datagram_is_refused_and_fails_nobody_elses_call() {
     let mut scene = Scene::with(|settings| settings.limits.trusted = vec!["198.51.100.0/24".parse().unwrap()]);
     let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
     scene.register(bob);
-    let body = "x".repeat(64_850);
+    let body = "x".repeat(65_200);
     let message = scene.request(alice, "MESSAGE", "sip:102@acme.example").body("text/plain", &body);
     let message = scene.answer_challenge(alice, message);
     scene.send_request(alice, &message);
