@@ -143,3 +143,19 @@ fn an_ack_follows_the_rest_of_its_route() {
     assert_eq!((heard.request_uri(), heard.header("Route")), (ack.uri, "<sip:203.0.113.9:5080;lr>".into()));
     scene.expect_nothing_more();
 }
+
+#[test]
+fn an_ack_from_elsewhere_goes_to_the_other_side_and_no_further() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    let mallory = scene.phone("103@acme.example");
+    scene.register(bob);
+    let (mut from, _) = scene.call(alice, bob);
+    let ack = from.ack(&mut scene, alice);
+    scene.send(mallory, &ack);
+    scene.expect_request(bob, "ACK");
+    // With a further Route it would reach whomever the sender likes.
+    scene.send(mallory, ack.replacen("Max-Forwards", "Route: <sip:203.0.113.9;lr>\r\nMax-Forwards", 1));
+    scene.send(mallory, ack.replacen("\r\nContent-Length", "\r\nRoute: <sip:203.0.113.9;lr>\r\nContent-Length", 1));
+    scene.expect_nothing_more();
+}

@@ -1,6 +1,8 @@
 //! Who is asking, as phones notice it: RFC 3261 section 22 through the engine. The rules of nonces and counts have their
 //! stories beside the authenticator.
 
+use std::time::Duration;
+
 use ringway_edge::DropReason;
 use ringway_sip::digest::Algorithm;
 
@@ -193,5 +195,26 @@ fn what_a_phone_itself_asks_goes_back_to_the_caller() {
     let response = response.replace("Content-Length", &format!("Proxy-Authenticate: {asks}\r\nContent-Length"));
     scene.send(callee, response);
     assert_eq!(scene.expect_response(caller, 407).headers("Proxy-Authenticate"), [asks]);
+    scene.expect_nothing_more();
+}
+
+#[test]
+fn what_is_replayed_long_after_it_was_sent_is_no_retransmission() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    scene.register(bob);
+    let message = scene.request(alice, "MESSAGE", "sip:102@acme.example");
+    let message = scene.answer_challenge(alice, message);
+    let text = scene.send_request(alice, &message);
+    let heard = scene.expect_request(bob, "MESSAGE");
+    scene.respond(bob, &heard, 200);
+    scene.expect_response(alice, 200);
+    // While the transaction lives it answers again; later the nonce count is used.
+    scene.send(alice, &text);
+    scene.expect_response(alice, 200);
+    scene.advance(Duration::from_secs(70));
+    scene.send(alice, &text);
+    let challenge = scene.expect_response(alice, 407);
+    assert!(challenge.header("Proxy-Authenticate").contains("stale=true"), "{challenge}");
     scene.expect_nothing_more();
 }

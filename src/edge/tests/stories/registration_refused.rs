@@ -256,3 +256,23 @@ fn the_registrar_never_answers_6xx() {
         assert!(reject.status() < 600, "{reject:?}");
     }
 }
+
+#[test]
+fn a_register_with_a_to_tag_belongs_to_no_dialog() {
+    let mut scene = scene();
+    let phone = scene.phone("101@acme.example");
+    let mut request = scene.request(phone, "REGISTER", "sip:acme.example");
+    request.to += ";tag=x";
+    scene.send_request(phone, &request);
+    assert_eq!(scene.expect_response(phone, 481).reason_code(), "no-dialog");
+    assert_eq!(scene.take_kept(), []);
+}
+
+#[test]
+fn a_register_for_another_hosts_maddr_is_403() {
+    let mut scene = scene();
+    let phone = scene.phone("101@acme.example");
+    let request = scene.request(phone, "REGISTER", "sip:acme.example;maddr=203.0.113.9");
+    scene.send_request(phone, &request);
+    assert_eq!(scene.expect_response(phone, 403).reason_code(), "register-unknown-domain");
+}

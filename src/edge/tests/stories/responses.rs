@@ -353,3 +353,21 @@ fn message(scene: &mut Scene) -> (Phone, Phone, Heard) {
     scene.expect_nothing_more();
     (alice, bob, heard)
 }
+
+#[test]
+fn a_device_asserts_nobodys_identity_in_its_answers() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    scene.register(bob);
+    scene.invite(alice, bob);
+    let heard = scene.expect_request(bob, "INVITE");
+    for status in [180, 486] {
+        let answer = heard.response(status, "t", "sip:102@198.51.100.2:5060");
+        let claims =
+            "P-Asserted-Identity: <sip:100@acme.example>\r\nRemote-Party-ID: <sip:100@acme.example>\r\nX-Mine: 1";
+        scene.send(bob, answer.replace("Content-Length", &format!("{claims}\r\nContent-Length")));
+        let response = scene.expect_response(alice, status);
+        assert!(!response.has("P-Asserted-Identity") && !response.has("Remote-Party-ID"), "{response}");
+        assert!(response.has("X-Mine"));
+    }
+}
