@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ringway_directory::{HashSecret, Hashes, Snapshot};
+use ringway_edge::Settings;
 use ringway_sip::digest::{Algorithm, ha1};
 use ringway_store::directory::{Directory, Error};
 use tokio::io::AsyncRead;
@@ -12,6 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::control::Request;
 use crate::operations::{self, Events};
+use crate::settings::look_at_default_tenant;
 use crate::shard::Mail;
 use crate::shards::Shards;
 
@@ -39,6 +41,11 @@ impl Publication {
     /// A publication of what these shards have started with: the snapshot in `in_force`, made by `hasher`.
     pub(crate) fn new(directory: Directory, shards: Shards, in_force: Arc<ArcSwap<Snapshot>>, hasher: Hasher) -> Self {
         Self { directory, shards, in_force, hasher: Mutex::new(hasher) }
+    }
+
+    /// Warns in the log when the default tenant of these settings is none.
+    pub(crate) fn look_at_default_tenant(&self, settings: &Settings) {
+        look_at_default_tenant(settings, &self.in_force.load());
     }
 
     /// Does what a command asks, and brings it into force.

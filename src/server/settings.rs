@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ringway_directory::Snapshot;
 use ringway_edge::settings::{Listener, Settings};
 
 use crate::config::Config;
@@ -31,6 +32,23 @@ pub(crate) fn settings(config: &Config, fixed: &Fixed, local_addresses: Vec<IpAd
         registrar: config.registrar,
         limits: config.limits.edge.clone(),
         ..Settings::default()
+    }
+}
+
+/// What to say of a default tenant that is none; it may become one later, so it stops nothing.
+pub(crate) fn missing_tenant(domain: &str) -> String {
+    format!(
+        "node.default_tenant: there is no tenant {domain} yet, so requests that name our address alone are refused; \
+         create it with: ringway tenant add {domain}"
+    )
+}
+
+/// Warns in the log when the default tenant is none.
+pub(crate) fn look_at_default_tenant(settings: &Settings, directory: &Snapshot) {
+    if let Some(domain) = &settings.default_tenant
+        && directory.tenant_by_host(domain.as_bytes()).is_none()
+    {
+        tracing::warn!("{}", missing_tenant(domain));
     }
 }
 

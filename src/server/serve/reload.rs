@@ -48,6 +48,7 @@ impl Node {
             tracing::warn!("a shard has not taken the new settings over yet");
         }
         logs.set_level(config.log.level.clone());
+        self.publication.look_at_default_tenant(&settings);
         self.settings = settings;
         self.config = config;
         Ok(())

@@ -25,7 +25,7 @@ use crate::data_directory::{self, DataDirectory};
 use crate::failure::Failure;
 use crate::local_addresses::local_addresses;
 use crate::publication::{self, Hasher, Publication};
-use crate::settings::{Fixed, settings};
+use crate::settings::{Fixed, look_at_default_tenant, settings};
 use crate::shard;
 use crate::shards::Shards;
 use crate::status::{Running, Status};
@@ -90,6 +90,7 @@ impl Node {
         let fixed = Fixed { listeners: sip_listeners, node, default_tenant };
         let addresses = local_addresses().map_err(Failure::of)?;
         let settings = Arc::new(settings(&config, &fixed, addresses));
+        look_at_default_tenant(&settings, &in_force.load());
         let activity = Arc::new(Activity::new(rand::random()));
         let world = World {
             secret: *key.derive("edge", 0),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 
 use super::{Directory, Secrets, migrations};
 use crate::keys::MasterKey;
@@ -90,5 +91,33 @@ impl Directory {
             return Err(OpenError::OtherKey(path.into()));
         }
         Ok(Self { writer, readers, secrets: Arc::new(Secrets::new(key)) })
+    }
+
+    /// Looks whether the database of this file, which must be there, belongs to this key, and gives every domain and
+    /// alias in it. Nothing is made, changed or brought to this version: a file that is not ours yet has no domain.
+    ///
+    /// # Errors
+    /// It can't be read, or was sealed with another key.
+    pub async fn inspect(path: &Path, key: &MasterKey) -> Result<Vec<String>, OpenError> {
+        let failed = |error| OpenError::Database(path.into(), error);
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        // Without a log nobody has the database open, and then reading it need not make the log's files.
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let mut connection = options.immutable(!Path::new(&log).exists()).connect().await.map_err(failed)?;
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE name IN ('directory', 'tenants', 'tenant_aliases')";
+        let tables: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await.map_err(failed)?;
+        let mut hosts = Vec::new();
+        if tables == 3 {
+            let sql = "SELECT fingerprint FROM directory";
+            let stored: Option<Vec<u8>> = sqlx::query_scalar(sql).fetch_one(&mut connection).await.map_err(failed)?;
+            if stored.is_some_and(|stored| stored != key.fingerprint()) {
+                return Err(OpenError::OtherKey(path.into()));
+            }
+            let sql = "SELECT domain FROM tenants UNION SELECT domain FROM tenant_aliases";
+            hosts = sqlx::query_scalar(sql).fetch_all(&mut connection).await.map_err(failed)?;
+        }
+        connection.close().await.map_err(failed)?;
+        Ok(hosts)
     }
 }

@@ -155,6 +155,30 @@ async fn the_database_is_its_owners_and_holds_no_password() {
 }
 
 #[tokio::test]
+async fn a_look_at_a_database_finds_its_hosts_and_its_key_and_leaves_everything_as_it_was() {
+    let scene = Scene::empty().await;
+    let draft = TenantDraft { domain: "a.example".into(), aliases: vec!["b.example".into()], ..TenantDraft::default() };
+    scene.add_tenant(&draft).await.unwrap();
+    // While it is open the log has what the file has not.
+    assert_eq!(Directory::inspect(&scene.path(), &key()).await.unwrap(), ["a.example", "b.example"]);
+    scene.directory.close().await;
+
+    let before = std::fs::read(scene.path()).unwrap();
+    assert_eq!(Directory::inspect(&scene.path(), &key()).await.unwrap(), ["a.example", "b.example"]);
+    let error = Directory::inspect(&scene.path(), &MasterKey::from_bytes([8; 32])).await.unwrap_err();
+    assert!(matches!(error, OpenError::OtherKey(_)));
+    let empty = scene.folder.path().join("empty.db");
+    std::fs::write(&empty, "").unwrap();
+    assert_eq!(Directory::inspect(&empty, &key()).await.unwrap(), [""; 0]);
+    assert!(Directory::inspect(&scene.folder.path().join("none.db"), &key()).await.is_err());
+
+    assert_eq!(std::fs::read(scene.path()).unwrap(), before);
+    let mut names: Vec<_> = std::fs::read_dir(scene.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["empty.db", "ringway.db"]);
+}
+
+#[tokio::test]
 async fn another_master_key_is_refused() {
     let scene = Scene::new().await;
     scene.directory.close().await;
