@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use ringway_directory::{Extension, Tenant};
-use ringway_sip::Method;
+use ringway_sip::{Method, Uri};
 
 use crate::answer::{Bound, Received};
 use crate::auth::{Question, Role, Verdict, is_anonymous, names_extension};
 use crate::core::Core;
 use crate::engine::Engine;
-use crate::registrar::{Registration, write_min_expires};
+use crate::proxy::contact_uri;
+use crate::registrar::{Registration, leads_back, write_min_expires};
 use crate::reject::Reject;
 
 impl Engine {
@@ -82,6 +83,20 @@ impl Engine {
 }
 
 impl Core {
+    /// Refuses a Contact that would bring requests back to us, or have us knock at our own loopback: that of a request
+    /// that opens a dialog or refreshes its target.
+    pub(crate) fn accept_contact(&self, request: Received<'_, '_>) -> Result<(), Reject> {
+        let method = request.essentials.cseq.method;
+        if !matches!(method, Method::Invite | Method::Update | Method::Subscribe | Method::Refer | Method::Notify) {
+            return Ok(());
+        }
+        let uri = contact_uri(request.message).and_then(|contact| Uri::parse(contact).ok());
+        match uri {
+            Some(uri) if leads_back(&uri, &self.settings, &request.flow) => Err(Reject::ContactRefused),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether From is the extension that has authenticated, or hides who calls.
     pub(crate) fn is_sender(&self, request: Received<'_, '_>, extension: &Extension, tenant: &Tenant) -> bool {
         debug_assert_ne!(request.essentials.cseq.method, Method::Register);

@@ -174,6 +174,9 @@ impl Engine {
         if !passage.is_from_known_flow && !self.is_moved_side(request, cookie.tenant, passage.number.as_deref()) {
             return;
         }
+        if let Err(reject) = self.core.accept_contact(request) {
+            return self.core.refuse(request, reject);
+        }
         let refresh = passage.place.and_then(|place| self.note_sender(request, place));
         let within = WithinDialog {
             tenant: cookie.tenant,

@@ -19,6 +19,7 @@ use crate::location::{Aor, Binding, Contacts, Location, Update, unpack};
 use crate::reject::Reject;
 use crate::settings::Settings;
 use contact::Purpose;
+pub(crate) use contact::leads_back;
 
 /// A REGISTER that may be carried out.
 #[derive(Clone, Copy, Debug)]

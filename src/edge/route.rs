@@ -209,6 +209,7 @@ impl Engine {
         uri: &Uri<'_>,
         routing: &Routing<'_>,
     ) -> Result<(), Reject> {
+        self.core.accept_contact(request)?;
         let number = uri.user_unescaped();
         let callee = self.core.directory.extension(tenant.id, &number).cloned().ok_or(Reject::UnknownNumber)?;
         let mut targets = if callee.enabled { self.core.targets(tenant.id, &callee.number) } else { Vec::new() };

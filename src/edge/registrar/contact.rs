@@ -145,7 +145,7 @@ impl<'q, 'a> Common<'q, 'a> {
         let registrar = &self.settings.registrar;
         let interval = granted(asked(contact, request, registrar), self.spread, registrar)?;
         // What was registered under other settings can still be removed.
-        if interval > 0 && (names_us(&uri, self.settings, flow) || !is_request_uri(&uri)) {
+        if interval > 0 && (leads_back(&uri, self.settings, flow) || !is_request_uri(&uri)) {
             return Err(Reject::ContactRefused);
         }
         let instance = contact.name_addr.params.value(b"+sip.instance").map(lasting_hash);
@@ -181,7 +181,7 @@ fn is_request_uri(uri: &Uri<'_>) -> bool {
 }
 
 /// Whether a Contact leads back to us: to one of our listeners, or, from another machine, to this one's loopback.
-fn names_us(uri: &Uri<'_>, settings: &Settings, flow: &Flow) -> bool {
+pub(crate) fn leads_back(uri: &Uri<'_>, settings: &Settings, flow: &Flow) -> bool {
     let maddr = uri.params.value(b"maddr");
     std::iter::once(uri.host).chain(maddr).any(|host| {
         settings.is_own_address(host, uri.port, flow) || (is_loopback(host) && !flow.source().is_loopback())

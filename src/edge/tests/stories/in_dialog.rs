@@ -410,15 +410,30 @@ fn a_cookie_that_belongs_to_no_call_opens_none() {
 
 #[test]
 fn a_refreshed_contact_elsewhere_is_reached_by_the_flow_that_it_came_by() {
-    for contact in
-        ["sip:666@203.0.113.9", "sip:666@192.0.2.1:5060", "sip:666@127.0.0.1", "sip:666@phone.invalid", "tel:666"]
-    {
+    for contact in ["sip:666@203.0.113.9", "sip:666@phone.invalid", "tel:666"] {
         let mut talk = Talk::new(1);
         let (alice, bob, request) = talk.request(true, "UPDATE");
         talk.passes(alice, bob, &request.contact(&format!("<{contact}>")));
         let (_, _, info) = talk.request(false, "INFO");
         let heard = talk.passes(bob, alice, &Request { uri: contact.into(), ..info });
         assert_eq!(heard.request_uri(), contact);
+    }
+}
+
+#[test]
+fn a_contact_that_leads_back_to_us_opens_and_refreshes_nothing() {
+    for contact in ["sip:666@192.0.2.1:5060", "sip:666@127.0.0.1", "sip:666@localhost", "sip:a@x;maddr=192.0.2.1"] {
+        let mut talk = Talk::new(1);
+        for method in ["INVITE", "UPDATE"] {
+            let (alice, _, request) = talk.request(true, method);
+            talk.is_refused(alice, &request.contact(&format!("<{contact}>")), 403, "contact-refused");
+        }
+        let (alice, bob, info) = talk.request(true, "INFO");
+        let opening = talk.scene.request(alice, "INVITE", "sip:102@acme.example").contact(&format!("<{contact}>"));
+        let refused = talk.scene.ask(alice, opening);
+        assert_eq!((refused.status(), &*refused.reason_code()), (Some(403), "contact-refused"));
+        // The call goes on as it was.
+        talk.passes(alice, bob, &info);
     }
 }
 
