@@ -21,6 +21,8 @@ pub struct Counters {
     pub rejects: [u64; Reject::ALL.len()],
     /// Messages discarded without an answer.
     pub drops: [u64; DropReason::ALL.len()],
+    /// Responses that came from another address than their request had gone to, and were taken: the branch is a secret.
+    pub responses_from_elsewhere: u64,
     /// Messages handed to another shard.
     pub handovers: u64,
     /// Digests that did not verify, by tenant.
@@ -36,6 +38,7 @@ impl Default for Counters {
             responses: [[0; 6]; METHODS],
             rejects: [0; Reject::ALL.len()],
             drops: [0; DropReason::ALL.len()],
+            responses_from_elsewhere: 0,
             handovers: 0,
             auth_failures: HashMap::new(),
             calls: HashMap::new(),

@@ -186,6 +186,15 @@ pub const SHARD_QUEUE_DEPTH: Metric = Metric {
     at_zero: &[],
 };
 
+/// Responses from elsewhere than their request went.
+pub const SIP_RESPONSES_FROM_ELSEWHERE: Metric = Metric {
+    name: "ringway_sip_responses_from_elsewhere_total",
+    kind: Kind::Counter,
+    help: "Responses taken by their branch that came from another address than their request had gone to.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
 /// Messages handed from one shard to another.
 pub const SHARD_HANDOVERS: Metric = Metric {
     name: "ringway_shard_handovers_total",
@@ -257,6 +266,7 @@ pub const ALL: &[&Metric] = &[
     &REDIS_LAG,
     &UDP_RECEIVE_ERRORS,
     &SHARD_QUEUE_DEPTH,
+    &SIP_RESPONSES_FROM_ELSEWHERE,
     &SHARD_HANDOVERS,
     &JOURNAL_RECORDS,
     &JOURNAL_BYTES,

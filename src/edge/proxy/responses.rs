@@ -23,13 +23,17 @@ use crate::reject::{DropReason, Reject};
 const COMPLETED_ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
 
 impl Engine {
-    /// Takes a response whose top Via we minted. Its source is not looked at: the branch can't be guessed.
+    /// Takes a response whose top Via we minted. Another source than was asked is counted, and no obstacle: the branch
+    /// can't be guessed.
     pub(crate) fn handle_response(&mut self, message: &Message<'_>, name: BranchName, flow: &Flow) {
         let key = ContextKey::from_number(name.context);
         let is_known = self.branch_mut(key, name.index).is_some_and(|branch| branch.secret == name.secret);
         if !is_known {
             self.core.counters.drop(DropReason::StrayResponse);
             return;
+        }
+        if self.branch_mut(key, name.index).is_some_and(|branch| branch.flow.remote != flow.remote) {
+            self.core.counters.responses_from_elsewhere += 1;
         }
         let Ok(essentials) = message.essentials() else {
             self.core.counters.drop(DropReason::Malformed);

@@ -42,6 +42,7 @@ impl Shard {
         self.report_tenants(&mut scrape);
         let shard = self.id.0.to_string();
         scrape.add(&names::SHARD_QUEUE_DEPTH, &[&shard], self.mail.len() as u64);
+        scrape.add(&names::SIP_RESPONSES_FROM_ELSEWHERE, &[], counters.responses_from_elsewhere);
         scrape.add(&names::SHARD_HANDOVERS, &[], counters.handovers);
         scrape
     }

@@ -371,3 +371,19 @@ fn a_device_asserts_nobodys_identity_in_its_answers() {
         assert!(response.has("X-Mine"));
     }
 }
+
+#[test]
+fn a_response_from_elsewhere_is_taken_by_its_branch_and_counted() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    let elsewhere = scene.phone("102@acme.example");
+    scene.register(bob);
+    scene.invite(alice, bob);
+    let heard = scene.expect_request(bob, "INVITE");
+    scene.respond(bob, &heard, 180);
+    scene.expect_response(alice, 180);
+    assert_eq!(scene.shards[0].counters().responses_from_elsewhere, 0);
+    scene.respond(elsewhere, &heard, 183);
+    scene.expect_response(alice, 183);
+    assert_eq!(scene.shards[0].counters().responses_from_elsewhere, 1);
+}
