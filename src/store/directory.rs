@@ -23,7 +23,7 @@ use sqlx::{SqlitePool, SqliteTransaction};
 pub use error::Error;
 pub use extensions::AddedExtension;
 pub use open::OpenError;
-pub(crate) use rows::{EXTENSION_COLUMNS, StoredExtension};
+pub(crate) use rows::{PROFILE_COLUMNS, StoredExtension, read_profile};
 pub(crate) use secrets::{SealedSecret, Secrets};
 
 /// The open database. Clones share it.

@@ -136,8 +136,9 @@ fn faults(path: &Path, report: &ImportReport) -> Vec<String> {
 
 fn summary(report: &ImportReport, took: Duration) -> String {
     let did = if report.is_applied { "" } else { "dry run, nothing was changed: " };
-    let ImportReport { created, changed, skipped, .. } = report;
-    format!("{did}{created} created, {changed} changed, {skipped} skipped in {:.1} s", took.as_secs_f64())
+    let ImportReport { created, changed, unchanged, skipped, .. } = report;
+    let seconds = took.as_secs_f64();
+    format!("{did}{created} created, {changed} changed, {unchanged} unchanged, {skipped} skipped in {seconds:.1} s")
 }
 
 fn counted(count: u64, what: &str) -> String {
@@ -191,8 +192,12 @@ mod tests {
 
     #[test]
     fn an_import_is_summed_up_in_one_line() {
-        let report = ImportReport { is_applied: true, rows: 3, created: 2, skipped: 1, ..ImportReport::default() };
-        assert_eq!(summary(&report, Duration::from_millis(1500)), "2 created, 0 changed, 1 skipped in 1.5 s");
+        let report =
+            ImportReport { is_applied: true, rows: 7, created: 2, unchanged: 4, skipped: 1, ..ImportReport::default() };
+        assert_eq!(
+            summary(&report, Duration::from_millis(1500)),
+            "2 created, 0 changed, 4 unchanged, 1 skipped in 1.5 s"
+        );
         let dry = ImportReport { is_applied: false, ..report };
         assert!(summary(&dry, Duration::ZERO).starts_with("dry run, nothing was changed: 2 created"));
     }

@@ -66,7 +66,7 @@ impl Application {
         self.write(transaction, steps).await
     }
 
-    /// What a row comes to; nothing when it is skipped.
+    /// What a row comes to; nothing when it is skipped or changes nothing.
     fn step(
         &mut self,
         line: u64,
@@ -87,16 +87,22 @@ impl Application {
                 report.skipped += 1;
                 Ok(None)
             }
-            (Some(StoredExtension { profile, has_password }), Mode::Upsert) => {
-                let has_password = *has_password;
-                let (profile, secret) = row.change(profile, has_password).map_err(of_one)?;
+            (Some(stored), Mode::Upsert) => {
+                let has_password = stored.secret.password.is_some();
+                let (profile, secret) = row.change(&stored.profile, has_password).map_err(of_one)?;
                 self.see(line, &profile, header)?;
                 none(of_values(neighbours.shared_names(&profile)))?;
-                let has_password = secret.as_ref().map_or(has_password, |secret| secret.password().is_some());
-                neighbours.put(StoredExtension { profile: profile.clone(), has_password });
-                let secret = secret.map(|secret| secrets.seal(id, profile.number.as_str(), &secret));
+                let number = profile.number.as_str();
+                let secret = secret.filter(|secret| !secrets.is_same(id, number, &stored.secret, secret));
+                if secret.is_none() && profile == stored.profile {
+                    report.unchanged += 1;
+                    return Ok(None);
+                }
+                let sealed = secret.map(|secret| secrets.seal(id, number, &secret));
+                let secret = sealed.clone().unwrap_or_else(|| stored.secret.clone());
+                neighbours.put(StoredExtension { profile: profile.clone(), secret });
                 report.changed += 1;
-                Ok(Some(Step::Change(profile, secret)))
+                Ok(Some(Step::Change(profile, sealed)))
             }
             _ => {
                 let rule = self.tenant.auth_name_equals_number;
@@ -105,12 +111,11 @@ impl Application {
                 none(of_values(neighbours.clashes(&profile)))?;
                 limit_fault(&self.tenant, self.count).map_or(Ok(()), |fault| Err(of_one(fault)))?;
                 self.count += 1;
-                let has_password = secret.password().is_some();
-                neighbours.put(StoredExtension { profile: profile.clone(), has_password });
                 let number = profile.number.as_str();
+                let sealed = secrets.seal(id, number, &secret);
+                neighbours.put(StoredExtension { profile: profile.clone(), secret: sealed.clone() });
                 report.remember(number, profile.auth_name.as_str(), &secret);
                 report.created += 1;
-                let sealed = secrets.seal(id, number, &secret);
                 Ok(Some(Step::Create(profile, sealed)))
             }
         }

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 
 use super::cells;
 use super::columns::COLUMNS;
-use crate::directory::{Directory, EXTENSION_COLUMNS, Error, StoredExtension, tenants};
+use crate::directory::{Directory, Error, PROFILE_COLUMNS, read_profile, tenants};
 
 /// Rows fetched and written at once.
 const PAGE: usize = 1_000;
@@ -24,13 +24,13 @@ impl Directory {
         let mut last = String::new();
         loop {
             let sql = AssertSqlSafe(format!(
-                "SELECT {EXTENSION_COLUMNS} FROM extensions WHERE tenant_id = ? AND number > ? \
+                "SELECT {PROFILE_COLUMNS} FROM extensions WHERE tenant_id = ? AND number > ? \
                  ORDER BY number LIMIT {PAGE}"
             ));
             let rows = sqlx::query(sql).bind(tenant.id.0).bind(&last).fetch_all(&mut *transaction).await?;
             let mut lines = String::new();
             for row in &rows {
-                let profile = StoredExtension::read(row)?.profile;
+                let profile = read_profile(row)?;
                 write_row(&mut lines, &profile);
                 last = profile.number.as_str().to_owned();
                 count += 1;

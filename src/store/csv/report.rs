@@ -80,8 +80,10 @@ pub struct ImportReport {
     pub rows: u64,
     /// Extensions created.
     pub created: u64,
-    /// Extensions changed (mode upsert), also those that were as in the file already.
+    /// Extensions changed (mode upsert).
     pub changed: u64,
+    /// Rows whose extension was as they say already (mode upsert); nothing is written for them.
+    pub unchanged: u64,
     /// Rows passed over because their number was there (mode skip).
     pub skipped: u64,
     /// How many faults there are.

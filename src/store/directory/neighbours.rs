@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use ringway_directory::{Code, Fault, Profile, TenantId};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{EXTENSION_COLUMNS, Error, StoredExtension};
+use super::rows::SECRET_COLUMNS;
+use super::{Error, PROFILE_COLUMNS, StoredExtension};
 
 /// Some of a tenant's extensions, as the database has them and as the changes under way leave them.
 #[derive(Default)]
@@ -30,7 +31,7 @@ impl Neighbours {
             emails.push(email);
         }
         let sql = AssertSqlSafe(format!(
-            "SELECT {EXTENSION_COLUMNS} FROM extensions WHERE id IN ( \
+            "SELECT {PROFILE_COLUMNS}, {SECRET_COLUMNS} FROM extensions WHERE id IN ( \
                SELECT id FROM extensions WHERE tenant_id = ?1 AND number IN (SELECT value FROM json_each(?2)) \
                UNION SELECT id FROM extensions WHERE tenant_id = ?1 AND auth_name IN (SELECT value FROM json_each(?3)) \
                UNION SELECT id FROM extensions WHERE tenant_id = ?1 AND email IN (SELECT value FROM json_each(?4)))"

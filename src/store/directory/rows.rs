@@ -5,36 +5,42 @@ use ringway_directory::{Fault, Profile, Tenant, TenantId};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::Error;
+use super::{Error, SealedSecret};
 
-/// The columns that [`StoredExtension::read`] wants, in its order.
-pub(crate) const EXTENSION_COLUMNS: &str = "id, number, auth_name, email, display_name, first_name, \
-     last_name, enabled, sealed_password IS NOT NULL";
+/// The columns that [`read_profile`] wants, in its order.
+pub(crate) const PROFILE_COLUMNS: &str = "id, number, auth_name, email, display_name, first_name, last_name, enabled";
+
+/// The columns that [`StoredExtension::read`] wants behind those of the profile, in its order.
+pub(super) const SECRET_COLUMNS: &str = "sealed_password, sealed_hashes";
 
 /// An extension as its row has it.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredExtension {
     pub(crate) profile: Profile,
-    /// Whether its password is known, or only hashes of it.
-    pub(crate) has_password: bool,
+    pub(crate) secret: SealedSecret,
 }
 
 impl StoredExtension {
-    pub(crate) fn read(row: &SqliteRow) -> Result<Self, Error> {
-        let id: i64 = row.try_get(0)?;
-        let damaged = |fault: Fault| Error::Corrupt(format!("extension row {id}: {fault}"));
-        let person = |field, text: Option<&str>| text.map(|text| PersonName::parse(field, text)).transpose();
-        let profile = Profile {
-            number: Number::parse("extension_number", row.try_get(1)?).map_err(damaged)?,
-            auth_name: AuthName::parse("auth_name", row.try_get(2)?).map_err(damaged)?,
-            email: Email::parse("email", row.try_get(3)?).map_err(damaged)?,
-            display_name: DisplayName::parse("display_name", row.try_get(4)?).map_err(damaged)?,
-            first_name: person("first_name", row.try_get(5)?).map_err(damaged)?,
-            last_name: person("last_name", row.try_get(6)?).map_err(damaged)?,
-            enabled: row.try_get(7)?,
-        };
-        Ok(Self { profile, has_password: row.try_get(8)? })
+    pub(super) fn read(row: &SqliteRow) -> Result<Self, Error> {
+        let secret = SealedSecret { password: row.try_get(8)?, hashes: row.try_get(9)? };
+        Ok(Self { profile: read_profile(row)?, secret })
     }
+}
+
+/// An extension's data without its secret.
+pub(crate) fn read_profile(row: &SqliteRow) -> Result<Profile, Error> {
+    let id: i64 = row.try_get(0)?;
+    let damaged = |fault: Fault| Error::Corrupt(format!("extension row {id}: {fault}"));
+    let person = |field, text: Option<&str>| text.map(|text| PersonName::parse(field, text)).transpose();
+    Ok(Profile {
+        number: Number::parse("extension_number", row.try_get(1)?).map_err(damaged)?,
+        auth_name: AuthName::parse("auth_name", row.try_get(2)?).map_err(damaged)?,
+        email: Email::parse("email", row.try_get(3)?).map_err(damaged)?,
+        display_name: DisplayName::parse("display_name", row.try_get(4)?).map_err(damaged)?,
+        first_name: person("first_name", row.try_get(5)?).map_err(damaged)?,
+        last_name: person("last_name", row.try_get(6)?).map_err(damaged)?,
+        enabled: row.try_get(7)?,
+    })
 }
 
 /// The columns that [`read_tenant`] wants, in its order.

@@ -56,6 +56,21 @@ impl Secrets {
         decode(&self.sealer.open(&place("hashes", tenant, number), hashes)?).ok_or(CannotOpen)
     }
 
+    /// Whether the sealed secret is this one already: the same password, or the same hashes without a password. One that
+    /// does not open is another.
+    pub(crate) fn is_same(&self, tenant: TenantId, number: &str, sealed: &SealedSecret, secret: &Secret) -> bool {
+        let holds = |column, sealed: &Option<Vec<u8>>, plain: &[u8]| {
+            let opened = sealed.as_deref().map(|sealed| self.sealer.open(&place(column, tenant, number), sealed));
+            opened.is_some_and(|opened| opened.is_ok_and(|opened| *opened == plain))
+        };
+        match secret {
+            Secret::Typed(password) | Secret::Generated(password) => {
+                holds("password", &sealed.password, password.as_str().as_bytes())
+            }
+            Secret::Hashes(hashes) => holds("hashes", &sealed.hashes, &encode(hashes)),
+        }
+    }
+
     fn seal_password(&self, tenant: TenantId, number: &str, password: &Password) -> Vec<u8> {
         self.sealer.seal(&place("password", tenant, number), password.as_str().as_bytes())
     }

@@ -22,9 +22,9 @@ impl Writing {
         Ok(Self { tenant, change, now: now() })
     }
 
-    /// Ends before the transaction is committed: the directory remembers its last change.
+    /// Ends before the transaction is committed: the directory remembers its last change, if there was one.
     pub(crate) async fn finish(&self, transaction: &mut SqliteTransaction<'_>) -> Result<(), Error> {
-        let sql = "UPDATE directory SET change = ?";
+        let sql = "UPDATE directory SET change = ?1 WHERE change <> ?1";
         sqlx::query(sql).bind(self.change).execute(&mut **transaction).await?;
         Ok(())
     }

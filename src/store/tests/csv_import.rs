@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ringway_directory::{Extension, Hashes, TenantDraft, TenantId};
 use ringway_store::csv::{ImportLimits, ImportOptions, ImportReport, Mode, Progress};
-use scene::{Scene, faults, hash, warnings};
+use scene::{Scene, faults, hash, stamps, warnings};
 
 const LEAST: &str = "extension_number,auth_name,extension_password,email\r\n\
                      101,alice,p000001,a@example.com\r\n\
@@ -107,7 +107,7 @@ async fn a_number_that_is_there_is_a_fault_passed_over_or_changed_by_mode() {
     assert_eq!(&*extension(&scene, "101").await.auth_name, "alice");
 
     let report = scene.import(Mode::Upsert, more).await;
-    assert_eq!((report.is_applied, report.created, report.skipped, report.changed), (true, 0, 0, 2));
+    assert_eq!((report.is_applied, report.created, report.changed, report.unchanged), (true, 0, 1, 1));
     let changed = extension(&scene, "101").await;
     assert_eq!(&*changed.auth_name, "alicia");
     assert_eq!(changed.hashes, hash("alicia", "acme.example", "new-password"));
@@ -307,6 +307,7 @@ async fn an_export_imports_again_and_changes_nothing() {
                 102,,,b@example.com,,,Müller;,0\n";
     scene.import(Mode::Create, file).await;
     let before = (scene.export().await, extension(&scene, "007").await, extension(&scene, "102").await);
+    let (stamped, loaded) = (stamps(&scene).await, scene.snapshot().await);
     assert_eq!(
         before.0,
         "extension_number,auth_name,extension_password,email,display_name,first_name,last_name,enabled,ha1_md5,ha1_sha256\r\n\
@@ -314,14 +315,86 @@ async fn an_export_imports_again_and_changes_nothing() {
          \"102\",\"102\",,b@example.com,\"Müller;\",,\"Müller;\",false,,\r\n"
     );
     let report = scene.import(Mode::Upsert, &before.0).await;
-    assert_eq!((report.is_applied, report.changed, report.warnings.len()), (true, 2, 0));
+    assert_eq!(report, ImportReport { is_applied: true, rows: 2, unchanged: 2, ..ImportReport::default() });
     let after = (scene.export().await, extension(&scene, "007").await, extension(&scene, "102").await);
     assert_eq!(after, before);
+    assert_eq!(stamps(&scene).await, stamped);
+    assert_eq!(scene.refreshed(&loaded).await.version(), loaded.version());
 
     let elsewhere = Scene::new().await;
     let report = elsewhere.import(Mode::Create, &before.0).await;
     assert_eq!((report.created, report.generated.len()), (2, 2));
     assert_eq!(elsewhere.export().await, before.0);
+}
+
+#[tokio::test]
+async fn an_upsert_writes_only_the_rows_that_change_something_and_a_dry_run_counts_the_same() {
+    let scene = Scene::new().await;
+    let header = "extension_number,auth_name,extension_password,email,display_name,ha1_md5\n";
+    let (md5, other_md5) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
+    let row = |number: u32, password: &str, email: &str, name: &str, md5: &str| {
+        format!("{number},u{number},{password},{email}@example.com,{name},{md5}\n")
+    };
+    let stored = [
+        row(101, "p000001", "a", "Ann", ""),
+        row(102, "p000002", "b", "Ben", ""),
+        row(103, "p000003", "c", "Cem", ""),
+        row(104, "p000004", "d", "Dan", ""),
+        row(105, "", "e", "Eve", md5),
+        row(106, "", "f", "Fay", md5),
+        row(107, "", "g", "Gus", md5),
+        row(108, "p000008", "h", "Hal", ""),
+    ];
+    assert_eq!(scene.import(Mode::Create, header.to_owned() + &stored.concat()).await.created, 8);
+    let (before, loaded) = (stamps(&scene).await, scene.snapshot().await);
+
+    let rows = [
+        row(101, "p000001", "a", "Ann", ""),   // the same password
+        row(102, "new-p02", "b", "Ben", ""),   // another password
+        row(103, "p000003", "c", "Celia", ""), // the same password, another name
+        row(104, "", "D", "Dan", ""),          // an address in other letters
+        row(105, "", "e", "Eve", md5),         // the same hash
+        row(106, "", "f", "Fay", other_md5),   // another hash
+        row(107, "p000007", "g", "Gus", ""),   // a password instead of a hash
+        row(108, "", "h", "Hal", md5),         // a hash instead of a password
+        row(109, "p000009", "i", "Ida", ""),   // a new one
+    ];
+    let file = header.to_owned() + &rows.concat();
+    let expected = ImportReport { rows: 9, created: 1, changed: 6, unchanged: 2, ..ImportReport::default() };
+    let options = ImportOptions { mode: Mode::Upsert, is_dry_run: true, ..ImportOptions::default() };
+    assert_eq!(scene.import_with(options, file.as_bytes()).await, expected);
+    assert_eq!(stamps(&scene).await, before);
+
+    assert_eq!(scene.import(Mode::Upsert, &file).await, ImportReport { is_applied: true, ..expected });
+    let after = stamps(&scene).await;
+    let versions: Vec<_> = after.iter().map(|(number, version, ..)| (number.as_str(), *version)).collect();
+    let numbers = ["101", "102", "103", "104", "105", "106", "107", "108", "109", "~directory"];
+    assert_eq!(versions, std::iter::zip(numbers, [1, 2, 2, 2, 1, 2, 2, 2, 1, 0]).collect::<Vec<_>>());
+    assert_eq!((&after[0], &after[4]), (&before[0], &before[4]));
+    assert_eq!(after[9].3, before[8].3 + 7, "each row that was written is a change of the directory");
+
+    let refreshed = scene.refreshed(&loaded).await;
+    let hashes = |number: &str| refreshed.extension(TenantId(1), number.as_bytes()).unwrap().hashes.clone();
+    assert_eq!(hashes("101"), hash("u101", "acme.example", "p000001"));
+    assert_eq!(hashes("102"), hash("u102", "acme.example", "new-p02"));
+    assert_eq!(hashes("103"), hash("u103", "acme.example", "p000003"));
+    assert_eq!(hashes("107"), hash("u107", "acme.example", "p000007"));
+    assert_eq!((hashes("108"), hashes("106") == hashes("105")), (hashes("105"), false));
+
+    let again = scene.import(Mode::Upsert, &file).await;
+    assert_eq!(again, ImportReport { is_applied: true, rows: 9, unchanged: 9, ..ImportReport::default() });
+    assert_eq!(stamps(&scene).await, after);
+}
+
+#[tokio::test]
+async fn an_upsert_with_the_password_mends_an_extension_whose_secret_does_not_open() {
+    let scene = Scene::new().await;
+    scene.import(Mode::Create, LEAST).await;
+    scene::tamper(&scene, "UPDATE extensions SET sealed_password = x'00' WHERE number = '101'").await;
+    assert!(scene.snapshot().await.extension(TenantId(1), b"101").is_none());
+    let report = scene.import(Mode::Upsert, LEAST).await;
+    assert_eq!((report.is_applied, report.changed, report.unchanged), (true, 1, 2));
+    assert_eq!(extension(&scene, "101").await.hashes, hash("alice", "acme.example", "p000001"));
 }
 
 #[tokio::test]

@@ -104,6 +104,17 @@ pub fn warnings(report: &ImportReport) -> Vec<(&str, &str)> {
     report.warnings.iter().map(|warning| (warning.column.as_str(), &*warning.message)).collect()
 }
 
+/// Number, version, time of the last update and change of every extension, and the directory's own change as the last.
+pub async fn stamps(scene: &Scene) -> Vec<(String, i64, i64, i64)> {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(scene.path());
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let sql = "SELECT number, version, updated, change FROM extensions \
+               UNION ALL SELECT '~directory', 0, 0, change FROM directory ORDER BY 1";
+    let stamps = sqlx::query_as(sql).fetch_all(&pool).await.unwrap();
+    pool.close().await;
+    stamps
+}
+
 /// Executes a statement behind the directory's back.
 pub async fn tamper(scene: &Scene, sql: &'static str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(scene.path());
