@@ -94,6 +94,30 @@ impl DataDirectory {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
+    /// Locks a directory that a node or `tenant add` has made before. Nothing is made where there is none: a name that
+    /// is mistyped would become an empty node.
+    pub(crate) fn open_existing(config: &Config) -> Result<Self, Unusable> {
+        let path = &config.node.data_dir;
+        let missing = |what: &Path| {
+            Unusable::Failed(format!(
+                "{}: there is no data directory here ({} is missing); name the right one with --data, or make one with \
+                 ringway serve or ringway tenant add",
+                path.display(),
+                what.display()
+            ))
+        };
+        let (lock, database) = (path.join(LOCK), config.database.path());
+        if !path.is_dir() {
+            return Err(missing(path));
+        }
+        // A node that is just starting for the first time has locked it and not made the database yet.
+        if !lock.exists() && !database.exists() {
+            return Err(missing(database));
+        }
+        let data = Self::open(path)?;
+        if database.exists() { Ok(data) } else { Err(missing(database)) }
+    }
+
     /// A file in it.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
@@ -133,6 +157,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::config::Overrides;
 
     #[test]
     fn it_is_made_for_its_owner_only_and_held_by_one_at_a_time() {
@@ -161,5 +186,35 @@ mod tests {
     fn where_no_directory_can_be_made_the_reason_is_told() {
         let refusal = Failure::from(DataDirectory::open(Path::new("/proc/nowhere/data")).unwrap_err()).to_string();
         assert!(refusal.starts_with("/proc/nowhere/data: the data directory can't be made: "), "{refusal}");
+    }
+
+    #[test]
+    fn where_no_database_is_an_existing_directory_is_not_found_and_nothing_is_made() {
+        let parent = tempfile::tempdir().unwrap();
+        let config_of = |path: PathBuf| {
+            let overrides = Overrides { data: Some(path), ..Overrides::default() };
+            Config::parse(Path::new("r.toml"), "", &overrides, std::iter::empty()).unwrap()
+        };
+        let refusal = |config: &Config| {
+            let refusal = Failure::from(DataDirectory::open_existing(config).unwrap_err()).to_string();
+            refusal.replace(&parent.path().display().to_string(), "PARENT")
+        };
+        let typo = config_of(parent.path().join("typo"));
+        assert_eq!(
+            refusal(&typo),
+            "PARENT/typo: there is no data directory here (PARENT/typo is missing); name the right one with --data, or \
+             make one with ringway serve or ringway tenant add"
+        );
+        let empty = config_of(parent.path().to_owned());
+        assert!(
+            refusal(&empty).starts_with("PARENT: there is no data directory here (PARENT/ringway.db is missing); ")
+        );
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+
+        let node = DataDirectory::open(parent.path()).unwrap();
+        assert!(matches!(DataDirectory::open_existing(&empty), Err(Unusable::Held(_))));
+        drop(node);
+        std::fs::write(empty.database.path(), "").unwrap();
+        DataDirectory::open_existing(&empty).unwrap();
     }
 }

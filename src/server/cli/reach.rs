@@ -1,7 +1,6 @@
 //! The way to the directory: through the node that runs on the data directory, or straight to the database.
 
 use std::io;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ringway_store::directory::Directory;
@@ -70,7 +69,8 @@ async fn reach(
     file: &mut (impl AsyncRead + Unpin),
     events: &Events,
 ) -> Result<(), Failure> {
-    match find(&config.node.data_dir).await? {
+    let may_make = matches!(request, Request::TenantAdd(_));
+    match find(config, may_make).await? {
         Reached::Node(client) => client.ask(&request, file, events).await.map_err(Failure::Failed),
         Reached::Ourselves(_data) => {
             let key = data_directory::master_key(config)?;
@@ -82,8 +82,9 @@ async fn reach(
     }
 }
 
-/// Finds the node that runs on a data directory, or takes the directory.
-async fn find(data_dir: &Path) -> Result<Reached, Failure> {
+/// Finds the node that runs on the data directory, or takes the directory; makes it if it may.
+async fn find(config: &Config, may_make: bool) -> Result<Reached, Failure> {
+    let data_dir = &config.node.data_dir;
     let until = Instant::now() + PATIENCE;
     loop {
         let client = Client::connect(data_dir).await.map_err(|error| {
@@ -98,11 +99,40 @@ async fn find(data_dir: &Path) -> Result<Reached, Failure> {
         if let Some(client) = client {
             return Ok(Reached::Node(client));
         }
-        match DataDirectory::open(data_dir) {
+        let data = if may_make { DataDirectory::open(data_dir) } else { DataDirectory::open_existing(config) };
+        match data {
             Ok(data) => return Ok(Reached::Ourselves(data)),
             // A node that holds it and takes no commands is just starting, or just ending.
             Err(Unusable::Held(_)) if Instant::now() < until => tokio::time::sleep(BETWEEN_TRIES).await,
             Err(unusable) => return Err(unusable.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::protocol::NewTenant;
+
+    #[test]
+    fn adding_a_tenant_makes_a_data_directory_and_listing_them_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let overrides = Overrides { data: Some(path.clone()), ..Overrides::default() };
+        let ask = |request| run(&overrides, request, tokio::io::empty(), |_| Ok(()));
+        let refusal = ask(Request::TenantList).unwrap_err();
+        assert!(matches!(refusal, Failure::Failed(reason) if reason.contains("there is no data directory here")));
+        assert!(!path.exists());
+
+        ask(Request::TenantAdd(NewTenant {
+            domain: "acme.example".to_owned(),
+            name: String::new(),
+            aliases: Vec::new(),
+            trust: Vec::new(),
+            max_extensions: None,
+            max_calls: None,
+        }))
+        .unwrap();
+        ask(Request::TenantList).unwrap();
     }
 }
