@@ -47,7 +47,7 @@ fn read_file(reader: &Reader<'_>) -> Vec<Listen> {
     let is_default = sections.is_empty();
     let mut listeners = Vec::new();
     // The keys are known also when the file lists no listener.
-    for section in if is_default { vec![reader.section("listen")] } else { sections } {
+    for section in if is_default { vec![reader.absent_section("listen")] } else { sections } {
         let transport = section.text("transport", TRANSPORTS[0].as_str(), parse_transport);
         let address = section.text("address", ADDRESS, parse_address);
         let advertise = section.text("advertise", "", parse_advertise);

@@ -19,6 +19,12 @@ const PREFIX: &str = "RINGWAY_";
 /// Between section and key.
 const BETWEEN: &str = "__";
 
+/// Variables that are for others than the configuration: the key of the HTTP API, and what tests are run with.
+const NO_SETTINGS: [&str; 3] = ["TOKEN", "SEED", "SEEDS"];
+
+/// What further variables of tests begin with.
+const OF_TESTS: &str = "KILL_";
+
 /// The file's text and the environment, with what was read of them so far.
 pub(super) struct Reader<'t> {
     path: PathBuf,
@@ -27,9 +33,11 @@ pub(super) struct Reader<'t> {
     environment: Vec<Variable>,
     known: RefCell<Vec<Known>>,
     faults: RefCell<Vec<Fault>>,
+    /// Why the file is no TOML.
+    broken: Vec<Fault>,
 }
 
-/// A variable that looks like a setting.
+/// A variable that is meant as a setting.
 struct Variable {
     name: String,
     value: String,
@@ -51,20 +59,26 @@ impl<'t> Reader<'t> {
         let (table, errors) = DeTable::parse_recoverable(text);
         let environment = environment
             .into_iter()
-            .filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains(BETWEEN)))
+            .filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(is_meant_as_setting))
             .map(|(name, value)| Variable { name, value, is_read: Cell::new(false) })
             .collect();
-        let reader = Self {
+        let mut reader = Self {
             path: path.to_owned(),
             text,
             table: table.into_inner(),
             environment,
             known: RefCell::default(),
             faults: RefCell::default(),
+            broken: Vec::new(),
         };
+        let is_toml = errors.is_empty();
         for error in errors {
             let line = error.span().map_or(0, |span| reader.line(span.start));
             reader.fault(Place::File(path.to_owned(), line), format!("this is no valid TOML: {}", error.message()));
+        }
+        if !is_toml {
+            // What could be read of it is not what was meant, so nothing more is said of it.
+            reader.broken = reader.faults.borrow().clone();
         }
         reader
     }
@@ -81,6 +95,11 @@ impl<'t> Reader<'t> {
             }
         };
         Section::new(self, name, table, true)
+    }
+
+    /// A section of a list that the file does not have. No variable can stand for one of many.
+    pub(super) fn absent_section(&self, name: &'static str) -> Section<'_> {
+        Section::new(self, name, None, false)
     }
 
     /// The sections of a list, written `[[name]]`.
@@ -106,6 +125,9 @@ impl<'t> Reader<'t> {
 
     /// Reports whatever nobody has asked for, and gives what is wrong altogether.
     pub(super) fn finish(self) -> Result<Vec<Known>, Faults> {
+        if !self.broken.is_empty() {
+            return Err(Faults(self.broken));
+        }
         let known = self.known.take();
         self.report_unknown_keys(&known);
         self.report_unknown_variables(&known);
@@ -185,12 +207,22 @@ impl<'t> Reader<'t> {
             let message = if names.contains(&variable.name) {
                 "this setting is a list; write it in the file".to_owned()
             } else {
-                let hint = did_you_mean(&variable.name, names.iter().map(String::as_str), str::to_owned);
+                // One underscore in place of two is the likeliest slip.
+                let single = |name: &str| name.replace(BETWEEN, "_");
+                let slip = names.iter().find(|name| single(name) == single(&variable.name));
+                let hint = slip.map_or_else(
+                    || did_you_mean(&variable.name, names.iter().map(String::as_str), str::to_owned),
+                    |name| format!("; did you mean {name}?"),
+                );
                 format!("there is no such setting{hint}")
             };
             self.fault(Place::Environment(variable.name.clone()), message);
         }
     }
+}
+
+fn is_meant_as_setting(rest: &str) -> bool {
+    !NO_SETTINGS.contains(&rest) && !rest.starts_with(OF_TESTS)
 }
 
 fn variable_name(section: &str, key: &str) -> String {

@@ -137,6 +137,14 @@ fn what_is_no_toml_is_told_with_its_line() {
 }
 
 #[test]
+fn a_key_behind_what_is_no_toml_is_not_called_unknown() {
+    for text in ["[registrar\nmax_expires = 3\n", "listen = \n[registrar]\nmax_expires = \"x\"\n"] {
+        let faults = faults(text);
+        assert!(faults.iter().all(|fault| fault.contains(": this is no valid TOML: ")), "{faults:?}");
+    }
+}
+
+#[test]
 fn a_value_of_the_wrong_type_is_told_what_to_write() {
     assert_eq!(
         faults("[http]\naddress = 8080\n"),
@@ -287,6 +295,28 @@ fn a_mistake_in_the_environment_is_told_by_the_variable() {
              to 86400 (seconds), for example RINGWAY_REGISTRAR__MAX_EXPIRES=3600",
         ]
     );
+}
+
+#[test]
+fn a_variable_with_our_prefix_that_is_no_setting_is_refused() {
+    let environment = [
+        ("RINGWAY_REGISTRAR_MAX_EXPIRES", "9"),
+        ("RINGWAY_FOO", "1"),
+        ("RINGWAY_LISTEN__ADDRESS", "127.0.0.1:5999"),
+        ("RINGWAY_LISTEN__PATH", "/x"),
+    ];
+    assert_eq!(
+        faults_with("", &environment),
+        [
+            "environment RINGWAY_FOO: there is no such setting; remove it",
+            "environment RINGWAY_LISTEN__ADDRESS: this setting is a list; write it in the file",
+            "environment RINGWAY_LISTEN__PATH: this setting is a list; write it in the file",
+            "environment RINGWAY_REGISTRAR_MAX_EXPIRES: there is no such setting; did you mean \
+             RINGWAY_REGISTRAR__MAX_EXPIRES?",
+        ]
+    );
+    let others = ["RINGWAY_TOKEN", "RINGWAY_SEED", "RINGWAY_SEEDS", "RINGWAY_KILL_SEEDS"];
+    read_with("", &others.map(|name| (name, "1"))).unwrap();
 }
 
 #[test]
