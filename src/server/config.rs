@@ -114,6 +114,18 @@ impl Config {
         Self::read(path, text, overrides, environment).map(|(config, _)| config)
     }
 
+    /// Where a setting, `section.key`, is written; `None` when it stands at its default or in an option.
+    pub fn place_of(
+        overrides: &Overrides,
+        environment: impl IntoIterator<Item = (String, String)>,
+        setting: &str,
+    ) -> Option<Place> {
+        let path = overrides.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let (section, key) = setting.split_once('.').unwrap_or((setting, ""));
+        Reader::new(path, &text, environment).place_of(section, key)
+    }
+
     fn read(
         path: &Path,
         text: &str,

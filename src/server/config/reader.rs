@@ -156,6 +156,19 @@ impl<'t> Reader<'t> {
         Some((&variable.name, &variable.value))
     }
 
+    /// Where a setting is written: in a variable, or in the file. Without a key it is the section itself.
+    pub(super) fn place_of(&self, section: &str, key: &str) -> Option<Place> {
+        if let Some((name, _)) = self.variable(section, key) {
+            return Some(Place::Environment(name.to_owned()));
+        }
+        let value = self.entry(section)?;
+        if key.is_empty() {
+            return Some(self.place(value.span().start));
+        }
+        let key = value.get_ref().as_table()?.keys().find(|name| name.get_ref() == key)?;
+        Some(self.place(key.span().start))
+    }
+
     /// The place of a byte of the file.
     pub(super) fn place(&self, offset: usize) -> Place {
         Place::File(self.path.clone(), self.line(offset))

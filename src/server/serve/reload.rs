@@ -37,7 +37,7 @@ impl Node {
             .map_err(|faults| faults.0.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let fixed = needs_restart(&self.config, &config);
         if !fixed.is_empty() {
-            return Err(fixed.into_iter().map(|key| format!("{key} changes at a restart only")).collect());
+            return Err(fixed.into_iter().map(|key| refusal(wishes, key)).collect());
         }
         let addresses = local_addresses().map_err(|error| vec![error.to_string()])?;
         // The one step that can fail comes first: phones are challenged with an algorithm once its hashes are there.
@@ -53,6 +53,14 @@ impl Node {
         self.config = config;
         Ok(())
     }
+}
+
+/// What to say of a setting that differs and can't change now.
+fn refusal(wishes: &Wishes, key: &str) -> String {
+    let setting = key.trim_matches(['[', ']']);
+    let place = Config::place_of(&wishes.overrides, environment(), setting);
+    let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+    format!("{place}{key} changes at a restart only; restart, or write what was there before")
 }
 
 /// The settings that differ and are read at the start only.
@@ -109,6 +117,19 @@ mod tests {
                 "log.format"
             ]
         );
+    }
+
+    #[test]
+    fn a_change_that_needs_a_restart_is_told_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("r.toml");
+        std::fs::write(&file, "[shards]\n\ncount = 3\n\n[[listen]]\ntransport = \"udp\"\n").unwrap();
+        let wishes = Wishes { overrides: Overrides { file: Some(file), ..Overrides::default() }, is_demo: false };
+        let refusal = |key| refusal(&wishes, key).replace(&folder.path().display().to_string(), "F");
+        let end = "changes at a restart only; restart, or write what was there before";
+        assert_eq!(refusal("shards.count"), format!("F/r.toml:3: shards.count {end}"));
+        assert_eq!(refusal("[[listen]]"), format!("F/r.toml:5: [[listen]] {end}"));
+        assert_eq!(refusal("log.format"), format!("log.format {end}"), "it is at its default again");
     }
 
     #[test]

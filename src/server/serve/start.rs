@@ -9,7 +9,7 @@ use ringway_api::Audience;
 use ringway_directory::Snapshot;
 use ringway_edge::{Activity, Location, Settings};
 use ringway_net::{Admission, Bound, Clock, SocketOptions};
-use ringway_sip::ShardId;
+use ringway_sip::{ShardId, Transport};
 use ringway_store::directory::Directory;
 use ringway_store::journal::Journal;
 use tokio::net::TcpListener;
@@ -127,12 +127,15 @@ impl Node {
             "ready"
         );
         if is_first_start {
-            greet(&fixed, http_address, data.path());
+            greet(&fixed, http_address, data.path(), wishes.is_demo);
         }
         if wishes.is_demo
             && let Some(proxy) = listeners::reachable(&fixed.listeners)
         {
             demo::announce(&in_force.load(), &key, proxy);
+            if !fixed.listeners.iter().any(|listener| listener.transport == Transport::Udp) {
+                say("There is no UDP listener: choose TCP as the phones' transport.");
+            }
         }
         let status = Arc::clone(status);
         Ok(Self { config, fixed, settings, status, publication, shards, threads, journal, http, commands, stopping })
@@ -238,7 +241,7 @@ fn tell_restored(restored: &Restored) {
 }
 
 /// What the first start says, once.
-fn greet(fixed: &Fixed, http: std::net::SocketAddr, data: &Path) {
+fn greet(fixed: &Fixed, http: std::net::SocketAddr, data: &Path, is_demo: bool) {
     let data = data.canonicalize().unwrap_or_else(|_| PathBuf::from(data));
     let listeners: Vec<_> =
         fixed.listeners.iter().map(|listener| format!("{} {}", listener.transport, listener.bound)).collect();
@@ -246,5 +249,9 @@ fn greet(fixed: &Fixed, http: std::net::SocketAddr, data: &Path) {
     say(format_args!("  SIP   {}", listeners.join(", ")));
     say(format_args!("  HTTP  http://{http} (health and metrics)"));
     say(format_args!("  data  {}", data.display()));
-    say("Next: ringway tenant add DOMAIN, then ringway extension add --tenant DOMAIN NUMBER --email ADDRESS");
+    say(if is_demo {
+        "Next: set up two phones, each with one of the lines below, and call one from the other."
+    } else {
+        "Next: ringway tenant add DOMAIN, then ringway extension add --tenant DOMAIN NUMBER --email ADDRESS"
+    });
 }
