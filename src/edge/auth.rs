@@ -107,9 +107,9 @@ pub enum Verdict<'s> {
     Refused(Reject),
 }
 
-/// Seconds of an epoch of what counts as a retransmission: a client repeats a request for 64*T1 = 32 s at the most, and
-/// what was seen in one epoch is known in the next.
-const RETRANSMISSION_SECONDS: u64 = 32;
+/// Seconds of an epoch of what counts as a retransmission. What was seen in one epoch is known in the next, so for 16 to
+/// 32 s: never longer than a transaction absorbs what comes again (64*T1), or it would be carried out once more.
+const RETRANSMISSION_SECONDS: u64 = 16;
 
 /// What is wrong with credentials.
 enum Flaw {
