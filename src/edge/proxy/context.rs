@@ -373,12 +373,16 @@ impl Contexts {
         }
     }
 
-    /// Every branch to the other end of this flow that has no final response.
+    /// Every branch on this flow that has no final response. A branch on another connection to the same place is well; one
+    /// that asked for any connection may hang on this one.
     pub(crate) fn pending_on(&self, flow: &Flow) -> Vec<(ContextKey, u8)> {
         let Some(list) = self.branches_by_remote.get(&(flow.transport, flow.remote)) else { return Vec::new() };
         let is_pending = |&(key, index): &(ContextKey, u8)| {
             let branch = self.by_key.get(key).and_then(|context| context.branches.get(usize::from(index)));
-            branch.is_some_and(Branch::is_pending)
+            branch.is_some_and(|branch| {
+                let connection = branch.flow.connection;
+                branch.is_pending() && (connection.is_none() || connection == flow.connection)
+            })
         };
         list.iter().copied().filter(is_pending).collect()
     }

@@ -81,8 +81,7 @@ impl Engine {
     /// branch is over, where the transaction itself would wait for Timer C (section 16.9 takes it as a 503).
     pub(crate) fn give_up_on_closed(&mut self, flow: &Flow) {
         for (key, index) in self.contexts.pending_on(flow) {
-            if let Some(branch) = self.branch_mut(key, index).filter(|branch| branch.flow.connection == flow.connection)
-            {
+            if let Some(branch) = self.branch_mut(key, index) {
                 branch.end(503);
                 self.settle(key);
             }

@@ -274,6 +274,34 @@ fn a_foreign_request_uri_leads_nowhere_else_after_a_restart() {
 }
 
 #[test]
+fn a_phone_that_listens_on_another_port_than_it_sends_from_is_asked_there_after_a_restart_too() {
+    for is_after_restart in [false, true] {
+        let mut scene = Scene::new();
+        let bob = scene.phone("102@acme.example");
+        let alice = scene.phone_at("101@acme.example", ringway_sip::Transport::Udp, "198.51.100.9:40000");
+        scene.register(bob);
+        let listens = "sip:101@198.51.100.9:5062";
+        let invite = scene.request(alice, "INVITE", "sip:102@acme.example").contact(&format!("<{listens}>"));
+        let invite = scene.answer_challenge(alice, invite);
+        scene.send_request(alice, &invite);
+        scene.expect_response(alice, 100);
+        let heard = scene.expect_request(bob, "INVITE");
+        scene.respond(bob, &heard, 200);
+        scene.expect_response(alice, 200);
+        if is_after_restart {
+            scene.restart();
+        }
+        let bye = Dialog::of_callee(&heard, "tag-0").request(&mut scene, bob, "BYE");
+        scene.send_request(bob, &bye);
+        let strays = scene.take_strays();
+        let [(flow, heard)] = &strays[..] else { panic!("{strays:?}") };
+        assert_eq!((heard.method().as_deref(), heard.request_uri().as_str()), (Some("BYE"), listens));
+        assert_eq!(flow.remote, "198.51.100.9:5062".parse().unwrap());
+        scene.expect_nothing_more();
+    }
+}
+
+#[test]
 fn a_request_uri_that_is_our_cookie_means_the_other_side() {
     for shards in [1, 4] {
         let mut talk = Talk::new(shards);

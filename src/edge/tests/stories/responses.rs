@@ -387,3 +387,17 @@ fn a_response_from_elsewhere_is_taken_by_its_branch_and_counted() {
     scene.expect_response(alice, 183);
     assert_eq!(scene.shards[0].counters().responses_from_elsewhere, 1);
 }
+
+#[test]
+fn a_connection_that_could_not_be_opened_fails_nothing_on_one_that_is_open() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.tcp_phone("102@acme.example"));
+    scene.register(bob);
+    scene.invite(alice, bob);
+    scene.expect_request(bob, "INVITE");
+    let flow = scene.state(bob).flow;
+    scene.input(0, ringway_edge::Input::SendFailed(ringway_sip::Flow { connection: None, ..flow }));
+    scene.expect_nothing_more();
+    scene.input(0, ringway_edge::Input::SendFailed(flow));
+    assert_eq!(scene.expect_response(alice, 500).reason_code(), "flow-failed");
+}
