@@ -1,13 +1,19 @@
 //! Byte classes of the SIP grammar (RFC 3261 section 25.1) and cuts that cannot panic.
 
+pub(crate) mod block;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use block::find;
 
 const TOKEN: u8 = 1;
 const SPACE: u8 = 2;
 const CONTROL: u8 = 4;
 const HOST: u8 = 8;
-const NOT_IN_URI: u8 = 16;
-const NOT_IN_VALUE: u8 = 32;
+const SCHEME: u8 = 16;
+
+/// The one control character that is not below the space.
+const DELETE: u8 = 0x7f;
 
 /// The classes of every byte.
 static CLASSES: [u8; 256] = classes();
@@ -33,11 +39,8 @@ const fn classes() -> [u8; 256] {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
             class |= HOST;
         }
-        if byte.is_ascii_control() || matches!(byte, b' ' | b'<' | b'>' | b'"') {
-            class |= NOT_IN_URI;
-        }
-        if byte.is_ascii_control() || matches!(byte, b' ' | b';' | b',' | b'"' | b'<' | b'>') {
-            class |= NOT_IN_VALUE;
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.') {
+            class |= SCHEME;
         }
         table[index] = class;
         index += 1;
@@ -74,17 +77,34 @@ pub(crate) const fn is_host(byte: u8) -> bool {
     has(byte, HOST)
 }
 
-/// A byte that may stand in a URI. Those above ASCII are let through: they belong to whoever wrote them.
+/// A character of a URI's scheme.
 #[inline]
-pub(crate) const fn is_uri(byte: u8) -> bool {
-    !has(byte, NOT_IN_URI)
+pub(crate) const fn is_scheme(byte: u8) -> bool {
+    has(byte, SCHEME)
 }
 
-/// A byte that may stand in a parameter's value without quotes: more than the grammar's tokens and hosts, as long as it
-/// cannot be taken for the end of the value.
-#[inline]
-pub(crate) const fn is_value(byte: u8) -> bool {
-    !has(byte, NOT_IN_VALUE)
+/// How many bytes at the beginning may stand in a URI. Those above ASCII may: they belong to whoever wrote them.
+pub(crate) fn uri_length(bytes: &[u8]) -> usize {
+    find(bytes, |block| block.is_at_most(b' ') | block.is(b'<') | block.is(b'>') | block.is(b'"') | block.is(DELETE))
+}
+
+/// How many bytes at the beginning may stand in a parameter's value without quotes: more than the grammar's tokens and
+/// hosts, as long as it cannot be taken for the end of the value.
+pub(crate) fn value_length(bytes: &[u8]) -> usize {
+    find(bytes, |block| {
+        block.is_at_most(b' ')
+            | block.is(b';')
+            | block.is(b',')
+            | block.is(b'"')
+            | block.is(b'<')
+            | block.is(b'>')
+            | block.is(DELETE)
+    })
+}
+
+/// How many bytes at the beginning are neither white space nor control characters.
+pub(crate) fn word_length(bytes: &[u8]) -> usize {
+    find(bytes, |block| block.is_at_most(b' ') | block.is(DELETE))
 }
 
 /// Whether the whole is one non-empty `token`.
@@ -92,25 +112,35 @@ pub(crate) fn all_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token(byte))
 }
 
-/// Without the white space before it.
+/// Without the white space before it: mostly there is none, or one space.
 #[inline]
-pub(crate) fn trim_start(mut bytes: &[u8]) -> &[u8] {
-    while let [first, rest @ ..] = bytes {
-        if !is_space(*first) {
-            break;
-        }
-        bytes = rest;
+pub(crate) fn trim_start(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [first, ..] if !is_space(*first) => bytes,
+        [_, rest @ ..] if rest.first().is_some_and(|&first| !is_space(first)) => rest,
+        _ => without_space_before(bytes),
     }
-    bytes
 }
 
-/// Without the white space behind it.
+#[inline(never)]
+fn without_space_before(bytes: &[u8]) -> &[u8] {
+    from(bytes, run(bytes, is_space))
+}
+
+/// Without the white space behind it: mostly there is none.
 #[inline]
-pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
-    while let [rest @ .., last] = bytes {
-        if !is_space(*last) {
-            break;
-        }
+pub(crate) fn trim_end(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [.., last] if !is_space(*last) => bytes,
+        _ => without_space_behind(bytes),
+    }
+}
+
+#[inline(never)]
+fn without_space_behind(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., last] = bytes
+        && is_space(*last)
+    {
         bytes = rest;
     }
     bytes
@@ -140,18 +170,12 @@ pub(crate) fn run(bytes: &[u8], class: impl Fn(u8) -> bool) -> usize {
     bytes.iter().position(|&byte| !class(byte)).unwrap_or(bytes.len())
 }
 
-/// Whether a CRLF stands at `at`.
-#[inline]
-pub(crate) fn is_line_end(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at) == Some(&b'\r') && bytes.get(at + 1) == Some(&b'\n')
-}
-
 /// The length of the quoted string that `bytes` begins with, both quotes included. `None` when it is never closed.
 pub(crate) fn quoted_length(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes.get(at) == Some(&b'"') {
+        at += find(bytes.get(at..)?, |block| block.is(b'"') | block.is(b'\\'));
+        if *bytes.get(at)? == b'"' {
             return Some(at + 1);
         }
         at += 2;
@@ -161,8 +185,7 @@ pub(crate) fn quoted_length(bytes: &[u8]) -> Option<usize> {
 /// Where the first `separator` outside quotes and angle brackets stands; the length when there is none.
 pub(crate) fn separator_at(bytes: &[u8], separator: u8) -> usize {
     // Nearly every value has neither quotes nor brackets before its end, and most have no separator at all.
-    let Some(first) = memchr::memchr3(separator, b'"', b'<', bytes) else { return bytes.len() };
-    let mut at = first;
+    let mut at = find(bytes, |block| block.is(separator) | block.is(b'"') | block.is(b'<'));
     let mut bracketed = false;
     while let Some(&byte) = bytes.get(at) {
         match byte {
@@ -185,17 +208,31 @@ pub(crate) fn separator_at(bytes: &[u8], separator: u8) -> usize {
 
 /// Reads digits only, and at least one. Saturates at `u64::MAX`.
 pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
+    // So many digits cannot overflow; more are leading zeros or nonsense.
+    const SAFE_DIGITS: usize = 19;
     if bytes.is_empty() {
         return None;
     }
     let mut value: u64 = 0;
-    for &byte in bytes {
-        if !byte.is_ascii_digit() {
-            return None;
-        }
-        value = value.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
+    for &byte in until(bytes, SAFE_DIGITS) {
+        value = value * 10 + u64::from(digit(byte)?);
+    }
+    for &byte in from(bytes, SAFE_DIGITS) {
+        value = value.saturating_mul(10).saturating_add(u64::from(digit(byte)?));
     }
     Some(value)
+}
+
+#[inline]
+fn digit(byte: u8) -> Option<u8> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit < 10).then_some(digit)
+}
+
+/// Whether `bytes` is `known`, in any case. Nearly everybody writes what is known as the standard does.
+#[inline]
+pub(crate) fn is_same<const LENGTH: usize>(bytes: &[u8], known: &[u8; LENGTH]) -> bool {
+    bytes.len() == LENGTH && (bytes == known || bytes.eq_ignore_ascii_case(known))
 }
 
 /// Reads a port, 0 to 65535.
@@ -203,16 +240,15 @@ pub(crate) fn port(bytes: &[u8]) -> Option<u16> {
     number(bytes).and_then(|number| u16::try_from(number).ok())
 }
 
-/// Cuts `host [":" port]` with white space around the colon, as a Via's sent-by may have it.
+/// Cuts `host [":" port]` with white space around the colon, as a Via's sent-by may have it, from what follows.
 /// The host must be a name, an IPv4 address, or an IPv6 address in brackets.
-pub(crate) fn host_port(bytes: &[u8]) -> Option<(&[u8], Option<u16>)> {
+pub(crate) fn host_port(bytes: &[u8]) -> Option<(&[u8], Option<u16>, &[u8])> {
     let length = host_length(bytes)?;
     let (host, rest) = (until(bytes, length), trim_start(from(bytes, length)));
-    match rest {
-        [] => Some((host, None)),
-        [b':', digits @ ..] => Some((host, Some(port(trim(digits))?))),
-        _ => None,
-    }
+    let [b':', behind @ ..] = rest else { return Some((host, None, rest)) };
+    let behind = trim_start(behind);
+    let digits = run(behind, |byte| byte.is_ascii_digit());
+    Some((host, Some(port(until(behind, digits))?), trim_start(from(behind, digits))))
 }
 
 /// The length of the host that `bytes` begins with.
@@ -230,24 +266,38 @@ pub(crate) fn host_length(bytes: &[u8]) -> Option<usize> {
 pub(crate) fn ip(host: &[u8]) -> Option<IpAddr> {
     match host {
         [b'[', inner @ .., b']'] => ipv6(inner).map(IpAddr::V6),
-        [first, ..] if first.is_ascii_digit() && !host.contains(&b':') => ipv4(host).map(IpAddr::V4),
-        _ if host.contains(&b':') => ipv6(host).map(IpAddr::V6),
-        _ => None,
+        _ => match ipv4(host) {
+            Some(address) => Some(IpAddr::V4(address)),
+            None if host.contains(&b':') => ipv6(host).map(IpAddr::V6),
+            None => None,
+        },
     }
 }
 
 /// Reads a dotted quad. Leading zeros are refused: some read them as octal.
 fn ipv4(host: &[u8]) -> Option<Ipv4Addr> {
+    let mut rest = host;
     let mut octets = [0; 4];
-    let mut parts = host.split(|&byte| byte == b'.');
-    for octet in &mut octets {
-        let part = parts.next()?;
-        if part.len() > 3 || (part.len() > 1 && part.first() == Some(&b'0')) {
-            return None;
+    for (index, octet) in octets.iter_mut().enumerate() {
+        if index > 0 {
+            rest = rest.strip_prefix(b".")?;
         }
-        *octet = u8::try_from(number(part)?).ok()?;
+        let (&first, mut behind) = rest.split_first()?;
+        let mut number = u16::from(digit(first)?);
+        while number > 0
+            && let [next, after @ ..] = behind
+            && let Some(digit) = digit(*next)
+        {
+            number = number * 10 + u16::from(digit);
+            if number > 255 {
+                return None;
+            }
+            behind = after;
+        }
+        *octet = u8::try_from(number).ok()?;
+        rest = behind;
     }
-    parts.next().is_none().then(|| octets.into())
+    rest.is_empty().then(|| octets.into())
 }
 
 /// RFC 3261's grammar lets a third colon stand before an IPv4 address that ends an IPv6 one (RFC 5118 section 4.10).
@@ -283,10 +333,16 @@ mod tests {
 
     #[test]
     fn hosts_and_ports_are_cut_with_white_space_around_the_colon_only() {
-        assert_eq!(host_port(b"a.example : 5060"), Some((&b"a.example"[..], Some(5060))));
-        assert_eq!(host_port(b"[2001:db8::1]:5061"), Some((&b"[2001:db8::1]"[..], Some(5061))));
-        assert_eq!(host_port(b"192.0.2.1"), Some((&b"192.0.2.1"[..], None)));
-        for wrong in [&b""[..], b":5060", b"a:", b"a:65536", b"a b", b"[::1", b"[fe80::1%eth0]", b"a:-1"] {
+        for (text, host, port, rest) in [
+            ("a.example : 5060", "a.example", Some(5060), ""),
+            ("[2001:db8::1]:5061", "[2001:db8::1]", Some(5061), ""),
+            ("192.0.2.1", "192.0.2.1", None, ""),
+            ("a : 1 ;b", "a", Some(1), ";b"),
+            ("a b", "a", None, "b"),
+        ] {
+            assert_eq!(host_port(text.as_bytes()), Some((host.as_bytes(), port, rest.as_bytes())), "{text}");
+        }
+        for wrong in [&b""[..], b":5060", b"a:", b"a:65536", b"[::1", b"[fe80::1%eth0]", b"a:-1"] {
             assert_eq!(host_port(wrong), None, "{}", wrong.escape_ascii());
         }
     }

@@ -51,7 +51,13 @@ impl Transport {
 
     /// Reads a token of either use, without regard to case.
     pub fn parse(token: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|transport| transport.as_str().as_bytes().eq_ignore_ascii_case(token))
+        match token {
+            // Nearly everybody writes it so.
+            b"UDP" | b"udp" => Some(Self::Udp),
+            b"TCP" | b"tcp" => Some(Self::Tcp),
+            b"TLS" | b"tls" => Some(Self::Tls),
+            _ => Self::ALL.into_iter().find(|transport| transport.as_str().as_bytes().eq_ignore_ascii_case(token)),
+        }
     }
 
     /// Whether the transport itself repeats what is lost, so that Timers A, E, G are off (section 17).

@@ -6,6 +6,7 @@
 
 mod essentials;
 mod field;
+mod lines;
 mod parse;
 mod problem;
 mod start_line;
@@ -15,7 +16,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::bytes::{from, until};
+use crate::bytes::from;
 use crate::header::{ContactSet, cseq, numbers};
 use crate::{Method, Name};
 
@@ -127,6 +128,13 @@ impl<'a> Message<'a> {
         self.field_at(self.first_index(name))
     }
 
+    /// The value of the first header field of that name.
+    #[inline]
+    fn value(&self, name: Name) -> Option<&'a [u8]> {
+        let entry = self.entries.get(self.first_index(name))?;
+        self.bytes.get(usize::from(entry.value_start)..usize::from(entry.value_end))
+    }
+
     /// Whether a header field of that name is there.
     pub fn has(&self, name: Name) -> bool {
         self.first_index(name) < self.entries.len()
@@ -206,6 +214,6 @@ impl<'a> Message<'a> {
     }
 
     fn cut(&self, start: u16, end: u16) -> &'a [u8] {
-        from(until(self.bytes, usize::from(end)), usize::from(start))
+        self.bytes.get(usize::from(start)..usize::from(end)).unwrap_or_default()
     }
 }

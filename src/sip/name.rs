@@ -1,5 +1,7 @@
 //! Header field names: long and compact forms as one name (RFC 3261 section 7.3.3 and the registry at IANA).
 
+use crate::bytes::block::{Block, WIDTH};
+
 /// How often a header field may stand in a message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Occurs {
@@ -104,34 +106,47 @@ names! {
     SipIfMatch "SIP-If-Match" 0 Once,
 }
 
-const SLOTS: usize = 256;
-const EMPTY: u8 = u8::MAX;
-
-/// Long names by hash, with open addressing; built by the compiler.
-static SLOT_BY_HASH: [u8; SLOTS] = slots();
+/// Long names by hash; built by the compiler.
+static NAME_BY_HASH: [Name; SLOTS] = names_by_hash();
 /// Compact names by letter.
-static NAME_BY_LETTER: [u8; 26] = letters();
+static NAME_BY_LETTER: [Name; 26] = names_by_letter();
+/// How lines begin: long names and their colons, as far as they fit into a block, and NULs behind them.
+static HEADS: [[u8; WIDTH]; Name::COUNT] = heads();
 
-const fn slots() -> [u8; SLOTS] {
-    let mut table = [EMPTY; SLOTS];
+const SLOTS: usize = 256;
+
+const fn names_by_hash() -> [Name; SLOTS] {
+    let mut table = [Name::Other; SLOTS];
     let mut row = 0;
     while row < LONG.len() {
-        let mut slot = hash(LONG[row]);
-        while table[slot] != EMPTY {
-            slot = (slot + 1) % SLOTS;
-        }
-        table[slot] = row as u8;
+        let slot = hash(LONG[row]);
+        assert!(matches!(table[slot], Name::Other), "two names share a slot: other factors are needed");
+        table[slot] = Name::ALL[row];
         row += 1;
     }
     table
 }
 
-const fn letters() -> [u8; 26] {
-    let mut table = [EMPTY; 26];
+const fn names_by_letter() -> [Name; 26] {
+    let mut table = [Name::Other; 26];
     let mut row = 0;
     while row < COMPACT.len() {
         if COMPACT[row] != 0 {
-            table[(COMPACT[row] - b'a') as usize] = row as u8;
+            table[(COMPACT[row] - b'a') as usize] = Name::ALL[row];
+        }
+        row += 1;
+    }
+    table
+}
+
+const fn heads() -> [[u8; WIDTH]; Name::COUNT] {
+    let mut table = [[0; WIDTH]; Name::COUNT];
+    let mut row = 0;
+    while row < LONG.len() {
+        let mut at = 0;
+        while at < WIDTH && at <= LONG[row].len() {
+            table[row][at] = if at < LONG[row].len() { LONG[row][at] } else { b':' };
+            at += 1;
         }
         row += 1;
     }
@@ -139,6 +154,7 @@ const fn letters() -> [u8; 26] {
 }
 
 /// Length, first and last letter tell the names apart, in any case. With these factors no two of them share a slot.
+#[inline]
 const fn hash(name: &[u8]) -> usize {
     match name {
         [first, .., last] => ((*first | 0x20) as usize * 2 + (*last | 0x20) as usize * 55 + name.len() * 26) % SLOTS,
@@ -150,24 +166,32 @@ impl Name {
     /// Reads a name in its long or compact form, in any case.
     pub fn parse(bytes: &[u8]) -> Self {
         if let [letter] = bytes {
-            let index = usize::from((letter | 0x20).wrapping_sub(b'a'));
-            return NAME_BY_LETTER.get(index).map_or(Self::Other, |&row| Self::from_row(row));
+            return Self::of_letter(*letter);
         }
-        let mut slot = hash(bytes);
-        loop {
-            let row = SLOT_BY_HASH[slot];
-            let Some(found) = ROWS.get(usize::from(row)) else { return Self::Other };
-            let long = found.long.as_bytes();
-            // Nearly everybody writes names as the standard does.
-            if long == bytes || long.eq_ignore_ascii_case(bytes) {
-                return Self::from_row(row);
-            }
-            slot = (slot + 1) % SLOTS;
-        }
+        let name = NAME_BY_HASH[hash(bytes)];
+        if name.as_str().as_bytes().eq_ignore_ascii_case(bytes) { name } else { Self::Other }
     }
 
-    fn from_row(row: u8) -> Self {
-        Self::ALL.get(usize::from(row)).copied().unwrap_or(Self::Other)
+    /// The name that a line begins with, and where the colon behind it stands. `None` when the name is not written as the
+    /// standard does, and when it is longer than most, has white space behind it or is none of ours: all that is
+    /// [`Name::parse`]'s.
+    #[inline]
+    pub(crate) fn at_start_of(line: &[u8]) -> Option<(Self, usize)> {
+        let head = Block::first_of(line);
+        let colon = head.is(b':').bits().trailing_zeros() as usize;
+        if colon == 1 {
+            return Some((Self::of_letter(*line.first()?), colon)).filter(|(name, _)| *name != Self::Other);
+        }
+        let name = NAME_BY_HASH[hash(line.get(..colon)?)];
+        // Nothing else has a colon there, so as many equal bytes are the whole name.
+        let equal = head.is_same(Block::new(&HEADS[name as usize])).bits().trailing_ones() as usize;
+        (equal > colon).then_some((name, colon))
+    }
+
+    #[inline]
+    fn of_letter(letter: u8) -> Self {
+        let index = usize::from((letter | 0x20).wrapping_sub(b'a'));
+        NAME_BY_LETTER.get(index).copied().unwrap_or(Self::Other)
     }
 
     /// The long form, as the standard writes it; empty for `Other`.
@@ -203,6 +227,29 @@ mod tests {
             }
             assert_eq!(Name::parse(format!("{long}x").as_bytes()), Name::Other);
             assert_eq!(Name::parse(format!("x{long}").as_bytes()), Name::Other);
+        }
+    }
+
+    #[test]
+    fn a_line_begins_with_a_name_only_when_it_is_written_as_the_standard_does() {
+        for &name in Name::ALL {
+            let long = name.as_str();
+            let expected = (long.len() < WIDTH).then_some((name, long.len()));
+            for value in ["", " value of some length"] {
+                assert_eq!(Name::at_start_of(format!("{long}:{value}").as_bytes()), expected, "{long}");
+                for other in [format!("{long} :{value}"), format!("{long}x:{value}"), format!("{long}{value}")] {
+                    assert_eq!(Name::at_start_of(other.as_bytes()), None, "{other}");
+                }
+                let lower = format!("{}:{value}", long.to_ascii_lowercase());
+                assert_eq!(Name::at_start_of(lower.as_bytes()), None);
+            }
+            if let Some(letter) = name.compact() {
+                assert_eq!(Name::at_start_of(&[letter, b':']), Some((name, 1)));
+            }
+        }
+        for line in ["", ":", "x: y", "\0: y", "\0\0: y"] {
+            let found = Name::at_start_of(line.as_bytes());
+            assert!(found.is_none_or(|found| found == (Name::SessionExpires, 1)), "{line:?} {found:?}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::{from, is_token, is_value, quoted_length, run, separator_at, trim, trim_start, until};
+use crate::bytes::block::find;
+use crate::bytes::{from, is_token, quoted_length, run, separator_at, trim, trim_start, until, value_length};
 
 /// The parameters of a header value or of a URI, as sent: empty, or beginning with a semicolon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,27 +53,9 @@ impl<'a> Params<'a> {
     }
 
     /// Reads all parameters strictly, in one pass; `None` when they are not well-formed, or `visit` wants no more.
-    pub(crate) fn visit(&self, mut visit: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Option<()>) -> Option<()> {
-        let mut rest = self.0;
-        while !rest.is_empty() {
-            let [b';', part @ ..] = rest else { return None };
-            let part = trim_start(part);
-            let name_length = run(part, is_token);
-            if name_length == 0 {
-                return None;
-            }
-            let name = until(part, name_length);
-            rest = trim_start(from(part, name_length));
-            let mut value = None;
-            if let [b'=', behind @ ..] = rest {
-                let behind = trim_start(behind);
-                let length = if behind.first() == Some(&b'"') { quoted_length(behind)? } else { run(behind, is_value) };
-                value = Some(until(behind, length));
-                rest = trim_start(from(behind, length));
-            }
-            visit(name, value)?;
-        }
-        Some(())
+    #[inline]
+    pub(crate) fn visit(&self, visit: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Option<()>) -> Option<()> {
+        (read(self.0, visit)? == self.0.len()).then_some(())
     }
 
     /// The pieces between the semicolons, trimmed, empty ones included.
@@ -91,11 +74,42 @@ impl<'a> Params<'a> {
     }
 }
 
-fn name_and_value(part: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match memchr::memchr(b'=', part) {
-        Some(at) => (trim(until(part, at)), Some(trim(from(part, at + 1)))),
-        None => (part, None),
+/// Reads parameters strictly until something follows that is none, and tells how many bytes they have, white space behind
+/// the last one left out. `None` when one is malformed, or `visit` wants no more.
+#[inline]
+pub(crate) fn read<'a>(
+    bytes: &'a [u8],
+    mut visit: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Option<()>,
+) -> Option<usize> {
+    let (mut rest, mut end) = (bytes, 0);
+    while let [b';', part @ ..] = rest {
+        let part = trim_start(part);
+        let name_length = run(part, is_token);
+        if name_length == 0 {
+            return None;
+        }
+        let (name, behind) = part.split_at_checked(name_length)?;
+        let (mut value, mut behind) = (None, behind);
+        rest = trim_start(behind);
+        if let [b'=', part @ ..] = rest {
+            let part = trim_start(part);
+            let length = if part.first() == Some(&b'"') { quoted_length(part)? } else { value_length(part) };
+            let (text, after) = part.split_at_checked(length)?;
+            (value, behind) = (Some(text), after);
+            rest = trim_start(behind);
+        }
+        end = bytes.len() - behind.len();
+        visit(name, value)?;
     }
+    Some(end)
+}
+
+fn name_and_value(part: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let equals = find(part, |block| block.is(b'='));
+    if equals == part.len() {
+        return (part, None);
+    }
+    (trim(until(part, equals)), Some(trim(from(part, equals + 1))))
 }
 
 /// The text of a quoted string without its quotes and quoted-pairs; anything else as it is.

@@ -7,7 +7,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::Transport;
-use crate::bytes::{from, host_length, ip, is_uri, port, until};
+use crate::bytes::block::find;
+use crate::bytes::{from, host_length, ip, is_same, is_scheme, port, run, until, uri_length};
 use crate::params::Params;
 
 /// Parameters, and headers, that a URI may have. More has no use, and comparing two URIs takes the product of theirs.
@@ -88,12 +89,13 @@ impl<'a> Uri<'a> {
     /// # Errors
     /// What is malformed in it. A URI of a scheme that is not ours is only checked for its characters.
     pub fn parse(raw: &'a [u8]) -> Result<Self, UriError> {
-        if !raw.iter().all(|&byte| is_uri(byte)) {
+        if uri_length(raw) < raw.len() {
             return Err(UriError::Character);
         }
-        let colon = memchr::memchr(b':', raw).ok_or(UriError::Scheme)?;
-        let scheme = scheme(until(raw, colon))?;
-        let rest = from(raw, colon + 1);
+        let (scheme, rest) = match raw {
+            [b's', b'i', b'p', b':', rest @ ..] => (Scheme::Sip, rest),
+            _ => cut_scheme(raw)?,
+        };
         let empty = Self {
             raw,
             scheme,
@@ -113,33 +115,37 @@ impl<'a> Uri<'a> {
 
     fn sip(mut self, rest: &'a [u8]) -> Result<Self, UriError> {
         // An `@` cannot stand unescaped anywhere else, while `;`, `?` and `/` can stand in the user part.
-        let rest = match memchr::memchr(b'@', rest) {
-            Some(at) => {
-                self.read_user(until(rest, at))?;
-                from(rest, at + 1)
-            }
-            None => rest,
+        let at = find(rest, |block| block.is(b'@'));
+        let rest = if at < rest.len() {
+            self.read_user(until(rest, at))?;
+            from(rest, at + 1)
+        } else {
+            rest
         };
         let length = host_length(rest).ok_or(UriError::Host)?;
         self.host = until(rest, length);
         let mut rest = from(rest, length);
         if let [b':', behind @ ..] = rest {
-            let end = memchr::memchr2(b';', b'?', behind).unwrap_or(behind.len());
+            let end = run(behind, |byte| !matches!(byte, b';' | b'?'));
             self.port = Some(port(until(behind, end)).ok_or(UriError::Port)?);
             rest = from(behind, end);
         }
-        let params_end = memchr::memchr(b'?', rest).unwrap_or(rest.len());
+        if rest.is_empty() {
+            return Ok(self);
+        }
+        let params_end = find(rest, |block| block.is(b'?'));
         let params = until(rest, params_end);
         self.headers = from(rest, params_end + 1);
-        if !matches!(params, [] | [b';', ..]) || memchr::memchr(b'@', rest).is_some() {
-            return Err(if rest.contains(&b'@') { UriError::User } else { UriError::Host });
+        let has_another_at = find(rest, |block| block.is(b'@')) < rest.len();
+        if !matches!(params, [] | [b';', ..]) || has_another_at {
+            return Err(if has_another_at { UriError::User } else { UriError::Host });
         }
         self.with_params(params)
     }
 
     fn read_user(&mut self, user_info: &'a [u8]) -> Result<(), UriError> {
-        let colon = memchr::memchr(b':', user_info);
-        let user = until(user_info, colon.unwrap_or(user_info.len()));
+        let colon = find(user_info, |block| block.is(b':'));
+        let user = until(user_info, colon);
         if user.is_empty() {
             return Err(UriError::User);
         }
@@ -147,14 +153,14 @@ impl<'a> Uri<'a> {
             return Err(UriError::Escape);
         }
         self.user = Some(user);
-        self.password = colon.map(|colon| from(user_info, colon + 1));
+        self.password = user_info.get(colon + 1..);
         Ok(())
     }
 
     fn tel(mut self, rest: &'a [u8]) -> Result<Self, UriError> {
-        let params_at = memchr::memchr(b';', rest).unwrap_or(rest.len());
+        let params_at = find(rest, |block| block.is(b';'));
         let number = until(rest, params_at);
-        if number.is_empty() || memchr::memchr2(b'@', b'?', rest).is_some() {
+        if number.is_empty() || find(rest, |block| block.is(b'@') | block.is(b'?')) < rest.len() {
             return Err(UriError::User);
         }
         self.user = Some(number);
@@ -162,8 +168,11 @@ impl<'a> Uri<'a> {
     }
 
     fn with_params(mut self, params: &'a [u8]) -> Result<Self, UriError> {
-        let count =
-            |bytes: &[u8], separator| memchr::memchr_iter(separator, bytes).take(MAX_URI_PARAMETERS + 1).count();
+        // Fewer bytes cannot have so many separators.
+        let count = |bytes: &[u8], separator| match bytes.len() {
+            0..MAX_URI_PARAMETERS => 0,
+            _ => memchr::memchr_iter(separator, bytes).take(MAX_URI_PARAMETERS + 1).count(),
+        };
         if count(params, b';') > MAX_URI_PARAMETERS || count(self.headers, b'&') >= MAX_URI_PARAMETERS {
             return Err(UriError::TooManyParameters);
         }
@@ -201,23 +210,33 @@ impl<'a> Uri<'a> {
     }
 }
 
-fn scheme(name: &[u8]) -> Result<Scheme, UriError> {
-    if name.eq_ignore_ascii_case(b"sip") {
-        return Ok(Scheme::Sip);
-    }
-    if name.eq_ignore_ascii_case(b"sips") {
-        return Ok(Scheme::Sips);
-    }
-    if name.eq_ignore_ascii_case(b"tel") {
-        return Ok(Scheme::Tel);
-    }
-    let is_scheme = name.first().is_some_and(u8::is_ascii_alphabetic)
-        && name.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    if is_scheme { Ok(Scheme::Other) } else { Err(UriError::Scheme) }
+/// The scheme, and what follows its colon.
+fn cut_scheme(raw: &[u8]) -> Result<(Scheme, &[u8]), UriError> {
+    let length = run(raw, is_scheme);
+    let (name, [b':', rest @ ..]) = (until(raw, length), from(raw, length)) else { return Err(UriError::Scheme) };
+    let scheme = if is_same(name, b"sip") {
+        Scheme::Sip
+    } else if is_same(name, b"sips") {
+        Scheme::Sips
+    } else if is_same(name, b"tel") {
+        Scheme::Tel
+    } else if name.first().is_some_and(u8::is_ascii_alphabetic) {
+        Scheme::Other
+    } else {
+        return Err(UriError::Scheme);
+    };
+    Ok((scheme, rest))
 }
 
 fn are_escapes_well_formed(bytes: &[u8]) -> bool {
-    memchr::memchr_iter(b'%', bytes).all(|at| escape_at(from(bytes, at)).is_some())
+    let mut rest = bytes;
+    while let Some(escape) = rest.get(find(rest, |block| block.is(b'%'))..).filter(|escape| !escape.is_empty()) {
+        if escape_at(escape).is_none() {
+            return false;
+        }
+        rest = from(escape, 3);
+    }
+    true
 }
 
 /// The byte that the escape at the beginning of `bytes` stands for.

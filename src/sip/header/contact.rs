@@ -3,6 +3,7 @@
 use super::NameAddr;
 use super::numbers::{delta_seconds, thousandths};
 use crate::Name;
+use crate::bytes::is_same;
 use crate::message::{Message, Problem, Values};
 
 const MALFORMED: Problem = Problem::Malformed(Name::Contact);
@@ -22,13 +23,18 @@ pub struct Contact<'a> {
 impl<'a> Contact<'a> {
     /// Reads one element; `None` when it is malformed, or is `*`.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
-        let name_addr = NameAddr::parse(value)?;
-        let q = match name_addr.params.get(b"q") {
-            Some(value) => Some(thousandths(value?)?),
-            None => None,
-        };
-        let expires = name_addr.params.value(b"expires").and_then(delta_seconds);
-        Some(Self { name_addr, q, expires })
+        let name_addr = NameAddr::cut(value)?;
+        // Of a parameter that stands twice the first counts.
+        let (mut q, mut expires) = (None, None);
+        name_addr.params.visit(|name, value| {
+            if q.is_none() && is_same(name, b"q") {
+                q = Some(thousandths(value?)?);
+            } else if expires.is_none() && is_same(name, b"expires") {
+                expires = Some(value.and_then(delta_seconds));
+            }
+            Some(())
+        })?;
+        Some(Self { name_addr, q, expires: expires.flatten() })
     }
 }
 
@@ -47,30 +53,33 @@ impl<'m, 'a> ContactSet<'m, 'a> {
     /// # Errors
     /// [`Problem::Malformed`] when one cannot be read, or `*` stands beside another.
     pub fn read(message: &'m Message<'a>) -> Result<Self, Problem> {
-        let values = message.values(Name::Contact);
-        let mut is_star = false;
-        for (index, value) in values.clone().enumerate() {
-            if is_star || (value == b"*" && index > 0) {
-                return Err(MALFORMED);
-            }
-            is_star = value == b"*";
-            if !is_star && Contact::parse(value).is_none() {
-                return Err(MALFORMED);
-            }
+        let mut values = message.values(Name::Contact);
+        let first = match values.next() {
+            None => None,
+            Some(b"*") => return if values.next().is_none() { Ok(Self::Star) } else { Err(MALFORMED) },
+            Some(value) => Some(Contact::parse(value).ok_or(MALFORMED)?),
+        };
+        // A `*` is no contact, so one that stands here is malformed too.
+        if values.clone().any(|value| Contact::parse(value).is_none()) {
+            return Err(MALFORMED);
         }
-        Ok(if is_star { Self::Star } else { Self::List(Contacts(values)) })
+        Ok(Self::List(Contacts { first, rest: values }))
     }
 }
 
 /// The contacts of a message, already checked.
 #[derive(Clone, Debug)]
-pub struct Contacts<'m, 'a>(Values<'m, 'a>);
+pub struct Contacts<'m, 'a> {
+    /// The first one, as the check left it: nearly every message has no other.
+    first: Option<Contact<'a>>,
+    rest: Values<'m, 'a>,
+}
 
 impl<'a> Iterator for Contacts<'_, 'a> {
     type Item = Contact<'a>;
 
     fn next(&mut self) -> Option<Contact<'a>> {
-        self.0.by_ref().find_map(Contact::parse)
+        self.first.take().or_else(|| self.rest.find_map(Contact::parse))
     }
 }
 

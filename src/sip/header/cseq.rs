@@ -20,9 +20,10 @@ impl<'a> CSeq<'a> {
         let digits = run(value, |byte| !is_space(byte));
         let number = number(until(value, digits))?;
         let token = trim_start(from(value, digits));
-        all_token(token).then(|| Self {
+        let method = Method::parse(token);
+        (method != Method::Other || all_token(token)).then(|| Self {
             number: u32::try_from(number).unwrap_or(u32::MAX),
-            method: Method::parse(token),
+            method,
             token,
         })
     }

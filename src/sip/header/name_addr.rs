@@ -3,7 +3,10 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::{from, is_control, is_space, is_uri, quoted_length, run, trim, trim_end, trim_start, until};
+use crate::bytes::block::find;
+use crate::bytes::{
+    from, is_control, is_scheme, is_space, quoted_length, run, trim, trim_end, trim_start, until, uri_length,
+};
 use crate::params::{Params, unquote};
 use crate::uri::{Uri, UriError};
 
@@ -33,18 +36,21 @@ impl<'a> NameAddr<'a> {
             b'<' => 0,
             b'"' => quoted_length(raw)?,
             // Whatever comes first decides: a bracket ends a display name, a semicolon or quote ends a bare URI.
-            _ => match memchr::memchr3(b'<', b';', b'"', raw) {
-                Some(at) if raw.get(at) == Some(&b'<') => at,
-                Some(at) if raw.get(at) == Some(&b'"') => return None,
-                end => return Self::bare(raw, end.unwrap_or(raw.len())),
-            },
+            _ => {
+                let at = find(raw, |block| block.is(b'<') | block.is(b';') | block.is(b'"'));
+                match raw.get(at) {
+                    Some(b'<') => at,
+                    Some(b'"') => return None,
+                    _ => return Self::bare(raw, at),
+                }
+            }
         };
         let display = trim_end(until(raw, display_length));
         if !is_display(display) {
             return None;
         }
         let [b'<', inside @ ..] = trim_start(from(raw, display_length)) else { return None };
-        let length = run(inside, is_uri);
+        let length = uri_length(inside);
         let (uri, [b'>', params @ ..]) = (until(inside, length), from(inside, length)) else { return None };
         has_scheme(uri).then_some(Self { raw, display, uri, params: Params::new(params) })
     }
@@ -52,7 +58,8 @@ impl<'a> NameAddr<'a> {
     /// An `addr-spec`: its parameters belong to the header, and it may not have headers of its own.
     fn bare(raw: &'a [u8], end: usize) -> Option<Self> {
         let uri = trim_end(until(raw, end));
-        let is_uri = uri.iter().all(|&byte| is_uri(byte) && byte != b'?' && byte != b',') && has_scheme(uri);
+        let has_headers = find(uri, |block| block.is(b'?') | block.is(b',')) < uri.len();
+        let is_uri = uri_length(uri) == uri.len() && !has_headers && has_scheme(uri);
         is_uri.then(|| Self { raw, display: b"", uri, params: Params::new(from(raw, end)) })
     }
 
@@ -88,7 +95,10 @@ fn is_display(display: &[u8]) -> bool {
 }
 
 fn has_scheme(uri: &[u8]) -> bool {
-    let length = run(uri, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    if matches!(uri, [b's', b'i', b'p', b':', _, ..]) {
+        return true;
+    }
+    let length = run(uri, is_scheme);
     uri.first().is_some_and(u8::is_ascii_alphabetic) && uri.get(length) == Some(&b':') && uri.len() > length + 1
 }
 

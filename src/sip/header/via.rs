@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use crate::Transport;
-use crate::bytes::{from, host_port, ip, is_space, is_token, port, run, trim, trim_start, until};
-use crate::params::Params;
+use crate::bytes::{from, host_port, ip, is_same, is_space, is_token, port, run, trim, trim_end, trim_start, until};
+use crate::params::{Params, read};
 
 /// The magic cookie that an RFC 3261 branch begins with (section 8.1.1.7).
 pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
@@ -37,21 +37,24 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// Reads one element; `None` when it is malformed, or has branch, received or rport twice.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
-        let raw = trim(value);
-        let (protocol, rest) = token_and_slash(raw)?;
-        let (version, rest) = token_and_slash(rest)?;
-        if !protocol.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
-            return None;
-        }
+        let (via, rest) = Self::first_of(trim(value))?;
+        rest.is_empty().then_some(via)
+    }
+
+    /// Reads the element that `value` begins with, and tells what follows it: of a well-formed one nothing, or a comma.
+    pub(crate) fn first_of(value: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let rest = match value {
+            [b'S', b'I', b'P', b'/', b'2', b'.', b'0', b'/', rest @ ..] => trim_start(rest),
+            _ => behind_protocol(value)?,
+        };
         let length = run(rest, is_token);
-        let (transport_token, sent_by) = (until(rest, length), from(rest, length));
+        let (transport_token, sent_by) = rest.split_at_checked(length)?;
         if length == 0 || !sent_by.first().is_some_and(|&byte| is_space(byte)) {
             return None;
         }
-        let params_at = memchr::memchr(b';', sent_by).unwrap_or(sent_by.len());
-        let (host, port) = host_port(trim(until(sent_by, params_at)))?;
+        let (host, port, rest) = host_port(trim_start(sent_by))?;
         let mut via = Self {
-            raw,
+            raw: value,
             transport_token,
             transport: Transport::parse(transport_token),
             host,
@@ -59,29 +62,31 @@ impl<'a> Via<'a> {
             branch: None,
             received: None,
             rport: None,
-            params: Params::new(from(sent_by, params_at)),
+            params: Params::default(),
             has_received: false,
         };
-        via.read_params()?;
-        Some(via)
+        let rest = via.read_params(rest)?;
+        via.raw = trim_end(until(value, value.len() - rest.len()));
+        Some((via, rest))
     }
 
-    fn read_params(&mut self) -> Option<()> {
+    /// Reads the parameters that `bytes` begins with, and tells what follows them.
+    fn read_params(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let mut received = None;
-        self.params.visit(|name, value| {
+        let length = read(bytes, |name, value| {
             let is_repeated = match name.len() {
-                6 if name.eq_ignore_ascii_case(b"branch") => {
-                    self.branch.replace(value.filter(|value| is_branch(value))?).is_some()
-                }
-                5 if name.eq_ignore_ascii_case(b"rport") => self.rport.replace(value.and_then(port)).is_some(),
-                8 if name.eq_ignore_ascii_case(b"received") => received.replace(value).is_some(),
+                6 if is_same(name, b"branch") => self.branch.replace(value.filter(|value| is_branch(value))?).is_some(),
+                5 if is_same(name, b"rport") => self.rport.replace(value.and_then(port)).is_some(),
+                8 if is_same(name, b"received") => received.replace(value).is_some(),
                 _ => false,
             };
             (!is_repeated).then_some(())
         })?;
         self.has_received = received.is_some();
         self.received = received.flatten().and_then(ip);
-        Some(())
+        let (params, rest) = bytes.split_at_checked(length)?;
+        self.params = Params::new(params);
+        Some(trim_start(rest))
     }
 
     /// The address in sent-by, when it is one and not a name.
@@ -105,6 +110,13 @@ impl<'a> Via<'a> {
 /// Phones put more into a branch than the token that the grammar wants; what ends a parameter cannot be in it anyway.
 fn is_branch(value: &[u8]) -> bool {
     !matches!(value, [] | [b'"', ..])
+}
+
+/// What follows the protocol's name and version, whichever way they are written.
+fn behind_protocol(bytes: &[u8]) -> Option<&[u8]> {
+    let (protocol, rest) = token_and_slash(bytes)?;
+    let (version, rest) = token_and_slash(rest)?;
+    (protocol.eq_ignore_ascii_case(b"SIP") && version == b"2.0").then_some(rest)
 }
 
 /// A token and the slash behind it, with white space around either.

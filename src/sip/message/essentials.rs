@@ -1,9 +1,8 @@
 //! The header fields that every decision needs (RFC 3261 section 8.1.1).
 
-use super::values::first_value;
-use super::{Field, Message, Problem};
+use super::{Message, Problem};
 use crate::Name;
-use crate::bytes::{is_control, is_space};
+use crate::bytes::{is_same, word_length};
 use crate::header::{CSeq, NameAddr, Via, numbers};
 
 /// CSeq numbers stay below this (section 8.1.1.5).
@@ -50,23 +49,25 @@ impl<'a> Essentials<'a> {
     }
 }
 
-fn field<'a>(message: &Message<'a>, name: Name) -> Result<Field<'a>, Problem> {
-    message.field(name).ok_or(Problem::Missing(name))
+fn value<'a>(message: &Message<'a>, name: Name) -> Result<&'a [u8], Problem> {
+    message.value(name).ok_or(Problem::Missing(name))
 }
 
 fn via<'a>(message: &Message<'a>) -> Result<Via<'a>, Problem> {
-    let (first, _) = first_value(field(message, Name::Via)?.value);
-    Via::parse(first).ok_or(Problem::Malformed(Name::Via))
+    match Via::first_of(value(message, Name::Via)?) {
+        Some((via, [] | [b',', ..])) => Ok(via),
+        _ => Err(Problem::Malformed(Name::Via)),
+    }
 }
 
 fn address<'a>(message: &Message<'a>, name: Name) -> Result<(NameAddr<'a>, Option<&'a [u8]>), Problem> {
-    let address = NameAddr::cut(field(message, name)?.value).ok_or(Problem::Malformed(name))?;
+    let address = NameAddr::cut(value(message, name)?).ok_or(Problem::Malformed(name))?;
     let mut tag = None;
     let mut is_tag_wrong = false;
     address
         .params
         .visit(|found, value| {
-            if found.eq_ignore_ascii_case(b"tag") {
+            if is_same(found, b"tag") {
                 let value = value.filter(|value| !value.is_empty());
                 is_tag_wrong |= value.is_none() || tag.is_some();
                 tag = value;
@@ -78,15 +79,15 @@ fn address<'a>(message: &Message<'a>, name: Name) -> Result<(NameAddr<'a>, Optio
 }
 
 fn call_id<'a>(message: &Message<'a>) -> Result<&'a [u8], Problem> {
-    let value = field(message, Name::CallId)?.value;
-    if value.is_empty() || value.iter().any(|&byte| is_space(byte) || is_control(byte)) {
+    let value = value(message, Name::CallId)?;
+    if value.is_empty() || word_length(value) < value.len() {
         return Err(Problem::Malformed(Name::CallId));
     }
     Ok(value)
 }
 
 fn cseq<'a>(message: &Message<'a>) -> Result<CSeq<'a>, Problem> {
-    let cseq = CSeq::parse(field(message, Name::CSeq)?.value).ok_or(Problem::Malformed(Name::CSeq))?;
+    let cseq = CSeq::parse(value(message, Name::CSeq)?).ok_or(Problem::Malformed(Name::CSeq))?;
     if cseq.number >= CSEQ_LIMIT {
         return Err(Problem::CSeqNumber);
     }
@@ -97,6 +98,6 @@ fn cseq<'a>(message: &Message<'a>) -> Result<CSeq<'a>, Problem> {
 }
 
 fn max_forwards(message: &Message<'_>) -> Result<Option<u8>, Problem> {
-    let Some(field) = message.field(Name::MaxForwards) else { return Ok(None) };
-    numbers::max_forwards(field.value).map(Some).ok_or(Problem::Malformed(Name::MaxForwards))
+    let Some(value) = message.value(Name::MaxForwards) else { return Ok(None) };
+    numbers::max_forwards(value).map(Some).ok_or(Problem::Malformed(Name::MaxForwards))
 }

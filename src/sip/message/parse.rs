@@ -3,17 +3,18 @@
 use smallvec::SmallVec;
 
 use super::field::Entry;
+use super::lines::LineEnds;
 use super::start_line::StartLine;
 use super::{ABSENT, MAX_FIELDS, MAX_HEAD, Message, NotSip, Problem};
 use crate::Name;
-use crate::bytes::{from, is_control, is_line_end, is_token, run, trim, until};
+use crate::bytes::{from, is_control, is_token, run, trim, until};
 use crate::header::numbers;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Message<'_>, NotSip> {
     let bytes = skip_empty_lines(bytes);
-    let mut problem = None;
-    let line_end = line_end(bytes, 0, &mut problem).ok_or(NotSip)?;
-    let (start_line, start_line_problem) = StartLine::parse(until(bytes, line_end))?;
+    let mut lines = LineEnds::new(bytes);
+    let line_end = lines.next().ok_or(NotSip)?;
+    let (start_line, problem) = StartLine::parse(until(bytes, line_end))?;
     let first_field_at = line_end + 2;
     let mut message = Message {
         bytes,
@@ -23,12 +24,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Message<'_>, NotSip> {
         first_field_at,
         fields_end: first_field_at,
         head_end: first_field_at,
-        problem: start_line_problem.or(problem),
+        problem,
     };
+    message.note_stray(&lines);
     if is_continuation(bytes, first_field_at) {
         message.note(Problem::StartLine);
     }
-    message.read_fields().ok_or(NotSip)?;
+    message.read_fields(lines).ok_or(NotSip)?;
     message.cut_body();
     Ok(message)
 }
@@ -38,20 +40,6 @@ fn skip_empty_lines(mut bytes: &[u8]) -> &[u8] {
         bytes = rest;
     }
     bytes
-}
-
-/// Where the CRLF stands that ends the line at `start`. A CR or LF alone ends nothing: to take it for a line's end, when
-/// the next hop doesn't, is how headers are smuggled.
-fn line_end(bytes: &[u8], start: usize, problem: &mut Option<Problem>) -> Option<usize> {
-    let mut at = start;
-    loop {
-        at += memchr::memchr2(b'\r', b'\n', bytes.get(at..)?)?;
-        if is_line_end(bytes, at) {
-            return Some(at);
-        }
-        problem.get_or_insert(Problem::LineEnd);
-        at += 1;
-    }
 }
 
 fn is_continuation(bytes: &[u8], at: usize) -> bool {
@@ -64,42 +52,57 @@ impl<'a> Message<'a> {
     }
 
     /// Indexes the header fields up to the empty line; `None` when there is no empty line.
-    fn read_fields(&mut self) -> Option<()> {
+    fn read_fields(&mut self, mut lines: LineEnds<'a>) -> Option<()> {
         let bytes = self.bytes;
         let mut start = self.first_field_at;
-        while !is_line_end(bytes, start) {
-            let mut end = line_end(bytes, start, &mut self.problem)?;
-            while is_continuation(bytes, end + 2) {
-                end = line_end(bytes, end + 2, &mut self.problem)?;
+        loop {
+            let mut end = lines.next()?;
+            if end == start {
+                self.head_end = start;
+                return Some(());
             }
+            while is_continuation(bytes, end + 2) {
+                end = lines.next()?;
+            }
+            self.note_stray(&lines);
             self.add_field(start, end);
             start = end + 2;
         }
-        self.head_end = start;
-        Some(())
+    }
+
+    fn note_stray(&mut self, lines: &LineEnds<'_>) {
+        if lines.has_stray() {
+            self.note(Problem::LineEnd);
+        }
     }
 
     /// Indexes the field whose lines, without the last CRLF, are `start..end`.
     fn add_field(&mut self, start: usize, end: usize) {
-        let line = from(until(self.bytes, end), start);
-        let name_length = run(line, is_token);
-        let colon = name_length + run(from(line, name_length), |byte| matches!(byte, b' ' | b'\t'));
-        let is_named = name_length > 0 && line.get(colon) == Some(&b':');
-        let (name_length, colon) = if is_named {
-            (name_length, colon)
-        } else {
-            let found = memchr::memchr(b':', line);
-            let has_control = until(line, found.unwrap_or(0)).iter().any(|&byte| is_control(byte));
-            self.note(if has_control { Problem::ControlCharacter } else { Problem::HeaderName });
-            (0, found.unwrap_or(line.len()))
+        let line = self.bytes.get(start..end).unwrap_or_default();
+        let (name, name_length, colon) = match Name::at_start_of(line) {
+            Some((name, colon)) => (name, colon, colon),
+            None => self.unusual_name(line),
         };
         let value = trim(from(line, colon + 1));
         if value.first().is_some_and(|&byte| is_control(byte)) {
             self.note(Problem::ControlCharacter);
         }
         let value_start = if value.is_empty() { end } else { start + offset(line, value) };
-        let name = if is_named { Name::parse(until(line, name_length)) } else { Name::Other };
         self.add_entry(name, start, start + name_length, value_start, value_start + value.len(), end + 2);
+    }
+
+    /// The name that a line begins with, its length and where the colon stands, however it is written.
+    #[cold]
+    fn unusual_name(&mut self, line: &[u8]) -> (Name, usize, usize) {
+        let length = run(line, is_token);
+        let colon = length + run(from(line, length), |byte| matches!(byte, b' ' | b'\t'));
+        if length > 0 && line.get(colon) == Some(&b':') {
+            return (Name::parse(until(line, length)), length, colon);
+        }
+        let found = memchr::memchr(b':', line);
+        let has_control = until(line, found.unwrap_or(0)).iter().any(|&byte| is_control(byte));
+        self.note(if has_control { Problem::ControlCharacter } else { Problem::HeaderName });
+        (Name::Other, 0, found.unwrap_or(line.len()))
     }
 
     fn add_entry(

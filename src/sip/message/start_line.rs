@@ -2,7 +2,7 @@
 
 use super::{NotSip, Problem};
 use crate::Method;
-use crate::bytes::{all_token, from, is_uri, number, trim_end, until};
+use crate::bytes::{all_token, from, number, run, trim_end, until, uri_length};
 
 /// A start line, as far as it can be read.
 #[derive(Clone, Copy, Debug)]
@@ -23,19 +23,22 @@ impl<'a> StartLine<'a> {
 
     fn request(line: &'a [u8]) -> Result<(Self, Option<Problem>), NotSip> {
         let trimmed = trim_end(line);
-        let method_end = memchr::memchr(b' ', trimmed).ok_or(NotSip)?;
-        let uri_end = memchr::memrchr(b' ', trimmed).ok_or(NotSip)?;
-        let version = from(trimmed, uri_end + 1);
+        let (before, version) = match trimmed.strip_suffix(b" SIP/2.0") {
+            Some(before) => (before, &b"SIP/2.0"[..]),
+            None => {
+                let uri_end = memchr::memrchr(b' ', trimmed).ok_or(NotSip)?;
+                (until(trimmed, uri_end), from(trimmed, uri_end + 1))
+            }
+        };
         if !is_version(version) {
             return Err(NotSip);
         }
-        let token = until(trimmed, method_end);
-        let uri = from(until(trimmed, uri_end), method_end + 1);
+        let (token, uri) = cut_at_space(before);
         let problem = if !all_token(token) {
             Some(Problem::Method)
         } else if trimmed.len() != line.len() {
             Some(Problem::StartLine)
-        } else if uri.is_empty() || !uri.iter().all(|&byte| is_uri(byte)) {
+        } else if uri.is_empty() || uri_length(uri) < uri.len() {
             Some(Problem::RequestUri)
         } else {
             version_problem(version)
@@ -72,6 +75,6 @@ fn version_problem(version: &[u8]) -> Option<Problem> {
 }
 
 fn cut_at_space(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let at = memchr::memchr(b' ', bytes).unwrap_or(bytes.len());
+    let at = run(bytes, |byte| byte != b' ');
     (until(bytes, at), from(bytes, at + 1))
 }
