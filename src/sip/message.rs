@@ -52,6 +52,8 @@ pub struct Message<'a> {
     /// Where the last indexed field ends.
     fields_end: usize,
     head_end: usize,
+    /// Whether a CR or LF stands inside a header field.
+    has_breaks: bool,
     problem: Option<Problem>,
 }
 
@@ -113,17 +115,19 @@ impl<'a> Message<'a> {
 
     /// Every header field in the order of the message.
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + '_ {
-        (0..self.entries.len()).filter_map(|index| self.field_at(index))
+        let entries = self.entries.as_slice();
+        entries.iter().enumerate().map(|(index, entry)| self.field_of(entry, entries.get(index + 1)))
     }
 
     /// The header fields of one name, whichever form each is written in.
     pub fn fields_named(&self, name: Name) -> impl Iterator<Item = Field<'a>> + '_ {
-        (self.first_index(name)..self.entries.len())
-            .filter(move |&index| self.entries.get(index).is_some_and(|entry| entry.name == name))
-            .filter_map(|index| self.field_at(index))
+        let entries = self.entries.get(self.first_index(name)..).unwrap_or_default();
+        let named = entries.iter().enumerate().filter(move |(_, entry)| entry.name == name);
+        named.map(|(index, entry)| self.field_of(entry, entries.get(index + 1)))
     }
 
     /// The first header field of that name.
+    #[inline]
     pub fn field(&self, name: Name) -> Option<Field<'a>> {
         self.field_at(self.first_index(name))
     }
@@ -135,7 +139,20 @@ impl<'a> Message<'a> {
         self.bytes.get(usize::from(entry.value_start)..usize::from(entry.value_end))
     }
 
+    /// Whether the line of `field`, one of this message, is as Ringway would write it: the standard's name, a colon, one
+    /// space and the value, and neither CR nor LF in it.
+    pub(crate) fn is_plain(&self, field: &Field<'a>) -> bool {
+        let Span { start, end } = field.line;
+        let long = field.name.as_str().as_bytes();
+        let behind_name = start + field.name_bytes.len();
+        !self.has_breaks
+            && end - behind_name == b": ".len() + field.value.len() + b"\r\n".len()
+            && self.bytes.get(behind_name..behind_name + 2) == Some(b": ")
+            && field.name_bytes == long
+    }
+
     /// Whether a header field of that name is there.
+    #[inline]
     pub fn has(&self, name: Name) -> bool {
         self.first_index(name) < self.entries.len()
     }
@@ -198,21 +215,29 @@ impl<'a> Message<'a> {
     }
 
     /// The place of a name's first entry; behind the last one when there is none.
+    #[inline]
     fn first_index(&self, name: Name) -> usize {
         self.first_by_name.get(name as usize).map_or(usize::MAX, |&index| usize::from(index))
     }
 
+    #[inline]
     fn field_at(&self, index: usize) -> Option<Field<'a>> {
-        let entry = self.entries.get(index)?;
-        let end = self.entries.get(index + 1).map_or(self.fields_end, |next| usize::from(next.start));
-        Some(Field {
+        let entries = self.entries.as_slice();
+        Some(self.field_of(entries.get(index)?, entries.get(index + 1)))
+    }
+
+    #[inline]
+    fn field_of(&self, entry: &Entry, next: Option<&Entry>) -> Field<'a> {
+        let end = next.map_or(self.fields_end, |next| usize::from(next.start));
+        Field {
             name: entry.name,
             name_bytes: self.cut(entry.start, entry.name_end),
             value: self.cut(entry.value_start, entry.value_end),
             line: Span { start: usize::from(entry.start), end },
-        })
+        }
     }
 
+    #[inline]
     fn cut(&self, start: u16, end: u16) -> &'a [u8] {
         self.bytes.get(usize::from(start)..usize::from(end)).unwrap_or_default()
     }

@@ -4,6 +4,7 @@
 
 mod ack;
 mod cancel;
+mod lines;
 mod number;
 mod reason_phrase;
 mod request;
@@ -18,6 +19,7 @@ pub use response::{ResponseWriter, write_malformed_answer};
 pub use via::{SentBy, reconnect_address, response_address, stamp_via, write_sent_by, write_via};
 
 use crate::Name;
+use crate::bytes::block::find;
 
 /// Appends a header line. CR and LF in the value become spaces: a value never ends its own line.
 pub fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
@@ -30,10 +32,22 @@ pub fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 fn write_value(out: &mut Vec<u8>, value: &[u8]) {
     let start = out.len();
     out.extend_from_slice(value);
-    if memchr::memchr2(b'\r', b'\n', value).is_some() {
-        for byte in out.iter_mut().skip(start).filter(|byte| matches!(byte, b'\r' | b'\n')) {
-            *byte = b' ';
-        }
+    keep_to_one_line(out, start);
+}
+
+/// Makes spaces of the CRs and LFs from `start` on.
+#[inline]
+fn keep_to_one_line(out: &mut [u8], start: usize) {
+    let written = out.get_mut(start..).unwrap_or_default();
+    if find(written, |block| block.is(b'\r') | block.is(b'\n')) < written.len() {
+        replace_line_ends(written);
+    }
+}
+
+#[cold]
+fn replace_line_ends(text: &mut [u8]) {
+    for byte in text.iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')) {
+        *byte = b' ';
     }
 }
 

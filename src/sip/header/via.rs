@@ -32,6 +32,19 @@ pub struct Via<'a> {
     pub params: Params<'a>,
     /// Whether there is a `received`, readable or not.
     pub(crate) has_received: bool,
+    /// What is rewritten when it goes on.
+    pub(crate) stamped: Stamped,
+}
+
+/// Where in a Via the parameters stand that whoever receives it writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stamped {
+    /// Where the name of `rport` ends, and where its value does; 0 when there is none.
+    pub(crate) rport: (u16, u16),
+    /// Where `received`, readable or not, begins with its semicolon, and where it ends; 0 when there is none.
+    pub(crate) received: (u16, u16),
+    /// Whether the places mean nothing: white space stands before or among the parameters, or they are too far behind.
+    pub(crate) is_unplaced: bool,
 }
 
 impl<'a> Via<'a> {
@@ -64,24 +77,39 @@ impl<'a> Via<'a> {
             rport: None,
             params: Params::default(),
             has_received: false,
+            stamped: Stamped::default(),
         };
-        let rest = via.read_params(rest)?;
+        let before = until(value, value.len() - rest.len());
+        let rest = via.read_params(before.len(), rest)?;
         via.raw = trim_end(until(value, value.len() - rest.len()));
+        via.stamped.is_unplaced |= before.last().is_some_and(|&byte| is_space(byte));
         Some((via, rest))
     }
 
-    /// Reads the parameters that `bytes` begins with, and tells what follows them.
-    fn read_params(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+    /// Reads the parameters that `bytes` begins with, which stand at `at`, and tells what follows them.
+    fn read_params(&mut self, at: usize, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        // Where the next parameter begins, as long as there is no white space.
+        let mut end = at;
         let mut received = None;
         let length = read(bytes, |name, value| {
+            let start = end;
+            let name_end = start + 1 + name.len();
+            end = name_end + value.map_or(0, |value| 1 + value.len());
             let is_repeated = match name.len() {
                 6 if is_same(name, b"branch") => self.branch.replace(value.filter(|value| is_branch(value))?).is_some(),
-                5 if is_same(name, b"rport") => self.rport.replace(value.and_then(port)).is_some(),
-                8 if is_same(name, b"received") => received.replace(value).is_some(),
+                5 if is_same(name, b"rport") => {
+                    self.stamped.rport = (name_end as u16, end as u16);
+                    self.rport.replace(value.and_then(port)).is_some()
+                }
+                8 if is_same(name, b"received") => {
+                    self.stamped.received = (start as u16, end as u16);
+                    received.replace(value).is_some()
+                }
                 _ => false,
             };
             (!is_repeated).then_some(())
         })?;
+        self.stamped.is_unplaced = end - at != length || end > usize::from(u16::MAX);
         self.has_received = received.is_some();
         self.received = received.flatten().and_then(ip);
         let (params, rest) = bytes.split_at_checked(length)?;

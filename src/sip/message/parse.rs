@@ -24,6 +24,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Message<'_>, NotSip> {
         first_field_at,
         fields_end: first_field_at,
         head_end: first_field_at,
+        has_breaks: false,
         problem,
     };
     message.note_stray(&lines);
@@ -63,6 +64,7 @@ impl<'a> Message<'a> {
             }
             while is_continuation(bytes, end + 2) {
                 end = lines.next()?;
+                self.has_breaks = true;
             }
             self.note_stray(&lines);
             self.add_field(start, end);
@@ -72,11 +74,13 @@ impl<'a> Message<'a> {
 
     fn note_stray(&mut self, lines: &LineEnds<'_>) {
         if lines.has_stray() {
+            self.has_breaks = true;
             self.note(Problem::LineEnd);
         }
     }
 
     /// Indexes the field whose lines, without the last CRLF, are `start..end`.
+    #[inline]
     fn add_field(&mut self, start: usize, end: usize) {
         let line = self.bytes.get(start..end).unwrap_or_default();
         let (name, name_length, colon) = match Name::at_start_of(line) {
@@ -88,7 +92,15 @@ impl<'a> Message<'a> {
             self.note(Problem::ControlCharacter);
         }
         let value_start = if value.is_empty() { end } else { start + offset(line, value) };
-        self.add_entry(name, start, start + name_length, value_start, value_start + value.len(), end + 2);
+        // Where these do not fit, the head is too large and the entry is not kept.
+        let entry = Entry {
+            start: start as u16,
+            name_end: (start + name_length) as u16,
+            value_start: value_start as u16,
+            value_end: (value_start + value.len()) as u16,
+            name,
+        };
+        self.add_entry(entry, end + 2);
     }
 
     /// The name that a line begins with, its length and where the colon stands, however it is written.
@@ -105,29 +117,20 @@ impl<'a> Message<'a> {
         (Name::Other, 0, found.unwrap_or(line.len()))
     }
 
-    fn add_entry(
-        &mut self,
-        name: Name,
-        start: usize,
-        name_end: usize,
-        value_start: usize,
-        value_end: usize,
-        end: usize,
-    ) {
+    #[inline]
+    fn add_entry(&mut self, entry: Entry, end: usize) {
         if end > MAX_HEAD {
             return self.note(Problem::HeadTooLarge);
         }
-        if self.entries.len() == MAX_FIELDS {
+        let index = self.entries.len();
+        if index == MAX_FIELDS {
             return self.note(Problem::TooManyHeaders);
         }
-        let index = self.entries.len() as u16;
-        // All of them lie below `end`, and that fits.
-        let [start, name_end, value_start, value_end] = [start, name_end, value_start, value_end].map(|at| at as u16);
-        self.entries.push(Entry { start, name_end, value_start, value_end, name });
+        self.entries.push(entry);
         self.fields_end = end;
-        match self.first_by_name.get_mut(name as usize) {
-            Some(first) if *first == ABSENT => *first = index,
-            _ if name.is_singleton() => self.note_repeated(name),
+        match self.first_by_name.get_mut(entry.name as usize) {
+            Some(first) if *first == ABSENT => *first = index as u16,
+            _ if entry.name.is_singleton() => self.note_repeated(entry.name),
             _ => {}
         }
     }

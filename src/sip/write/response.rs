@@ -2,12 +2,16 @@
 
 use std::net::SocketAddr;
 
+use super::lines::Lines;
 use super::number::write_number;
 use super::via::stamp_via;
 use super::{write_field, write_header, write_value};
 use crate::header::{NameAddr, Via};
 use crate::message::{Essentials, Message, Problem, values_of};
 use crate::{Method, Name};
+
+/// What an answer has beyond what it takes from its request, in bytes, as a rule.
+const ROOM: usize = 512;
 
 /// A response being written. Dropping it unfinished leaves a message without its empty line: end with
 /// [`ResponseWriter::finish`] or [`ResponseWriter::finish_with`].
@@ -31,16 +35,18 @@ impl<'o, 'm, 'a> ResponseWriter<'o, 'm, 'a> {
         to_tag: Option<&[u8]>,
         out: &'o mut Vec<u8>,
     ) -> Self {
-        out.reserve(request.head_end());
+        out.reserve(request.head_end() + ROOM);
         write_status_line(out, status, reason);
         write_vias(out, request, &essentials.via, source);
-        write_field(out, Name::From, essentials.from.raw);
-        write_to(out, &essentials.to, to_tag.filter(|_| essentials.to_tag.is_none()));
-        write_field(out, Name::CallId, essentials.call_id);
-        copy(out, request, Name::CSeq);
+        let mut lines = Lines::new(request, out);
+        lines.copy_first(Name::From);
+        lines.copy_to(to_tag.filter(|_| essentials.to_tag.is_none()));
+        lines.copy_first(Name::CallId);
+        lines.copy_first(Name::CSeq);
         if status == 100 {
-            copy(out, request, Name::Timestamp);
+            lines.copy_first(Name::Timestamp);
         }
+        lines.finish();
         Self { request, status, out }
     }
 
@@ -59,10 +65,18 @@ impl<'o, 'm, 'a> ResponseWriter<'o, 'm, 'a> {
         self
     }
 
+    /// Appends whole header lines, each with its CRLF. The caller sees to it that they are nothing else.
+    pub fn lines(self, lines: &[u8]) -> Self {
+        self.out.extend_from_slice(lines);
+        self
+    }
+
     /// Appends the request's Record-Route, when the status is 101 to 299 (section 12.1.1).
     pub fn copy_record_route(self) -> Self {
         if (101..300).contains(&self.status) {
-            copy(self.out, self.request, Name::RecordRoute);
+            let mut lines = Lines::new(self.request, self.out);
+            lines.copy(Name::RecordRoute);
+            lines.finish();
         }
         self
     }
@@ -99,14 +113,13 @@ pub fn write_malformed_answer(
     let Some(via) = request.values(Name::Via).next().and_then(Via::parse) else { return false };
     write_status_line(out, problem.status(), problem.text());
     write_vias(out, request, &via, source);
-    copy_first(out, request, Name::From);
-    match request.field(Name::To).map(|field| (field, NameAddr::parse(field.value))) {
-        Some((_, Some(to))) => write_to(out, &to, Some(to_tag).filter(|_| !to.params.has(b"tag"))),
-        Some((field, None)) => write_field(out, Name::To, field.value),
-        None => {}
-    }
-    copy_first(out, request, Name::CallId);
-    copy_first(out, request, Name::CSeq);
+    let to = request.field(Name::To).and_then(|field| NameAddr::parse(field.value));
+    let mut lines = Lines::new(request, out);
+    lines.copy_first(Name::From);
+    lines.copy_to(Some(to_tag).filter(|_| to.is_some_and(|to| !to.params.has(b"tag"))));
+    lines.copy_first(Name::CallId);
+    lines.copy_first(Name::CSeq);
+    lines.finish();
     for (name, value) in headers {
         write_header(out, name, value);
     }
@@ -127,35 +140,16 @@ fn write_vias(out: &mut Vec<u8>, request: &Message<'_>, top: &Via<'_>, source: S
     if let Some(field) = fields.next() {
         out.extend_from_slice(b"Via: ");
         stamp_via(top, source, out);
-        for value in values_of(field.value).skip(1) {
-            out.extend_from_slice(b", ");
-            write_value(out, value);
+        // Most have nothing behind the top one.
+        if top.raw.len() < field.value.len() {
+            for value in values_of(field.value).skip(1) {
+                out.extend_from_slice(b", ");
+                write_value(out, value);
+            }
         }
         out.extend_from_slice(b"\r\n");
     }
     for field in fields {
         write_field(out, Name::Via, field.value);
-    }
-}
-
-fn write_to(out: &mut Vec<u8>, to: &NameAddr<'_>, tag: Option<&[u8]>) {
-    out.extend_from_slice(b"To: ");
-    write_value(out, to.raw);
-    if let Some(tag) = tag {
-        out.extend_from_slice(b";tag=");
-        write_value(out, tag);
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-fn copy(out: &mut Vec<u8>, request: &Message<'_>, name: Name) {
-    for field in request.fields_named(name) {
-        write_field(out, name, field.value);
-    }
-}
-
-fn copy_first(out: &mut Vec<u8>, request: &Message<'_>, name: Name) {
-    if let Some(field) = request.field(name) {
-        write_field(out, name, field.value);
     }
 }

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::number::{write_ip, write_number};
-use super::write_value;
+use super::{keep_to_one_line, write_value};
 use crate::Transport;
-use crate::bytes::{trim_end, until};
+use crate::bytes::{from, trim_end, until};
 use crate::header::Via;
 
 /// What a Via says of where it was written.
@@ -74,30 +74,58 @@ fn write_host(out: &mut Vec<u8>, ip: IpAddr) {
 /// for, and with the source port in `rport` (RFC 3261 section 18.2.1, RFC 3581 section 4). Whatever `received` and `rport`
 /// the sender wrote itself goes: it cannot know them better.
 pub fn stamp_via(via: &Via<'_>, source: SocketAddr, out: &mut Vec<u8>) {
-    let ip = source.ip().to_canonical();
     let needs_received = via.rport.is_some() || !is_from(via, source);
+    let start = out.len();
     if !needs_received && !via.has_received {
-        return write_value(out, via.raw);
+        out.extend_from_slice(via.raw);
+    } else if via.stamped.is_unplaced {
+        write_anew(via, source.port(), out);
+    } else {
+        write_edited(via, source.port(), out);
     }
-    let head = via.raw.len().saturating_sub(via.params.as_bytes().len());
-    write_value(out, trim_end(until(via.raw, head)));
-    for (name, value) in via.params.iter() {
-        if name.eq_ignore_ascii_case(b"received") {
-            continue;
-        }
-        out.push(b';');
-        write_value(out, name);
-        if name.eq_ignore_ascii_case(b"rport") {
-            out.push(b'=');
-            write_number(out, u64::from(source.port()));
-        } else if let Some(value) = value {
-            out.push(b'=');
-            write_value(out, value);
-        }
-    }
+    keep_to_one_line(out, start);
     if needs_received {
         out.extend_from_slice(b";received=");
-        write_ip(out, ip);
+        write_ip(out, source.ip().to_canonical());
+    }
+}
+
+/// The Via as it came, without its `received` and with the port in its `rport`.
+fn write_edited(via: &Via<'_>, port: u16, out: &mut Vec<u8>) {
+    let piece = |start: u16, end: u16| via.raw.get(usize::from(start)..usize::from(end)).unwrap_or_default();
+    let (rport, received) = (via.stamped.rport, via.stamped.received);
+    let mut at = 0;
+    if via.has_received && received < rport {
+        out.extend_from_slice(piece(0, received.0));
+        at = received.1;
+    }
+    if via.rport.is_some() {
+        out.extend_from_slice(piece(at, rport.0));
+        out.push(b'=');
+        write_number(out, u64::from(port));
+        at = rport.1;
+    }
+    if received > rport {
+        out.extend_from_slice(piece(at, received.0));
+        at = received.1;
+    }
+    out.extend_from_slice(from(via.raw, usize::from(at)));
+}
+
+/// The same, put together from its parts, with no white space between them.
+fn write_anew(via: &Via<'_>, port: u16, out: &mut Vec<u8>) {
+    let head = via.raw.len().saturating_sub(via.params.as_bytes().len());
+    out.extend_from_slice(trim_end(until(via.raw, head)));
+    for (name, value) in via.params.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(b"received")) {
+        out.push(b';');
+        out.extend_from_slice(name);
+        if name.eq_ignore_ascii_case(b"rport") {
+            out.push(b'=');
+            write_number(out, u64::from(port));
+        } else if let Some(value) = value {
+            out.push(b'=');
+            out.extend_from_slice(value);
+        }
     }
 }
 
