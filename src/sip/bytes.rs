@@ -13,7 +13,7 @@ const HOST: u8 = 8;
 const SCHEME: u8 = 16;
 
 /// The one control character that is not below the space.
-const DELETE: u8 = 0x7f;
+pub(crate) const DELETE: u8 = 0x7f;
 
 /// The classes of every byte.
 static CLASSES: [u8; 256] = classes();

@@ -6,7 +6,9 @@ mod verify;
 use std::borrow::Cow;
 
 use super::Algorithm;
+use super::hash::nibble;
 use super::quoting::unescape;
+use crate::bytes::is_same;
 use reader::{Form, Parameter, Reader};
 
 /// The quality of protection that a client chose.
@@ -94,23 +96,10 @@ impl<'a> Credentials<'a> {
 
 impl<'a> Found<'a> {
     fn take(&mut self, parameter: &Parameter<'a>) -> Result<(), CredentialsError> {
-        if parameter.name.eq_ignore_ascii_case(b"username*") {
+        if is_same(parameter.name, b"username*") {
             return Err(CredentialsError::ExtendedUsername);
         }
-        let slots = [
-            ("username", true, &mut self.username),
-            ("realm", true, &mut self.realm),
-            ("nonce", true, &mut self.nonce),
-            ("uri", true, &mut self.uri),
-            ("response", true, &mut self.response),
-            ("cnonce", true, &mut self.cnonce),
-            ("opaque", true, &mut self.opaque),
-            ("algorithm", false, &mut self.algorithm),
-            ("qop", false, &mut self.qop),
-            ("nc", false, &mut self.nc),
-        ];
-        let known = slots.into_iter().find(|(name, ..)| parameter.name.eq_ignore_ascii_case(name.as_bytes()));
-        let Some((name, must_quote, slot)) = known else { return Ok(()) };
+        let Some((name, must_quote, slot)) = self.slot(parameter.name) else { return Ok(()) };
         if slot.is_some() {
             return Err(CredentialsError::Duplicate(name));
         }
@@ -119,6 +108,23 @@ impl<'a> Found<'a> {
         }
         *slot = Some(parameter.value);
         Ok(())
+    }
+
+    /// The place of the parameter of that name, how the standard spells it, and whether its value must be quoted.
+    fn slot(&mut self, name: &[u8]) -> Option<(&'static str, bool, &mut Option<&'a [u8]>)> {
+        Some(match name.len() {
+            2 if is_same(name, b"nc") => ("nc", false, &mut self.nc),
+            3 if is_same(name, b"uri") => ("uri", true, &mut self.uri),
+            3 if is_same(name, b"qop") => ("qop", false, &mut self.qop),
+            5 if is_same(name, b"realm") => ("realm", true, &mut self.realm),
+            5 if is_same(name, b"nonce") => ("nonce", true, &mut self.nonce),
+            6 if is_same(name, b"cnonce") => ("cnonce", true, &mut self.cnonce),
+            6 if is_same(name, b"opaque") => ("opaque", true, &mut self.opaque),
+            8 if is_same(name, b"username") => ("username", true, &mut self.username),
+            8 if is_same(name, b"response") => ("response", true, &mut self.response),
+            9 if is_same(name, b"algorithm") => ("algorithm", false, &mut self.algorithm),
+            _ => return None,
+        })
     }
 
     fn check(self) -> Result<Credentials<'a>, CredentialsError> {
@@ -159,7 +165,7 @@ fn nonce_count(text: &[u8]) -> Result<u32, CredentialsError> {
         return Err(CredentialsError::Malformed);
     }
     text.iter().try_fold(0, |count: u32, digit| {
-        let digit = char::from(*digit).to_digit(16).ok_or(CredentialsError::Malformed)?;
-        Ok(count << 4 | digit)
+        let digit = nibble(*digit).ok_or(CredentialsError::Malformed)?;
+        Ok(count << 4 | u32::from(digit))
     })
 }

@@ -10,6 +10,20 @@ use super::Algorithm;
 /// The longest hash in bytes.
 const LONGEST: usize = 32;
 
+/// The two digits of each byte.
+static PAIRS: [[u8; 2]; 256] = pairs();
+
+const fn pairs() -> [[u8; 2]; 256] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    table
+}
+
 /// A hash and the algorithm that made it. An HA1 is worth a password to whoever holds it: it is never shown in a log, and
 /// it is compared in constant time.
 #[derive(Clone, Copy)]
@@ -54,13 +68,9 @@ impl Hash {
 
     /// Lower-case hexadecimal.
     pub fn hex(&self) -> Hex {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut digits = [0; LONGEST * 2];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.bytes) {
-            if let [high, low] = pair {
-                *high = DIGITS[usize::from(byte >> 4)];
-                *low = DIGITS[usize::from(byte & 15)];
-            }
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.as_bytes()) {
+            pair.copy_from_slice(&PAIRS[usize::from(*byte)]);
         }
         Hex { digits, length: self.algorithm.hash_length() * 2 }
     }
@@ -68,7 +78,7 @@ impl Hash {
 
 impl PartialEq for Hash {
     fn eq(&self, other: &Self) -> bool {
-        self.algorithm == other.algorithm && bool::from(self.bytes.ct_eq(&other.bytes))
+        self.algorithm == other.algorithm && bool::from(self.as_bytes().ct_eq(other.as_bytes()))
     }
 }
 
@@ -124,7 +134,8 @@ fn hash_with<D: md5::Digest>(algorithm: Algorithm, mut state: D, parts: &[&[u8]]
     Hash { algorithm, bytes }
 }
 
-fn nibble(digit: u8) -> Option<u8> {
+/// What a hexadecimal digit stands for.
+pub(super) fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),

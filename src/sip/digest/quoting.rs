@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use crate::bytes::block::find;
+
 /// The text inside a quoted string, its escapes undone. Borrows when there are none.
 pub(super) fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.contains(&b'\\') {
+    if find(text, |block| block.is(b'\\')) == text.len() {
         return Cow::Borrowed(text);
     }
     let mut plain = Vec::with_capacity(text.len());

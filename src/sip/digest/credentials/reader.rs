@@ -1,6 +1,8 @@
 //! Takes a header's value apart into its parameters.
 
 use super::CredentialsError;
+use crate::bytes::block::find;
+use crate::bytes::{DELETE, is_token, run};
 
 /// One `name=value`.
 pub(super) struct Parameter<'a> {
@@ -77,25 +79,22 @@ impl<'a> Iterator for Reader<'a> {
     }
 }
 
-/// `token` of RFC 3261 section 25.1.
 fn split_token(text: &[u8]) -> (&[u8], &[u8]) {
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(byte);
-    let end = text.iter().position(|byte| !is_token(byte)).unwrap_or(text.len());
-    text.split_at(end)
+    text.split_at(run(text, is_token))
 }
 
 /// Where the closing quote stands. Control characters are refused inside quotes, escaped or not, and so is folding: what
 /// is hashed must be one line.
 fn quoted_end(text: &[u8]) -> Option<usize> {
-    let mut is_escaped = false;
-    for (at, byte) in text.iter().enumerate() {
-        match byte {
-            0..=8 | 10..=31 | 127 => return None,
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = true,
+    let mut at = 0;
+    loop {
+        at +=
+            find(text.get(at..)?, |block| block.is_at_most(0x1f) | block.is(b'"') | block.is(b'\\') | block.is(DELETE));
+        match text.get(at)? {
             b'"' => return Some(at),
-            _ => {}
+            b'\\' if !text.get(at + 1)?.is_ascii_control() || text.get(at + 1) == Some(&b'\t') => at += 2,
+            b'\t' => at += 1,
+            _ => return None,
         }
     }
-    None
 }
