@@ -8,7 +8,9 @@ use std::net::IpAddr;
 
 use crate::Transport;
 use crate::bytes::block::find;
-use crate::bytes::{from, host_length, ip, is_same, is_scheme, port, run, until, uri_length};
+use crate::bytes::{
+    from, host_length, ip, is_same, is_scheme, leading_port, run, until, uri_length, uri_length_before_at,
+};
 use crate::params::Params;
 
 /// Parameters, and headers, that a URI may have. More has no use, and comparing two URIs takes the product of theirs.
@@ -89,7 +91,14 @@ impl<'a> Uri<'a> {
     /// # Errors
     /// What is malformed in it. A URI of a scheme that is not ours is only checked for its characters.
     pub fn parse(raw: &'a [u8]) -> Result<Self, UriError> {
-        if uri_length(raw) < raw.len() {
+        // An `@` cannot stand unescaped anywhere but behind the user part, while `;`, `?` and `/` can stand in it.
+        let at = uri_length_before_at(raw);
+        let is_uri = match raw.get(at) {
+            None => true,
+            Some(b'@') => uri_length(from(raw, at)) == raw.len() - at,
+            Some(_) => false,
+        };
+        if !is_uri {
             return Err(UriError::Character);
         }
         let (scheme, rest) = match raw {
@@ -107,15 +116,15 @@ impl<'a> Uri<'a> {
             headers: b"",
         };
         match scheme {
-            Scheme::Sip | Scheme::Sips => empty.sip(rest),
+            // No scheme has an `@` in it.
+            Scheme::Sip | Scheme::Sips => empty.sip(rest, rest.len() - (raw.len() - at)),
             Scheme::Tel => empty.tel(rest),
             Scheme::Other => Ok(empty),
         }
     }
 
-    fn sip(mut self, rest: &'a [u8]) -> Result<Self, UriError> {
-        // An `@` cannot stand unescaped anywhere else, while `;`, `?` and `/` can stand in the user part.
-        let at = find(rest, |block| block.is(b'@'));
+    /// Reads what follows the scheme; `at` is where the first `@` stands in it, or its end.
+    fn sip(mut self, rest: &'a [u8], at: usize) -> Result<Self, UriError> {
         let rest = if at < rest.len() {
             self.read_user(until(rest, at))?;
             from(rest, at + 1)
@@ -126,17 +135,20 @@ impl<'a> Uri<'a> {
         self.host = until(rest, length);
         let mut rest = from(rest, length);
         if let [b':', behind @ ..] = rest {
-            let end = run(behind, |byte| !matches!(byte, b';' | b'?'));
-            self.port = Some(port(until(behind, end)).ok_or(UriError::Port)?);
-            rest = from(behind, end);
+            let (port, behind) = leading_port(behind).ok_or(UriError::Port)?;
+            if !matches!(behind, [] | [b';' | b'?', ..]) {
+                return Err(UriError::Port);
+            }
+            self.port = Some(port);
+            rest = behind;
         }
         if rest.is_empty() {
             return Ok(self);
         }
-        let params_end = find(rest, |block| block.is(b'?'));
+        let params_end = find(rest, |block| block.is(b'?') | block.is(b'@'));
         let params = until(rest, params_end);
         self.headers = from(rest, params_end + 1);
-        let has_another_at = find(rest, |block| block.is(b'@')) < rest.len();
+        let has_another_at = from(rest, params_end).contains(&b'@');
         if !matches!(params, [] | [b';', ..]) || has_another_at {
             return Err(if has_another_at { UriError::User } else { UriError::Host });
         }
@@ -144,6 +156,11 @@ impl<'a> Uri<'a> {
     }
 
     fn read_user(&mut self, user_info: &'a [u8]) -> Result<(), UriError> {
+        let special = find(user_info, |block| block.is(b':') | block.is(b'%'));
+        if 0 < special && special == user_info.len() {
+            self.user = Some(user_info);
+            return Ok(());
+        }
         let colon = find(user_info, |block| block.is(b':'));
         let user = until(user_info, colon);
         if user.is_empty() {

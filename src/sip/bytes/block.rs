@@ -1,15 +1,8 @@
 //! Sixteen bytes at once: a question about all of them costs what it costs about one.
-//!
-//! On x86-64 these are SSE2's registers, which every such processor has; elsewhere arrays, whose loops the compiler turns
-//! into whatever vectors there are. Both are plain values: nothing here reads by a pointer.
 
-#[cfg(not(target_arch = "x86_64"))]
-use portable::Lanes;
-#[cfg(target_arch = "x86_64")]
-use sse2::Lanes;
+use super::lanes::Lanes;
 
-/// How many bytes a block has.
-pub(crate) const WIDTH: usize = 16;
+pub(crate) use super::lanes::WIDTH;
 
 /// Sixteen bytes.
 #[derive(Clone, Copy)]
@@ -46,6 +39,18 @@ impl Block {
         Answers(self.0.least(Lanes::splat(byte)).equal(self.0))
     }
 
+    /// Which bytes are neither less than `first` nor more than `last`.
+    #[inline]
+    pub(crate) fn is_within(self, first: u8, last: u8) -> Answers {
+        Answers(self.0.least(Lanes::splat(last)).most(Lanes::splat(first)).equal(self.0))
+    }
+
+    /// Which bytes are letters.
+    #[inline]
+    pub(crate) fn is_letter(self) -> Answers {
+        Self(self.0.or(Lanes::splat(b'a' - b'A'))).is_within(b'a', b'z')
+    }
+
     /// Which bytes are the same as those of `other` in the same place.
     #[inline]
     pub(crate) fn is_same(self, other: Self) -> Answers {
@@ -58,6 +63,15 @@ impl Answers {
     #[inline]
     pub(crate) fn bits(self) -> u16 {
         self.0.high_bits()
+    }
+}
+
+impl std::ops::Not for Answers {
+    type Output = Self;
+
+    #[inline]
+    fn not(self) -> Self {
+        Self(self.0.equal(Lanes::splat(0)))
     }
 }
 
@@ -82,8 +96,16 @@ pub(crate) fn find(bytes: &[u8], is_sought: impl Fn(Block) -> Answers) -> usize 
         }
         rest = behind;
     }
-    let found = is_sought(Block(Lanes::new(padded(rest)))).bits();
-    bytes.len() - rest.len() + rest.len().min(found.trailing_zeros() as usize)
+    if rest.is_empty() {
+        return bytes.len();
+    }
+    // What is left, and with it again as much of what was passed over as fills a block.
+    let (start, block) = match bytes.last_chunk() {
+        Some(last) => (bytes.len() - WIDTH, Block::new(last)),
+        None => (0, Block(Lanes::new(padded(bytes)))),
+    };
+    let found = is_sought(block).bits();
+    bytes.len().min(start + found.trailing_zeros() as usize)
 }
 
 /// Fewer than sixteen bytes as a number, the first lowest. Two overlapping reads take the place of a loop.
@@ -100,97 +122,6 @@ fn padded(bytes: &[u8]) -> u128 {
         return u128::from(last | u64::from(u32::from_le_bytes(*first)));
     }
     bytes.iter().rev().fold(0, |number: u64, &byte| number << 8 | u64::from(byte)).into()
-}
-
-/// SSE2 is part of x86-64: no processor or build of that name is without it, though the compiler asks for a word on it.
-#[cfg(target_arch = "x86_64")]
-mod sse2 {
-    use std::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
-    };
-
-    #[derive(Clone, Copy)]
-    pub(super) struct Lanes(__m128i);
-
-    impl Lanes {
-        #[inline]
-        pub(super) fn new(bytes: u128) -> Self {
-            // SAFETY: x86-64 has SSE2.
-            Self(unsafe { _mm_set_epi64x((bytes >> 64) as i64, bytes as i64) })
-        }
-
-        #[inline]
-        pub(super) fn splat(byte: u8) -> Self {
-            // SAFETY: x86-64 has SSE2.
-            Self(unsafe { _mm_set1_epi8(byte as i8) })
-        }
-
-        #[inline]
-        pub(super) fn equal(self, other: Self) -> Self {
-            // SAFETY: x86-64 has SSE2.
-            Self(unsafe { _mm_cmpeq_epi8(self.0, other.0) })
-        }
-
-        #[inline]
-        pub(super) fn least(self, other: Self) -> Self {
-            // SAFETY: x86-64 has SSE2.
-            Self(unsafe { _mm_min_epu8(self.0, other.0) })
-        }
-
-        #[inline]
-        pub(super) fn or(self, other: Self) -> Self {
-            // SAFETY: x86-64 has SSE2.
-            Self(unsafe { _mm_or_si128(self.0, other.0) })
-        }
-
-        #[inline]
-        pub(super) fn high_bits(self) -> u16 {
-            // SAFETY: x86-64 has SSE2.
-            unsafe { _mm_movemask_epi8(self.0) as u16 }
-        }
-    }
-}
-
-/// Tested on x86-64 too, where nothing else uses it.
-#[cfg(any(test, not(target_arch = "x86_64")))]
-mod portable {
-    use super::WIDTH;
-
-    #[derive(Clone, Copy)]
-    pub(super) struct Lanes([u8; WIDTH]);
-
-    impl Lanes {
-        pub(super) fn new(bytes: u128) -> Self {
-            Self(bytes.to_le_bytes())
-        }
-
-        pub(super) fn splat(byte: u8) -> Self {
-            Self([byte; WIDTH])
-        }
-
-        pub(super) fn equal(self, other: Self) -> Self {
-            self.with(other, |one, other| if one == other { u8::MAX } else { 0 })
-        }
-
-        pub(super) fn least(self, other: Self) -> Self {
-            self.with(other, |one, other| if one < other { one } else { other })
-        }
-
-        pub(super) fn or(self, other: Self) -> Self {
-            self.with(other, |one, other| one | other)
-        }
-
-        pub(super) fn high_bits(self) -> u16 {
-            self.0.iter().rev().fold(0, |bits, byte| bits << 1 | u16::from(byte >> 7))
-        }
-
-        fn with(mut self, other: Self, join: impl Fn(u8, u8) -> u8) -> Self {
-            for (one, other) in self.0.iter_mut().zip(other.0) {
-                *one = join(*one, other);
-            }
-            self
-        }
-    }
 }
 
 #[cfg(test)]
@@ -213,21 +144,18 @@ mod tests {
     }
 
     #[test]
-    fn both_kinds_of_lanes_answer_alike() {
-        let bytes =
-            |seed: u8| u128::from_le_bytes(std::array::from_fn(|at| seed.wrapping_mul(31).wrapping_add(at as u8 * 7)));
-        for seed in 0..=u8::MAX {
-            let (one, other) = (bytes(seed), bytes(seed.wrapping_add(5)));
-            let (portable_one, portable_other) = (portable::Lanes::new(one), portable::Lanes::new(other));
-            let (one, other) = (Lanes::new(one), Lanes::new(other));
-            let byte = seed.wrapping_mul(31).wrapping_add(14);
-            for (found, expected) in [
-                (one.equal(Lanes::splat(byte)), portable_one.equal(portable::Lanes::splat(byte))),
-                (one.least(other), portable_one.least(portable_other)),
-                (one.least(other).equal(one), portable_one.least(portable_other).equal(portable_one)),
-                (one.or(other), portable_one.or(portable_other)),
+    fn every_byte_gets_the_answer_that_it_gets_alone() {
+        for byte in 0..=u8::MAX {
+            let block = Block::new(&[byte; WIDTH]);
+            for (answers, expected) in [
+                (block.is(b';'), byte == b';'),
+                (block.is_at_most(b' '), byte <= b' '),
+                (block.is_within(b'0', b'9'), byte.is_ascii_digit()),
+                (block.is_letter(), byte.is_ascii_alphabetic()),
+                (!block.is_letter(), !byte.is_ascii_alphabetic()),
+                (block.is(b'<') | block.is(b'>'), matches!(byte, b'<' | b'>')),
             ] {
-                assert_eq!(found.high_bits(), expected.high_bits(), "{seed}");
+                assert_eq!(answers.bits(), if expected { u16::MAX } else { 0 }, "{byte:#x}");
             }
         }
     }

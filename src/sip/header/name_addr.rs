@@ -32,24 +32,21 @@ impl<'a> NameAddr<'a> {
     /// Reads one element, and leaves its parameters to be checked by the caller, who visits them anyway.
     pub(crate) fn cut(value: &'a [u8]) -> Option<Self> {
         let raw = trim(value);
-        let display_length = match raw.first()? {
-            b'<' => 0,
-            b'"' => quoted_length(raw)?,
+        let (display, rest) = match raw.first()? {
+            b'<' => (&b""[..], raw),
+            b'"' => raw.split_at_checked(quoted_length(raw)?)?,
             // Whatever comes first decides: a bracket ends a display name, a semicolon or quote ends a bare URI.
             _ => {
                 let at = find(raw, |block| block.is(b'<') | block.is(b';') | block.is(b'"'));
-                match raw.get(at) {
-                    Some(b'<') => at,
-                    Some(b'"') => return None,
+                let (words, rest) = raw.split_at_checked(at)?;
+                match rest.first() {
+                    Some(b'<') if are_words(words) => (trim_end(words), rest),
+                    Some(b'<' | b'"') => return None,
                     _ => return Self::bare(raw, at),
                 }
             }
         };
-        let display = trim_end(until(raw, display_length));
-        if !is_display(display) {
-            return None;
-        }
-        let [b'<', inside @ ..] = trim_start(from(raw, display_length)) else { return None };
+        let [b'<', inside @ ..] = trim_start(rest) else { return None };
         let length = uri_length(inside);
         let (uri, [b'>', params @ ..]) = (until(inside, length), from(inside, length)) else { return None };
         has_scheme(uri).then_some(Self { raw, display, uri, params: Params::new(params) })
@@ -82,16 +79,12 @@ impl<'a> NameAddr<'a> {
     }
 }
 
-/// A display name is quoted, or words. Words may have more than the grammar's tokens in them, as long as nothing in them
-/// could be taken for the value's structure: `Büro (1. OG)` does no harm, `Bell, Alexander` does.
-fn is_display(display: &[u8]) -> bool {
-    match display {
-        // Cut by its quotes already.
-        [b'"', ..] => true,
-        words => !words.iter().any(|&byte| {
-            matches!(byte, b',' | b';' | b'"' | b'<' | b'>' | b'\\') || (is_control(byte) && !is_space(byte))
-        }),
-    }
+/// Words without quotes may have more than the grammar's tokens in them, as long as nothing in them could be taken for the
+/// value's structure: `Büro (1. OG)` does no harm, `Bell, Alexander` does.
+fn are_words(display: &[u8]) -> bool {
+    !display
+        .iter()
+        .any(|&byte| matches!(byte, b',' | b';' | b'"' | b'<' | b'>' | b'\\') || (is_control(byte) && !is_space(byte)))
 }
 
 fn has_scheme(uri: &[u8]) -> bool {

@@ -23,27 +23,21 @@ impl<'a> StartLine<'a> {
 
     fn request(line: &'a [u8]) -> Result<(Self, Option<Problem>), NotSip> {
         let trimmed = trim_end(line);
-        let (before, version) = match trimmed.strip_suffix(b" SIP/2.0") {
-            Some(before) => (before, &b"SIP/2.0"[..]),
-            None => {
-                let uri_end = memchr::memrchr(b' ', trimmed).ok_or(NotSip)?;
-                (until(trimmed, uri_end), from(trimmed, uri_end + 1))
-            }
+        let (before, version_problem) = match trimmed.strip_suffix(b" SIP/2.0") {
+            Some(before) => (before, None),
+            None => cut_version(trimmed)?,
         };
-        if !is_version(version) {
-            return Err(NotSip);
-        }
         let (token, uri) = cut_at_space(before);
-        let problem = if !all_token(token) {
+        let method = Method::parse(token);
+        let problem = if method == Method::Other && !all_token(token) {
             Some(Problem::Method)
         } else if trimmed.len() != line.len() {
             Some(Problem::StartLine)
         } else if uri.is_empty() || uri_length(uri) < uri.len() {
             Some(Problem::RequestUri)
         } else {
-            version_problem(version)
+            version_problem
         };
-        let method = Method::parse(token);
         Ok((Self { is_request: true, method, token, uri, status: 0, reason: b"" }, problem))
     }
 
@@ -59,6 +53,13 @@ impl<'a> StartLine<'a> {
         let status = status.unwrap_or(0);
         (Self { is_request: false, method: Method::Other, token: b"", uri: b"", status, reason }, problem)
     }
+}
+
+/// What stands before the version, and what is wrong with that.
+fn cut_version(line: &[u8]) -> Result<(&[u8], Option<Problem>), NotSip> {
+    let space = memchr::memrchr(b' ', line).ok_or(NotSip)?;
+    let version = from(line, space + 1);
+    if is_version(version) { Ok((until(line, space), version_problem(version))) } else { Err(NotSip) }
 }
 
 /// Whether this begins with the name of the protocol, in any case.
