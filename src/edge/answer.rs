@@ -4,7 +4,7 @@ use ringway_sip::write::{ResponseWriter, reason_phrase, response_address, write_
 use ringway_sip::{Essentials, Flow, Message, Method, Name, Problem, Via};
 
 use crate::core::Core;
-use crate::keys::{Keys, Purpose};
+use crate::keys::Purpose;
 use crate::reject::{DropReason, Reject};
 
 /// The methods that we take: what OPTIONS is answered, and what a 405 names.
@@ -33,27 +33,19 @@ fn flow_of_response(via: &Via<'_>, flow: &Flow) -> Flow {
     if flow.transport.is_reliable() { *flow } else { Flow { remote: response_address(via, flow.remote), ..*flow } }
 }
 
-/// The To-tag of a stateless answer: an HMAC over what the ACK to it repeats, so that the ACK is known without state.
-pub(crate) fn stateless_tag(keys: &mut Keys, period: u64, essentials: &Essentials<'_>) -> [u8; 24] {
-    let mac = keys.mac(
-        Purpose::Tag,
-        period,
-        &[
-            essentials.call_id,
-            essentials.from.tag().unwrap_or_default(),
-            &essentials.cseq.number.to_be_bytes(),
-            essentials.via.branch.unwrap_or_default(),
-        ],
-    );
-    let mut text = [0; 24];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(mac) {
+/// Digits of a tag of ours.
+const TAG_LENGTH: usize = 24;
+
+/// The first 96 bits of what is told by them, as text.
+fn tag_of(bytes: &[u8]) -> [u8; TAG_LENGTH] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; TAG_LENGTH];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
         pair[0] = HEX[usize::from(byte >> 4)];
         pair[1] = HEX[usize::from(byte & 15)];
     }
     text
 }
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// How long an answer may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,12 +65,28 @@ pub(crate) trait Headers:
 impl<F> Headers for F where F: for<'o, 'm, 'a> FnOnce(ResponseWriter<'o, 'm, 'a>) -> ResponseWriter<'o, 'm, 'a> {}
 
 impl Core {
+    /// The To-tag of an answer that keeps no state: the same whenever the request comes (section 8.2.6.2).
+    ///
+    /// An ACK tells by it which answer it is for, so that of an INVITE is a MAC that nobody else can make. No other
+    /// answer is acknowledged, and a fingerprint does: a MAC takes as long as reading the whole request.
+    pub(crate) fn answer_tag(&mut self, essentials: &Essentials<'_>) -> [u8; TAG_LENGTH] {
+        let period = self.period();
+        if essentials.cseq.method == Method::Invite {
+            return self.invite_tag(period, essentials);
+        }
+        tag_of(&self.fingerprints.of(&tagged(essentials, &essentials.cseq.number.to_be_bytes())).to_be_bytes())
+    }
+
+    fn invite_tag(&mut self, period: u64, essentials: &Essentials<'_>) -> [u8; TAG_LENGTH] {
+        let number = essentials.cseq.number.to_be_bytes();
+        tag_of(&self.keys.mac(Purpose::Tag, period, &tagged(essentials, &number)))
+    }
+
     /// Whether this is the ACK to a failure that we answered without state.
     pub(crate) fn acknowledges_stateless_answer(&mut self, essentials: &Essentials<'_>) -> bool {
-        let Some(tag) = essentials.to.tag().filter(|tag| tag.len() == 24) else { return false };
+        let Some(tag) = essentials.to_tag.filter(|tag| tag.len() == TAG_LENGTH) else { return false };
         let period = self.period();
-        stateless_tag(&mut self.keys, period, essentials) == tag
-            || (period > 0 && stateless_tag(&mut self.keys, period - 1, essentials) == tag)
+        self.invite_tag(period, essentials) == tag || (period > 0 && self.invite_tag(period - 1, essentials) == tag)
     }
 
     /// Refuses a request with its reason, and with the headers that go with it.
@@ -117,18 +125,23 @@ impl Core {
         bound: Bound,
         headers: impl Headers,
     ) {
-        let optional = optional_headers(&self.settings, reason);
+        let mut optional = std::mem::take(&mut self.optional);
+        optional.clear();
+        write_optional(&self.settings, reason, &mut optional);
         self.answer_with(request, status, bound, headers, &optional);
+        self.optional = optional;
     }
 
     /// The 200 to an OPTIONS that asks us ourselves (section 11.2). All that it says can be shed.
     pub(crate) fn answer_options(&mut self, request: Received<'_, '_>) {
-        let mut optional = Vec::with_capacity(192);
+        let mut optional = std::mem::take(&mut self.optional);
+        optional.clear();
         for part in [b"Allow: ", ALLOW, b"\r\nAccept: application/sdp\r\n"] {
             optional.extend_from_slice(part);
         }
-        optional.extend_from_slice(&optional_headers(&self.settings, None));
+        write_optional(&self.settings, None, &mut optional);
         self.answer_with(request, 200, Bound::TwiceTheRequest, |writer| writer, &optional);
+        self.optional = optional;
     }
 
     fn answer_with(
@@ -140,8 +153,7 @@ impl Core {
         optional: &[u8],
     ) {
         let flow = request.response_flow();
-        let period = self.period();
-        let tag = stateless_tag(&mut self.keys, period, request.essentials);
+        let tag = self.answer_tag(request.essentials);
         let room = match bound {
             Bound::None => None,
             Bound::TwiceTheRequest => self.room_for_answer(request.message, &flow),
@@ -180,7 +192,8 @@ impl Core {
         let flow = flow_of_response(&via, flow);
         let tag = self.random.next().to_be_bytes().map(|byte| b'a' + byte % 26);
         let room = self.room_for_answer(message, &flow);
-        let optional = optional_headers(&self.settings, Some(reject));
+        let mut optional = Vec::new();
+        write_optional(&self.settings, Some(reject), &mut optional);
         let is_sent = self.out.send(flow, false, |out| {
             let start = out.len();
             write_malformed_answer(message, source, problem, &tag, &[], out)
@@ -203,6 +216,12 @@ impl Core {
 
 /// Adds as many of the optional lines to the response that begins at `start` as there is room for. False when there is
 /// not even room for the response.
+/// What the tag of an answer tells apart.
+fn tagged<'t>(essentials: &Essentials<'t>, number: &'t [u8; 4]) -> [&'t [u8]; 4] {
+    let from_tag = essentials.from_tag.unwrap_or_default();
+    [essentials.call_id, from_tag, number, essentials.via.branch.unwrap_or_default()]
+}
+
 fn add_what_fits(out: &mut Vec<u8>, start: usize, optional: &[u8], room: Option<usize>) -> bool {
     let Some(room) = room.filter(|room| out.len() - start + optional.len() > *room) else {
         insert_before_length(out, start, optional);
@@ -227,17 +246,15 @@ fn write_required(message: &Message<'_>, name: Name, out: &mut Vec<u8>) {
 }
 
 /// The headers that a small request's answer can do without, the most telling first.
-fn optional_headers(settings: &crate::Settings, reason: Option<Reject>) -> Vec<u8> {
-    let mut headers = Vec::with_capacity(160);
+fn write_optional(settings: &crate::Settings, reason: Option<Reject>, out: &mut Vec<u8>) {
     if let Some(reason) = reason {
-        write_warning(settings, reason, &mut headers);
+        write_warning(settings, reason, out);
     }
     if let Some(server) = &settings.server {
-        headers.extend_from_slice(b"Server: ");
-        headers.extend_from_slice(server.as_bytes());
-        headers.extend_from_slice(b"\r\n");
+        out.extend_from_slice(b"Server: ");
+        out.extend_from_slice(server.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
-    headers
 }
 
 /// Appends the Warning that says why we refuse (RFC 3261 section 20.43).

@@ -63,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// Reused by every forward.
     pub(crate) edits: Edits,
+    /// Reused by every answer, for the headers that it can do without.
+    pub(crate) optional: Vec<u8>,
     /// When the input at hand came.
     pub(crate) now: Now,
 }

@@ -103,6 +103,7 @@ impl Engine {
                 out: Output::default(),
                 counters: Counters::default(),
                 edits: Edits::new(),
+                optional: Vec::new(),
                 now,
             },
         }

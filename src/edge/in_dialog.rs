@@ -37,7 +37,12 @@ pub(crate) enum RouteReading {
 
 impl Core {
     /// Reads the Route header: takes our own entries off its front, and undoes what a strict router did (section 16.4).
-    pub(crate) fn read_route<'a>(&mut self, message: &Message<'a>, flow: &Flow) -> (Routing<'a>, RouteReading) {
+    pub(crate) fn read_route<'a>(
+        &mut self,
+        message: &Message<'a>,
+        request_uri: Option<&Uri<'a>>,
+        flow: &Flow,
+    ) -> (Routing<'a>, RouteReading) {
         let period = self.period();
         let mut routing = Routing {
             restored_uri: None,
@@ -48,8 +53,8 @@ impl Core {
         let mut reading = RouteReading::None;
 
         // A strict router has put our URI into the Request-URI, and the target at the end of the Route.
-        if let Ok(uri) = Uri::parse(message.request_uri()) {
-            match self.read_cookie(&uri, flow, period) {
+        if let Some(uri) = request_uri {
+            match self.read_cookie(uri, flow, period) {
                 Reading::Foreign => {}
                 read => {
                     reading = note(reading, read);
@@ -102,7 +107,7 @@ impl Core {
 
     /// The Route that is left of a request that has been let through before.
     pub(crate) fn routing<'a>(&mut self, message: &Message<'a>, flow: &Flow) -> Routing<'a> {
-        self.read_route(message, flow).0
+        self.read_route(message, Uri::parse(message.request_uri()).ok().as_ref(), flow).0
     }
 }
 

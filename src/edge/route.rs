@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::in_dialog::RouteReading;
 use crate::proxy::{Initial, Routing};
 use crate::reject::{DropReason, Reject};
-use crate::tenancy::request_uri;
+use crate::tenancy::routable;
 
 impl Engine {
     /// Decides what becomes of one message.
@@ -79,7 +79,8 @@ impl Engine {
         if self.absorb_ack(request) || self.core.acknowledges_stateless_answer(request.essentials) {
             return;
         }
-        let (routing, reading) = self.core.read_route(request.message, &request.flow);
+        let uri = Uri::parse(request.message.request_uri()).ok();
+        let (routing, reading) = self.core.read_route(request.message, uri.as_ref(), &request.flow);
         match reading {
             RouteReading::Dialog(cookie) => self.handle_within_dialog(request, routing, cookie),
             _ if !self.may_be_offered(request) => {}
@@ -104,13 +105,14 @@ impl Engine {
     }
 
     fn decide_request(&mut self, request: Received<'_, '_>) -> Result<(), Reject> {
-        let (routing, reading) = self.core.read_route(request.message, &request.flow);
+        let uri = Uri::parse(request.message.request_uri()).ok();
+        let (routing, reading) = self.core.read_route(request.message, uri.as_ref(), &request.flow);
         let has_to_tag = request.essentials.to.tag().is_some();
         // Without a To-tag it opens something new, and is judged as such.
         if let RouteReading::Dialog(cookie) = reading
             && has_to_tag
         {
-            match self.core.validate(request) {
+            match self.core.validate(request, uri) {
                 Ok(_) => self.handle_within_dialog(request, routing, cookie),
                 Err(reject) => self.refuse_stranger(request, reject),
             }
@@ -119,7 +121,7 @@ impl Engine {
         if !self.admit(request) {
             return Ok(());
         }
-        let uri = self.core.validate(request)?;
+        let uri = self.core.validate(request, uri)?;
         if reading == RouteReading::Forged {
             return Err(Reject::CookieForged);
         }
@@ -235,14 +237,14 @@ impl Engine {
 impl Core {
     /// What must be right with any request (section 16.3): its Request-URI, its hops, no loop, nothing that a proxy would
     /// have to know.
-    fn validate<'a>(&self, request: Received<'a, '_>) -> Result<Uri<'a>, Reject> {
+    fn validate<'a>(&self, request: Received<'a, '_>, uri: Option<Uri<'a>>) -> Result<Uri<'a>, Reject> {
         let method = request.essentials.cseq.method;
-        let uri = request_uri(request.message)?;
+        let uri = routable(uri)?;
         let is_for_us = method == Method::Register || (method == Method::Options && uri.user.is_none());
         if request.essentials.max_forwards == Some(0) && !is_for_us {
             return Err(Reject::TooManyHops);
         }
-        if self.is_loop(request.message, self.routing_fingerprint(request)) {
+        if self.is_loop(request) {
             return Err(Reject::LoopDetected);
         }
         if request.message.values(Name::ProxyRequire).next().is_some() {

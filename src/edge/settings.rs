@@ -180,5 +180,9 @@ fn strip_brackets(host: &[u8]) -> &[u8] {
 
 /// Reads a literal address, an IPv6 one in brackets or not.
 pub(crate) fn parse_ip(host: &[u8]) -> Option<IpAddr> {
+    // Most hosts are names, and the first byte tells: an IPv6 address without brackets has a colon.
+    if !host.first()?.is_ascii_digit() && !host.contains(&b':') {
+        return None;
+    }
     std::str::from_utf8(strip_brackets(host)).ok()?.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ringway_directory::{Tenant, TenantId};
-use ringway_sip::{Flow, Message, Method, Scheme, Uri};
+use ringway_sip::{Flow, Method, Scheme, Uri};
 
 use crate::answer::Received;
 use crate::core::Core;
@@ -88,8 +88,11 @@ impl Core {
     }
 }
 
-/// Reads the Request-URI, or says what is wrong with it (RFC 3261 section 16.3, step 2).
-pub(crate) fn request_uri<'a>(message: &Message<'a>) -> Result<Uri<'a>, Reject> {
-    let uri = Uri::parse(message.request_uri()).map_err(|_| Reject::Malformed)?;
-    if uri.scheme == Scheme::Other { Err(Reject::UnsupportedScheme) } else { Ok(uri) }
+/// The Request-URI, when it is one that can be routed.
+pub(crate) fn routable(uri: Option<Uri<'_>>) -> Result<Uri<'_>, Reject> {
+    match uri {
+        None => Err(Reject::Malformed),
+        Some(uri) if uri.scheme == Scheme::Other => Err(Reject::UnsupportedScheme),
+        Some(uri) => Ok(uri),
+    }
 }

@@ -1,6 +1,6 @@
 //! Telling a loop from a spiral (RFC 3261 section 16.3 step 4 and 16.6 step 8, RFC 5393).
 
-use ringway_sip::{Message, Name, Via};
+use ringway_sip::{Name, Via};
 
 use crate::answer::Received;
 use crate::branch::Branch;
@@ -26,12 +26,14 @@ impl Core {
 
     /// Whether this request has been through here before, unchanged: one of its Vias is ours and bears the same
     /// fingerprint.
-    pub(crate) fn is_loop(&self, message: &Message<'_>, routing: u64) -> bool {
-        message.values(Name::Via).any(|value| {
-            Via::parse(value)
-                .and_then(|via| via.branch)
-                .and_then(Branch::decode)
-                .is_some_and(|branch| branch.routing == routing)
+    pub(crate) fn is_loop(&self, request: Received<'_, '_>) -> bool {
+        let values = request.message.values(Name::Via);
+        // Most requests were never here, and what routes them is not asked for.
+        let mut routing = None;
+        let top = std::iter::once(request.essentials.via.branch);
+        let others = values.skip(1).map(|value| Via::parse(value).and_then(|via| via.branch));
+        top.chain(others).flatten().filter_map(Branch::decode).any(|branch| {
+            branch.routing == *routing.get_or_insert_with(|| self.routing_fingerprint(request))
         })
     }
 }

@@ -10,7 +10,7 @@ use super::best::rank;
 use super::context::{Best, Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress};
 use super::forward::names_realm;
 use super::start::contact_uri;
-use crate::answer::{insert_before_length, stateless_tag, write_warning};
+use crate::answer::{insert_before_length, write_warning};
 use crate::branch::Branch as BranchName;
 use crate::core::Part;
 use crate::counters::CallOutcome;
@@ -410,11 +410,10 @@ impl Engine {
     }
 
     pub(crate) fn answer_locally(&mut self, key: ContextKey, status: u16, reason: Option<Reject>) {
-        let period = self.core.period();
         let Some(context) = self.contexts.get_mut(key) else { return };
         let Ok(message) = Message::parse(&context.request) else { return };
         let Ok(essentials) = message.essentials() else { return };
-        let tag = stateless_tag(&mut self.core.keys, period, &essentials);
+        let tag = self.core.answer_tag(&essentials);
         context.answer.clear();
         let mut writer = ResponseWriter::begin(
             &message,
