@@ -5,17 +5,30 @@
 //!
 //! Clocks are arguments: every `now` is in nanoseconds of one monotonic clock, whichever the generator reads.
 
+mod clock;
 mod interval;
 mod latency;
+mod progress;
 mod recorder;
 mod run;
+#[cfg(test)]
+mod sample;
+mod server;
+mod text;
+mod time;
+mod units;
 mod verdict;
 
+pub use clock::thread_cpu;
 pub use interval::Interval;
 pub use latency::{LatencySummary, Point};
+pub use progress::Progress;
 pub use recorder::{Measure, Recorder};
 pub use run::{
     Arrivals, Generator, GeneratorCpu, Messages, Operations, RunReport, SCHEMA, ServerLatency, ServerProcess,
     ServerShare, Setup,
 };
+pub use server::ServerWatch;
+pub use text::text;
+pub use time::rfc3339;
 pub use verdict::Verdict;

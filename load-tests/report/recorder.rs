@@ -11,6 +11,8 @@ use super::run::{Messages, Operations};
 const SECOND: u64 = 1_000_000_000;
 /// How many reasons of failure are told apart. What goes beyond is counted under [`OTHER_REASONS`].
 const REASONS: usize = 64;
+/// How much of a reason is shown, in characters.
+const LONGEST_REASON: usize = 100;
 const OTHER_REASONS: &str = "other reasons";
 
 /// Names what a latency is of. Made by [`Recorder::measure`].
@@ -156,7 +158,9 @@ impl Recorder {
     pub fn operations(&self) -> Operations {
         let mut operations = self.operations.clone();
         operations.unfinished = self.in_progress;
-        operations.failures = self.failures.iter().cloned().collect();
+        for (reason, count) in &self.failures {
+            *operations.failures.entry(printable(reason)).or_default() += count;
+        }
         operations
     }
 
@@ -234,6 +238,11 @@ impl Recorder {
         self.seconds.push(second);
         interval
     }
+}
+
+/// A reason may come from the server: as one short line without what would move a terminal's cursor.
+fn printable(reason: &str) -> String {
+    reason.chars().take(LONGEST_REASON).map(|character| if character.is_control() { '?' } else { character }).collect()
 }
 
 fn add(sum: &mut Histogram<u64>, other: &Histogram<u64>) {

@@ -161,6 +161,8 @@ pub struct ServerShare {
     pub processes: Vec<ServerProcess>,
     /// The server's own share of a request, by method, from its metrics: kernel's receipt to send.
     pub requests: BTreeMap<String, ServerLatency>,
+    /// What could not be read, in sentences.
+    pub notes: Vec<String>,
 }
 
 /// One process of the server.
@@ -170,8 +172,8 @@ pub struct ServerProcess {
     pub pid: u32,
     /// Its name.
     pub name: String,
-    /// Seconds on a processor in the measured part, of all its threads.
-    pub cpu_seconds: f64,
+    /// Seconds on a processor in the measured part, of all its threads; none when it ended before.
+    pub cpu_seconds: Option<f64>,
     /// Memory in use when the measured part began. What processes share is divided among them.
     pub memory_before: Option<u64>,
     /// The same when it ended.

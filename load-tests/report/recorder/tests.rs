@@ -129,6 +129,16 @@ fn reasons_beyond_the_limit_are_counted_together() {
     assert_eq!((failures.len(), failures[OTHER_REASONS]), (REASONS + 1, 3));
 }
 
+#[test]
+fn a_reason_is_shown_as_one_short_line() {
+    let mut recorder = Recorder::new(0);
+    recorder.failed("403 \x1b[2JForbidden\n");
+    recorder.failed(&"x".repeat(300));
+    recorder.failed(&"x".repeat(301));
+    let failures = recorder.operations().failures;
+    assert_eq!(failures, [("403 ?[2JForbidden?".to_owned(), 1), ("x".repeat(100), 2)].into());
+}
+
 /// Run with `cargo test --release -p ringway-load recording_costs -- --ignored --nocapture`.
 #[test]
 #[ignore = "a figure for people: what a record costs on this machine"]
