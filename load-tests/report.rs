@@ -6,8 +6,10 @@
 //! Clocks are arguments: every `now` is in nanoseconds of one monotonic clock, whichever the generator reads.
 
 mod clock;
+mod html;
 mod interval;
 mod latency;
+mod plots;
 mod progress;
 mod recorder;
 mod run;
@@ -20,6 +22,7 @@ mod units;
 mod verdict;
 
 pub use clock::thread_cpu;
+pub use html::html;
 pub use interval::Interval;
 pub use latency::{LatencySummary, Point};
 pub use progress::Progress;

@@ -58,13 +58,14 @@ impl LatencySummary {
             return LatencySummary::default();
         }
         let at = |quantile| seconds(histogram.value_at_quantile(quantile));
-        let curve = histogram
+        let mut curve: Vec<Point> = histogram
             .iter_quantiles(5)
             .map(|step| Point {
                 quantile: step.quantile(),
                 seconds: seconds(step.value_iterated_to().min(histogram.max())),
             })
             .collect();
+        curve.dedup();
         LatencySummary {
             count: histogram.len(),
             min: seconds(histogram.min()),

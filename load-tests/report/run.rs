@@ -258,3 +258,6 @@ fn notes(setup: &Setup, operations: &Operations) -> Vec<String> {
 fn ratio(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests;

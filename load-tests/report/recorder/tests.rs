@@ -1,5 +1,5 @@
 use super::*;
-use crate::report::{Arrivals, GeneratorCpu, RunReport, Setup};
+use crate::report::sample;
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -27,7 +27,7 @@ fn a_server_that_stalls_a_second_shows_in_the_percentiles_of_an_open_loop() {
     recorder.end(10 * SECOND);
     answers.for_each(|(answered, due)| recorder.succeeded(answered - due));
 
-    let report = report_of(&recorder);
+    let report = sample::report(&recorder);
     let latency = report.operation_latency().unwrap();
     assert_eq!(latency.count, 10_000);
     assert!((0.00099..0.00102).contains(&latency.p50), "p50 {}", latency.p50);
@@ -53,7 +53,7 @@ fn the_warm_up_is_forgotten_but_for_what_is_in_progress() {
     recorder.latency(register, 900);
     recorder.succeeded(1000);
     recorder.end(3 * SECOND);
-    let report = report_of(&recorder);
+    let report = sample::report(&recorder);
     assert_eq!(report.operations, Operations { started: 1, succeeded: 1, ..Operations::default() });
     assert_eq!((report.duration_seconds, report.throughput), (2.0, 0.5));
     assert_eq!(report.latencies.keys().collect::<Vec<_>>(), ["REGISTER", "operation"]);
@@ -67,7 +67,7 @@ fn what_comes_after_the_end_counts_but_adds_no_throughput() {
     recorder.end(SECOND);
     recorder.succeeded(2 * SECOND);
     recorder.failed("timeout");
-    let report = report_of(&recorder);
+    let report = sample::report(&recorder);
     let operations = &report.operations;
     assert_eq!((operations.started, operations.succeeded, operations.failed, operations.unfinished), (4, 2, 1, 1));
     assert_eq!(report.throughput, 1.0);
@@ -88,7 +88,7 @@ fn a_tick_returns_the_second_that_is_over_and_fills_in_those_that_were_missed() 
     assert_eq!((last_missed.start, last_missed.failed, last_missed.max), (3.0, 0, 0.0));
     recorder.end(4 * SECOND + SECOND / 2 + 5);
     assert_eq!(recorder.tick(9 * SECOND), None);
-    let timeline = report_of(&recorder).timeline;
+    let timeline = sample::report(&recorder).timeline;
     assert_eq!(timeline.iter().map(|second| second.failed).collect::<Vec<_>>(), [0, 1, 0, 0, 0]);
     assert_eq!(timeline.last().unwrap().length, 0.5);
 }
@@ -110,7 +110,7 @@ fn two_threads_add_up() {
     };
     let mut sum = run(MILLISECOND, "403 Forbidden");
     sum.merge(run(3 * MILLISECOND, "timeout"));
-    let report = report_of(&sum);
+    let report = sample::report(&sum);
     assert_eq!((report.operations.started, report.operations.succeeded, report.operations.failed), (4, 2, 2));
     assert_eq!(report.operations.failures, [("403 Forbidden".to_owned(), 1), ("timeout".to_owned(), 1)].into());
     assert_eq!(report.latencies.keys().collect::<Vec<_>>(), ["403 Forbidden", "operation", "timeout"]);
@@ -159,17 +159,4 @@ fn recording_costs() {
     recorder.tick(SECOND);
     println!("end of a second: {:.1} us", begun.elapsed().as_nanos() as f64 / 1e3);
     recorder.end(2 * SECOND);
-}
-
-fn report_of(recorder: &Recorder) -> RunReport {
-    let setup = Setup {
-        scenario: "options".into(),
-        target: "127.0.0.1:5060".into(),
-        transport: "udp".into(),
-        arrivals: Arrivals::Open { rate: 1000.0 },
-        started_at: "2026-03-01T12:00:00Z".into(),
-        users: 10,
-        configuration: [].into(),
-    };
-    RunReport::new(setup, recorder, GeneratorCpu { threads: 1, seconds: 0.5 }, None)
 }

@@ -13,8 +13,8 @@ operations     4 started: 3 succeeded, 1 failed, 0 unfinished
 messages       13 sent (retransmissions: 1), 15 received (retransmissions: 0, unexpected: 0)
 generator      1 thread, 2.50 % busy, 99 % of the starts at most 80.1 us late (latest 80.1 us), 0 arrivals given up, 0 \
 datagrams lost
-server         100 us of CPU an operation, 0.015 % of a core
-  ringway 812  300 us of CPU, memory 48.0 MiB before, 50.0 MiB after
+server         125 us of CPU an operation, 0.019 % of a core
+  ringway 812  375 us of CPU, memory 48.0 MiB before, 50.0 MiB after
 
 latency        count     p50      p90      p99    p99.9   p99.99      max
 operation          3  800 us  1.60 ms  1.60 ms  1.60 ms  1.60 ms  1.60 ms

@@ -1,5 +1,5 @@
 use super::*;
-use crate::report::{Generator, GeneratorCpu, Operations, Recorder, ServerShare, Setup};
+use crate::report::{Generator, Operations, Recorder, ServerShare, sample};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -129,18 +129,10 @@ fn closed(busy: f64, server: Option<f64>) -> RunReport {
 }
 
 fn report(arrivals: Arrivals) -> RunReport {
-    let setup = Setup {
-        scenario: "options".into(),
-        target: "127.0.0.1:5060".into(),
-        transport: "udp".into(),
-        arrivals,
-        started_at: "2026-03-01T12:00:00Z".into(),
-        users: 10,
-        configuration: [].into(),
-    };
     let mut recorder = Recorder::new(0);
     recorder.end(10 * SECOND);
-    let mut report = RunReport::new(setup, &recorder, GeneratorCpu { threads: 1, seconds: 5.0 }, None);
+    let mut report = sample::report(&recorder);
+    report.setup.arrivals = arrivals;
     report.operations = Operations { started: 10_000, succeeded: 10_000, ..Operations::default() };
     report.generator = Generator { cpu_share: 0.5, ..report.generator };
     report
