@@ -4,12 +4,14 @@
 //! Session algorithms (`-sess`), `userhash` and `username*` are not offered, so credentials that use them are refused.
 
 mod algorithm;
+mod answer;
 mod challenge;
 mod credentials;
 mod hash;
 mod quoting;
 
 pub use algorithm::Algorithm;
+pub use answer::answer;
 pub use challenge::write_challenge;
 pub use credentials::{Credentials, CredentialsError, Qop};
 pub use hash::{Hash, ha1};

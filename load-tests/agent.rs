@@ -1,0 +1,389 @@
+//! The phones: what they send, and what they make of what comes. No sockets and no clock are here.
+//!
+//! [`Phones::start_due`], [`Phones::fire`] and [`Phones::handle`] take what happens; what is to be sent goes to the outbox.
+
+mod call;
+mod callee;
+mod callee_checks;
+mod challenge;
+mod options;
+mod register;
+
+use crate::endpoint::Endpoint;
+use crate::identity::{Run, Token};
+use crate::message::scan::{Message, Name, Scanner, Start};
+use crate::message::text::shown;
+use crate::message::write::Writer;
+use crate::operation::{Kind, Operations, Phase};
+use crate::pace::{Pace, Turns};
+use crate::report::{Measure, Recorder};
+use crate::timer::{Due, GIVE_UP, T1, T2, TIMER_C, Timers};
+use crate::users::Users;
+use crate::verify::{self, Sent};
+use crate::wire::Outbox;
+
+pub(crate) use challenge::Challenges;
+
+/// Operations of one kind that users of one group start.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) kind: Kind,
+    pub(crate) turns: Turns,
+    /// What is added to a caller's index to find its callee.
+    pub(crate) callee_distance: u32,
+    pub(crate) pace: Pace,
+    /// How many may still be started; no limit without one.
+    pub(crate) left: Option<u64>,
+    pub(crate) in_flight: u64,
+    pub(crate) challenges: Challenges,
+    /// Nanoseconds that a callee rings, and that a call lasts.
+    pub(crate) ring: u64,
+    pub(crate) hold: u64,
+    /// Another measure for whole operations, and the name that its failures begin with.
+    pub(crate) label: Option<(Measure, String)>,
+}
+
+/// What the latencies of single transactions are recorded under.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measures {
+    register: Measure,
+    register_challenge: Measure,
+    options: Measure,
+    invite_100: Measure,
+    invite_180: Measure,
+    invite_200: Measure,
+    invite_challenge: Measure,
+    bye: Measure,
+}
+
+impl Measures {
+    pub(crate) fn new(recorder: &mut Recorder) -> Self {
+        Self {
+            register: recorder.measure("REGISTER"),
+            register_challenge: recorder.measure("REGISTER to 401"),
+            options: recorder.measure("OPTIONS"),
+            invite_100: recorder.measure("INVITE to 100"),
+            invite_180: recorder.measure("INVITE to 180"),
+            invite_200: recorder.measure("INVITE to 200"),
+            invite_challenge: recorder.measure("INVITE to 407"),
+            bye: recorder.measure("BYE"),
+        }
+    }
+}
+
+/// Everything that the phones share.
+pub(crate) struct Phones {
+    pub(crate) users: Users,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) outbox: Outbox,
+    pub(crate) operations: Operations,
+    pub(crate) timers: Timers,
+    pub(crate) recorder: Recorder,
+    pub(crate) measures: Measures,
+    pub(crate) streams: Vec<Stream>,
+    pub(crate) run: Run,
+    /// Seconds that a registration asks for.
+    pub(crate) expires: u32,
+    /// The transport repeats what is lost.
+    pub(crate) is_reliable: bool,
+    /// The target is an echo (`--floor`).
+    pub(crate) is_echo: bool,
+    /// For client nonces.
+    pub(crate) random: u64,
+    /// The serial number drawn last.
+    pub(crate) serial: u64,
+    /// Operations that came to an end, well or not.
+    pub(crate) ended: u64,
+    /// The first messages that nobody had asked for, for people.
+    pub(crate) curiosities: Vec<String>,
+}
+
+/// Most operations that one turn starts, so that what comes is read in time.
+const STARTS: usize = 256;
+/// How many messages that nobody had asked for are kept.
+const CURIOSITIES: usize = 5;
+
+impl Phones {
+    fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// A client nonce.
+    fn cnonce(&self) -> u64 {
+        mix(self.random ^ self.serial)
+    }
+
+    fn writer(&self) -> Writer<'_> {
+        Writer { users: &self.users, endpoints: &self.endpoints, run: self.run, expires: self.expires }
+    }
+
+    /// Where a user speaks.
+    fn endpoint(&self, user: u32) -> &Endpoint {
+        &self.endpoints[usize::from(self.users.user(user).endpoint)]
+    }
+
+    /// Starts what is due. Whether more would be but for the bound of a turn.
+    pub(crate) fn start_due(&mut self, now: u64) -> bool {
+        let mut starts = 0;
+        for index in 0..self.streams.len() {
+            loop {
+                if starts == STARTS {
+                    return true;
+                }
+                let stream = &mut self.streams[index];
+                if stream.left == Some(0) {
+                    break;
+                }
+                let due = match &mut stream.pace {
+                    Pace::Closed(window) if stream.in_flight < *window => now,
+                    Pace::Closed(_) => break,
+                    Pace::Open(arrivals) => match arrivals.due(now) {
+                        Some(due) => due,
+                        None => break,
+                    },
+                };
+                let users = &self.users;
+                match stream.turns.next(|user| users.user(user).is_busy) {
+                    Some(user) => self.start(index, user, due, now),
+                    None if matches!(stream.pace, Pace::Closed(_)) => break,
+                    None => self.recorder.arrivals_dropped += 1,
+                }
+                starts += 1;
+            }
+        }
+        false
+    }
+
+    /// When something is due next, timers and arrivals.
+    pub(crate) fn next(&self) -> Option<u64> {
+        let arrivals =
+            self.streams.iter().filter(|stream| stream.left != Some(0)).filter_map(|stream| match &stream.pace {
+                Pace::Open(arrivals) => Some(arrivals.next()),
+                Pace::Closed(_) => None,
+            });
+        arrivals.chain(self.timers.next()).min()
+    }
+
+    fn start(&mut self, stream: usize, user: u32, due: u64, now: u64) {
+        let call = self.next_serial();
+        let of = &mut self.streams[stream];
+        of.in_flight += 1;
+        of.left = of.left.map(|left| left - 1);
+        let (kind, peer) = (of.kind, user + of.callee_distance);
+        self.users.user_mut(user).is_busy = true;
+        self.recorder.started(now - due);
+        let slot = self.operations.take();
+        let operation = self.operations.at(slot);
+        operation.kind = kind;
+        operation.stream = stream as u16;
+        operation.user = user;
+        operation.peer = peer;
+        operation.call = call;
+        operation.intended = due;
+        operation.cseq = 0;
+        match kind {
+            Kind::Register | Kind::Refresh => register::start(self, slot, due, now),
+            Kind::Options => options::start(self, slot, due, now),
+            Kind::Call => call::start(self, slot, due, now),
+        }
+    }
+
+    /// Begins a client transaction: a new branch, the next CSeq, Timers A or E. `due` is what its latency counts from.
+    fn request(&mut self, slot: u32, phase: Phase, due: u64, now: u64) {
+        let serial = self.next_serial();
+        let operation = self.operations.at(slot);
+        operation.phase = phase;
+        operation.serial = serial;
+        operation.cseq += 1;
+        operation.sent = due;
+        operation.interval = T1;
+        operation.is_proceeding = false;
+        self.timers.set(now, T1, slot, serial, Due::Request);
+        self.send(slot);
+    }
+
+    /// Writes the request that is out, for the first time or again.
+    fn send(&mut self, slot: u32) {
+        let operation = self.operations.get(slot);
+        let writer = Writer { users: &self.users, endpoints: &self.endpoints, run: self.run, expires: self.expires };
+        let endpoint = self.users.user(operation.user).endpoint;
+        self.outbox.message(endpoint, |out| match operation.phase {
+            Phase::Registering => writer.register(out, slot, operation),
+            Phase::Asking => writer.options(out, slot, operation),
+            Phase::Inviting => writer.invite(out, slot, operation),
+            Phase::HangingUp => {
+                let token = Token { slot, serial: operation.serial };
+                writer.in_dialog(out, slot, operation, b"BYE", token, operation.cseq);
+            }
+            Phase::Free | Phase::Talking => {}
+        });
+    }
+
+    /// Fires the timers that are due.
+    pub(crate) fn fire(&mut self, now: u64) {
+        while let Some(timer) = self.timers.fired(now) {
+            let Some(operation) = self.operations.find(timer.slot) else { continue };
+            if timer.due == Due::Request {
+                if operation.serial == timer.serial && operation.phase != Phase::Free {
+                    self.repeat_request(timer.slot, now);
+                }
+            } else if operation.call == timer.serial && operation.phase != Phase::Free {
+                match timer.due {
+                    Due::Answer => callee::answer(self, timer.slot, now),
+                    Due::Ok => callee::repeat_ok(self, timer.slot, now),
+                    Due::HangUp | Due::Request => call::hang_up(self, timer.slot, now),
+                }
+            }
+        }
+    }
+
+    /// Timers A, B, E and F (RFC 3261 sections 17.1.1.2 and 17.1.2.2).
+    fn repeat_request(&mut self, slot: u32, now: u64) {
+        let is_reliable = self.is_reliable;
+        let operation = self.operations.at(slot);
+        let elapsed = now.saturating_sub(operation.sent);
+        let method = operation.phase.method();
+        if operation.phase == Phase::Inviting && operation.is_proceeding {
+            if elapsed >= TIMER_C {
+                return self.fail(slot, "no final response to INVITE within 180 s of a provisional one");
+            }
+            let serial = operation.serial;
+            return self.timers.set(now, T2, slot, serial, Due::Request);
+        }
+        if elapsed >= GIVE_UP {
+            let reason = format!("no response to {method} within 32 s");
+            return self.fail(slot, &reason);
+        }
+        operation.interval = match operation.phase {
+            Phase::Inviting => operation.interval * 2,
+            _ if operation.is_proceeding => T2,
+            _ => (operation.interval * 2).min(T2),
+        };
+        // The last interval before the end is cut short: 31.5 s + T1 = 64*T1.
+        let delay = if elapsed + operation.interval > GIVE_UP { T1 } else { operation.interval };
+        let serial = operation.serial;
+        self.timers.set(now, delay, slot, serial, Due::Request);
+        if !is_reliable {
+            self.recorder.messages.retransmissions_sent += 1;
+            self.send(slot);
+        }
+    }
+
+    /// Takes a message that came to an endpoint.
+    pub(crate) fn handle(&mut self, scanner: &mut Scanner, endpoint: u16, bytes: &[u8], now: u64) {
+        self.recorder.messages.received += 1;
+        match scanner.scan(bytes) {
+            Err(what) => self.unexpected(&format!("a message that {what}: {}", shown(bytes))),
+            Ok(message) => match message.start {
+                Start::Response(status, reason) => self.handle_response(endpoint, &message, status, reason, now),
+                Start::Request(method, uri) => callee::handle(self, endpoint, &message, method, uri, now),
+            },
+        }
+    }
+
+    fn handle_response(&mut self, endpoint: u16, message: &Message<'_>, status: u16, reason: &[u8], now: u64) {
+        let via = message.first(Name::Via).unwrap_or_default();
+        let Some(token) = verify::branch(via).and_then(|branch| self.run.read_branch(branch)) else {
+            return self.unexpected(&format!("a {status} whose branch is not ours: {}", shown(via)));
+        };
+        let operation = self.operations.find(token.slot).filter(|operation| operation.serial == token.serial);
+        let Some(operation) = operation else { return self.handle_late(endpoint, message, token, status) };
+        if let Err(fault) = self.sent(token.slot).check(message, status) {
+            return self.fail(token.slot, &fault);
+        }
+        if self.users.user(operation.user).endpoint != endpoint {
+            let reason = format!("the {status} to {} came to another socket than asked", operation.phase.method());
+            return self.fail(token.slot, &reason);
+        }
+        match operation.phase {
+            Phase::Registering => register::handle(self, token.slot, message, status, reason, now),
+            Phase::Asking => options::handle(self, token.slot, message, status, reason, now),
+            Phase::Inviting => call::handle_invited(self, token.slot, message, status, reason, now),
+            Phase::HangingUp => call::handle_bye(self, token.slot, message, status, reason, now),
+            Phase::Free | Phase::Talking => {}
+        }
+    }
+
+    /// A response to a request that has had its final one.
+    fn handle_late(&mut self, endpoint: u16, message: &Message<'_>, token: Token, status: u16) {
+        if token.serial > self.serial {
+            return self.unexpected(&format!("a {status} with a branch that was never sent"));
+        }
+        self.recorder.messages.retransmissions_received += 1;
+        if status >= 200 && verify::cseq(message).is_some_and(|(_, method)| method == b"INVITE") {
+            call::acknowledge_again(self, endpoint, message, status);
+        }
+    }
+
+    /// What the request of this operation that is out has said.
+    fn sent(&self, slot: u32) -> Sent<'_> {
+        let operation = self.operations.get(slot);
+        let user = self.users.user(operation.user);
+        let call_id = match operation.phase {
+            Phase::Registering => Token { slot: operation.user, serial: user.registration },
+            _ => Token { slot, serial: operation.call },
+        };
+        Sent {
+            run: self.run,
+            endpoint: &self.endpoints[usize::from(user.endpoint)],
+            call_id,
+            from: Token { slot, serial: operation.call },
+            cseq: operation.cseq,
+            method: operation.phase.method(),
+            to_tag: (operation.phase == Phase::HangingUp).then(|| verify::tag(&operation.dialog.to)).flatten(),
+            is_echo: self.is_echo,
+        }
+    }
+
+    /// Ends an operation well.
+    fn succeed(&mut self, slot: u32, now: u64) {
+        let operation = self.operations.at(slot);
+        let nanoseconds = now.saturating_sub(operation.intended);
+        self.recorder.succeeded(nanoseconds);
+        if let Some((measure, _)) = &self.streams[usize::from(operation.stream)].label {
+            self.recorder.latency(*measure, nanoseconds);
+        }
+        self.release(slot);
+    }
+
+    /// Ends an operation badly.
+    fn fail(&mut self, slot: u32, reason: &str) {
+        let operation = self.operations.at(slot);
+        match &self.streams[usize::from(operation.stream)].label {
+            None => self.recorder.failed(reason),
+            Some((_, name)) => self.recorder.failed(&format!("{name}: {reason}")),
+        }
+        self.release(slot);
+    }
+
+    fn release(&mut self, slot: u32) {
+        let operation = self.operations.at(slot);
+        let (user, stream) = (operation.user, operation.stream);
+        self.operations.release(slot);
+        self.users.user_mut(user).is_busy = false;
+        let stream = &mut self.streams[usize::from(stream)];
+        stream.in_flight = stream.in_flight.saturating_sub(1);
+        self.ended += 1;
+    }
+
+    /// Counts a message that nobody had asked for.
+    fn unexpected(&mut self, what: &str) {
+        self.recorder.messages.unexpected += 1;
+        if self.curiosities.len() < CURIOSITIES {
+            self.curiosities.push(what.to_owned());
+        }
+    }
+}
+
+/// A status that was not hoped for, as a reason of failure.
+fn refusal(status: u16, reason: &[u8], method: &str) -> String {
+    format!("{status} {} to {method}", shown(reason))
+}
+
+/// A number that looks random (the finaliser of SplitMix64).
+fn mix(mut number: u64) -> u64 {
+    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
