@@ -79,7 +79,8 @@ impl Location {
         let seconds = unix_seconds(now);
         let hash = AorHash::new(&self.seed, aor);
         let mut stripe = self.stripes[hash.stripe()].lock();
-        let old = stripe.find(hash, aor).map(Entry::record).unwrap_or_default();
+        let mut place = stripe.place(hash, aor);
+        let old = place.record();
         let old_bindings = unpack(old).unwrap_or_default();
         let mut bindings = old_bindings.clone();
         if update.apply(&mut bindings, seconds)? == Applied::Unchanged {
@@ -94,11 +95,11 @@ impl Location {
         self.account(aor.tenant, hash, &old_bindings, &bindings);
         let (soonest, expires, is_empty) = (soonest(&bindings), latest(&bindings), bindings.is_empty());
         drop((old_bindings, bindings));
-        let version = stripe.next_version(now.as_millis());
+        let version = place.next_version(now.as_millis());
         if is_empty {
-            stripe.remove(hash, aor);
+            place.remove();
         } else {
-            stripe.put(hash, aor, version, record, soonest);
+            place.put(hash, aor, version, record, soonest);
         }
         Ok(Saved { version: Some(version), expires })
     }
@@ -137,17 +138,17 @@ impl Location {
         let hash = AorHash::new(&self.seed, aor);
         let mut stripe = self.stripes[hash.stripe()].lock();
         stripe.saw_version(version);
-        let old = stripe.find(hash, aor);
-        if old.is_some_and(|old| old.version() >= version) {
+        let place = stripe.place(hash, aor);
+        if place.version().is_some_and(|old| old >= version) {
             return Ok(());
         }
-        let old = unpack(old.map(Entry::record).unwrap_or_default()).unwrap_or_default();
+        let old = unpack(place.record()).unwrap_or_default();
         self.account(aor.tenant, hash, &old, &bindings);
         drop(old);
         let mut packed = Vec::with_capacity(record.len());
         pack(&bindings, &mut packed);
         // A record without bindings stays until the next sweep: an older state of it may still follow.
-        stripe.put(hash, aor, version, &packed, soonest(&bindings));
+        place.put(hash, aor, version, &packed, soonest(&bindings));
         Ok(())
     }
 

@@ -10,7 +10,7 @@
 //! ```
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry as Place;
+use hashbrown::hash_table;
 use ringway_directory::TenantId;
 
 use super::aor::{Aor, AorHash, table_hash};
@@ -93,16 +93,56 @@ impl Entry {
     }
 }
 
-impl Stripe {
-    pub(super) fn find(&self, hash: AorHash, aor: &Aor<'_>) -> Option<&Entry> {
-        self.table.find(table_hash(hash.kept()), |entry| entry.hash == hash.kept() && entry.aor() == *aor)
+/// Where a record is, or would be.
+pub(super) struct Place<'s> {
+    entry: hash_table::Entry<'s, Entry>,
+    newest: &'s mut u64,
+}
+
+impl Place<'_> {
+    /// The packed bindings; empty when there is no record.
+    pub(super) fn record(&self) -> &[u8] {
+        match &self.entry {
+            hash_table::Entry::Occupied(entry) => entry.get().record(),
+            hash_table::Entry::Vacant(_) => &[],
+        }
+    }
+
+    /// The version of the record that is there.
+    pub(super) fn version(&self) -> Option<u64> {
+        match &self.entry {
+            hash_table::Entry::Occupied(entry) => Some(entry.get().version()),
+            hash_table::Entry::Vacant(_) => None,
+        }
     }
 
     /// The version of a change that is made now: above every one before it, and after a restart above all that were before
     /// it even when the journal has forgotten them.
     pub(super) fn next_version(&mut self, wall_millis: u64) -> u64 {
-        self.newest = wall_millis.max(self.newest + 1);
-        self.newest
+        *self.newest = wall_millis.max(*self.newest + 1);
+        *self.newest
+    }
+
+    /// Puts a record, or replaces the one that is there.
+    pub(super) fn put(self, hash: AorHash, aor: &Aor<'_>, version: u64, record: &[u8], soonest: u32) {
+        match self.entry {
+            hash_table::Entry::Occupied(mut entry) => entry.get_mut().replace(version, record, soonest),
+            hash_table::Entry::Vacant(entry) => {
+                entry.insert(Entry::new(hash, aor, version, record, soonest));
+            }
+        }
+    }
+
+    pub(super) fn remove(self) {
+        if let hash_table::Entry::Occupied(entry) = self.entry {
+            entry.remove();
+        }
+    }
+}
+
+impl Stripe {
+    pub(super) fn find(&self, hash: AorHash, aor: &Aor<'_>) -> Option<&Entry> {
+        self.table.find(table_hash(hash.kept()), |entry| entry.hash == hash.kept() && entry.aor() == *aor)
     }
 
     /// Takes note of a version that comes from elsewhere.
@@ -110,22 +150,11 @@ impl Stripe {
         self.newest = self.newest.max(version);
     }
 
-    /// Puts a record, or replaces the one that is there.
-    pub(super) fn put(&mut self, hash: AorHash, aor: &Aor<'_>, version: u64, record: &[u8], soonest: u32) {
+    /// The place of a record, there or not, for whoever reads it and then changes it: one search does for both.
+    pub(super) fn place(&mut self, hash: AorHash, aor: &Aor<'_>) -> Place<'_> {
         let is_same = |entry: &Entry| entry.hash == hash.kept() && entry.aor() == *aor;
-        match self.table.entry(table_hash(hash.kept()), is_same, |entry| table_hash(entry.hash)) {
-            Place::Occupied(mut place) => place.get_mut().replace(version, record, soonest),
-            Place::Vacant(place) => {
-                place.insert(Entry::new(hash, aor, version, record, soonest));
-            }
-        }
-    }
-
-    pub(super) fn remove(&mut self, hash: AorHash, aor: &Aor<'_>) {
-        let is_same = |entry: &Entry| entry.hash == hash.kept() && entry.aor() == *aor;
-        if let Ok(place) = self.table.find_entry(table_hash(hash.kept()), is_same) {
-            place.remove();
-        }
+        let entry = self.table.entry(table_hash(hash.kept()), is_same, |entry| table_hash(entry.hash));
+        Place { entry, newest: &mut self.newest }
     }
 
     /// Removes what has this hash and no bindings.
