@@ -7,12 +7,15 @@ pub mod allocations;
 mod batch;
 pub mod clock;
 mod digest;
+pub mod measurement;
+pub mod messages;
 pub mod node;
 mod phone;
 mod play;
 mod text;
 
 pub use batch::Batch;
+pub use digest::{Known, nonce_of};
 pub use node::{Node, Spent};
 pub use phone::Phones;
 pub use play::{Play, Unexpected, Workload};

@@ -73,7 +73,7 @@ impl Node {
         self.now = Now { monotonic, wall };
     }
 
-    /// From now on turns are measured.
+    /// From now on turns are measured, and nothing is spent yet.
     pub fn measure(&mut self) {
         self.is_measured = true;
         self.spent = Spent::default();

@@ -3,9 +3,9 @@
 use std::io::Write as _;
 
 use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId};
-use ringway_sip::digest::{Algorithm, ha1};
+use ringway_sip::digest::{Algorithm, Hash, ha1};
 
-use crate::digest::{Request, Secret};
+use crate::digest::{Asked, Known, put_credentials};
 use crate::node::address_of;
 use crate::text::{put, put_hex, put_number, value, values, within_angles};
 
@@ -17,20 +17,13 @@ const SDP: &[u8] = b"v=0\r\no=- 3720 3720 IN IP4 198.51.100.7\r\ns=call\r\nc=IN 
 const ALLOW: &[u8] = b"Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, NOTIFY, MESSAGE\r\n\
     Supported: replaces, outbound, path\r\nUser-Agent: Bench phone 1.0\r\n";
 
-/// A challenge that was answered, and how many times.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    pub nonce: Vec<u8>,
-    pub count: u32,
-}
-
 /// Extensions `1000000` and so on in each of some tenants, `t0000.example.com` and so on, each with one phone.
 #[derive(Debug)]
 pub struct Phones {
     count: u32,
     tenants: u32,
     domains: Vec<Vec<u8>>,
-    secrets: Vec<Secret>,
+    hashes: Vec<Hash>,
     cseqs: Vec<u32>,
     /// Tells one request from another.
     serial: u64,
@@ -42,10 +35,8 @@ impl Phones {
         let tenants = tenants.max(1);
         let domains = (0..tenants).map(|tenant| format!("t{tenant:04}.example.com").into_bytes()).collect();
         let mut phones =
-            Self { count, tenants, domains, secrets: Vec::new(), cseqs: vec![0; count as usize], serial: 0 };
-        phones.secrets = (0..count)
-            .map(|phone| Secret::new(phones.number(phone).as_bytes(), phones.domain(phone), &phones.password(phone)))
-            .collect();
+            Self { count, tenants, domains, hashes: Vec::new(), cseqs: vec![0; count as usize], serial: 0 };
+        phones.hashes = (0..count).map(|phone| phones.hash(phone)).collect();
         phones
     }
 
@@ -74,7 +65,7 @@ impl Phones {
         }
         for phone in 0..self.count {
             let number = self.number(phone);
-            let hash = ha1(Algorithm::Md5, number.as_bytes(), self.domain(phone), &self.password(phone));
+            let hash = self.hashes[phone as usize];
             edit.put_extension(
                 TenantId(phone % self.tenants + 1),
                 Extension {
@@ -97,8 +88,9 @@ impl Phones {
         (1_000_000 + phone / self.tenants).to_string()
     }
 
-    fn password(&self, phone: u32) -> Vec<u8> {
-        format!("secret-{phone}").into_bytes()
+    fn hash(&self, phone: u32) -> Hash {
+        let password = format!("secret-{phone}");
+        ha1(Algorithm::Md5, self.number(phone).as_bytes(), self.domain(phone), password.as_bytes())
     }
 
     fn put_number(&self, out: &mut Vec<u8>, phone: u32) {
@@ -154,13 +146,11 @@ impl Phones {
         put(out, &[b" ", method, b"\r\n"]);
     }
 
-    /// Appends the answer to a challenge, when there is one to answer.
-    fn put_credentials(&self, out: &mut Vec<u8>, phone: u32, header: &[u8], asked: Asked<'_>) {
-        let Some(known) = asked.known else { return };
+    fn put_credentials(&self, out: &mut Vec<u8>, phone: u32, header: &[u8], request: Request<'_>, known: &Known) {
+        let Request { method, uri } = request;
         let number = self.number(phone);
-        let request =
-            Request { method: asked.method, uri: asked.uri, user: number.as_bytes(), realm: self.domain(phone) };
-        self.secrets[phone as usize].answer(out, header, request, &known.nonce, known.count);
+        let asked = Asked { method, uri, user: number.as_bytes(), realm: self.domain(phone), known };
+        put_credentials(out, header, &self.hashes[phone as usize], asked);
     }
 
     /// An OPTIONS that asks the tenant's domain.
@@ -191,9 +181,10 @@ impl Phones {
         self.put_contact(out, phone);
         out.extend_from_slice(b"Expires: 3600\r\n");
         out.extend_from_slice(ALLOW);
-        if known.is_some() {
+        if let Some(known) = known {
             let uri = [b"sip:", self.domain(phone)].concat();
-            self.put_credentials(out, phone, b"Authorization", Asked { method: b"REGISTER", uri: &uri, known });
+            let request = Request { method: b"REGISTER", uri: &uri };
+            self.put_credentials(out, phone, b"Authorization", request, known);
         }
         out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
     }
@@ -212,7 +203,10 @@ impl Phones {
         self.put_cseq(out, caller, b"INVITE");
         self.put_contact(out, caller);
         out.extend_from_slice(ALLOW);
-        self.put_credentials(out, caller, b"Proxy-Authorization", Asked { method: b"INVITE", uri: &uri, known });
+        if let Some(known) = known {
+            let request = Request { method: b"INVITE", uri: &uri };
+            self.put_credentials(out, caller, b"Proxy-Authorization", request, known);
+        }
         put_body(out);
     }
 
@@ -276,10 +270,9 @@ impl Phones {
 
 /// What credentials are made for.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
+struct Request<'a> {
     method: &'a [u8],
     uri: &'a [u8],
-    known: Option<&'a Known>,
 }
 
 fn put_address(out: &mut Vec<u8>, phone: u32) {

@@ -7,8 +7,9 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::batch::Batch;
+use crate::digest::Known;
 use crate::node::{Node, Spent};
-use crate::phone::{Known, Phones};
+use crate::phone::Phones;
 use crate::text::status;
 
 /// What is played, in turn by every phone.
@@ -71,6 +72,14 @@ impl fmt::Display for Unexpected {
 
 impl std::error::Error for Unexpected {}
 
+/// The phone whose turn is at this place of a round. Each comes once, and neighbours are far apart, as they are on the
+/// wire: what one has left in the processor's caches is no help to the next.
+fn at_place(place: u32, phones: u32) -> u32 {
+    const PRIME: u64 = 104_729;
+    let stride = if u64::from(phones).is_multiple_of(PRIME) { 1 } else { PRIME };
+    (u64::from(place % phones) * stride % u64::from(phones)) as u32
+}
+
 /// Operations that are played beside each other, so that the engine gets batches.
 const BATCH: u32 = 64;
 
@@ -108,17 +117,16 @@ impl Play {
         Ok(play)
     }
 
-    /// Plays at least so many operations, in whole batches; how many they were.
+    /// Plays so many operations.
     ///
     /// # Errors
     /// When the engine answers other than it should.
-    pub fn run(&mut self, operations: u64) -> Result<u64, Unexpected> {
-        let mut played = 0;
-        while played < operations {
+    fn run(&mut self, operations: u64) -> Result<(), Unexpected> {
+        let mut left = operations;
+        while left > 0 {
             let phones = if self.workload.is_call() { self.phones.count() / 2 } else { self.phones.count() };
-            let left = operations - played;
             let count = phones.min(BATCH).min(u32::try_from(left).unwrap_or(u32::MAX));
-            let who: Vec<u32> = (0..count).map(|place| (self.next + place) % phones).collect();
+            let who: Vec<u32> = (0..count).map(|place| at_place(self.next + place, phones)).collect();
             self.next = (self.next + count) % phones;
             match self.workload {
                 Workload::Options => self.options(&who)?,
@@ -128,26 +136,29 @@ impl Play {
                 Workload::Call | Workload::CallAuth => self.calls(&who)?,
             }
             self.node.pass(Duration::from_secs(1) * count / self.pace.max(1));
-            played += u64::from(count);
+            left -= u64::from(count);
         }
-        Ok(played)
+        Ok(())
     }
 
-    /// Plays until the node's tables are as full as they stay, and measures what comes after.
+    /// Plays until the node's tables are as full as they stay.
     ///
     /// # Errors
     /// When the engine answers other than it should.
     pub fn warm_up(&mut self) -> Result<(), Unexpected> {
         // Transactions last half a minute, and a phone's first registration differs from its later ones.
         let operations = if self.workload.is_call() { self.pace * 33 } else { self.phones.count() };
-        self.run(operations.into())?;
-        self.node.measure();
-        Ok(())
+        self.run(operations.into())
     }
 
-    /// What the engine's work has cost since it was warm.
-    pub fn spent(&self) -> Spent {
-        self.node.spent()
+    /// Plays so many operations and tells what they have cost.
+    ///
+    /// # Errors
+    /// When the engine answers other than it should.
+    pub fn measure(&mut self, operations: u64) -> Result<Spent, Unexpected> {
+        self.node.measure();
+        self.run(operations)?;
+        Ok(self.node.spent())
     }
 
     /// The node, to ask what is open in it.

@@ -46,13 +46,12 @@ fn main() -> ExitCode {
 fn play(workload: Workload, phones: u32, operations: u32, pace: u32) -> Result<(), Unexpected> {
     let mut play = Play::new(workload, phones, phones.div_ceil(TENANT), pace)?;
     play.warm_up()?;
-    let played = play.run(operations.into())?;
-    let spent = play.spent();
-    let each = |total: u64| total as f64 / played as f64;
+    let spent = play.measure(operations.into())?;
+    let each = |total: u64| total as f64 / f64::from(operations);
     println!(
-        "{:<16} {:9.0} ns  {:6.2} allocations  {:8.0} bytes allocated  {:.1} messages in  {:.1} out  an operation; {played} of them",
+        "{:<16} {:9.0} ns  {:6.2} allocations  {:8.0} bytes allocated  {:.1} messages in  {:.1} out  an operation; {operations} of them",
         workload.name(),
-        spent.time.as_nanos() as f64 / played as f64,
+        spent.time.as_nanos() as f64 / f64::from(operations),
         each(spent.allocated.count),
         each(spent.allocated.bytes),
         each(spent.taken),

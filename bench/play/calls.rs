@@ -2,8 +2,7 @@
 
 use super::{Play, Unexpected, Workload};
 use crate::batch::Batch;
-use crate::digest::nonce_of;
-use crate::phone::Known;
+use crate::digest::{Known, nonce_of};
 use crate::text::status;
 
 impl Play {

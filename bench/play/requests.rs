@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{BATCH, Play, Unexpected};
-use crate::digest::nonce_of;
-use crate::phone::Known;
+use crate::digest::{Known, nonce_of};
 
 impl Play {
     /// Every phone's first REGISTER, at a pace that no limit minds.

@@ -32,8 +32,9 @@ impl Core {
         let mut routing = None;
         let top = std::iter::once(request.essentials.via.branch);
         let others = values.skip(1).map(|value| Via::parse(value).and_then(|via| via.branch));
-        top.chain(others).flatten().filter_map(Branch::decode).any(|branch| {
-            branch.routing == *routing.get_or_insert_with(|| self.routing_fingerprint(request))
-        })
+        top.chain(others)
+            .flatten()
+            .filter_map(Branch::decode)
+            .any(|branch| branch.routing == *routing.get_or_insert_with(|| self.routing_fingerprint(request)))
     }
 }
