@@ -49,16 +49,21 @@ impl Axis {
     /// Seconds since the run began.
     pub(super) fn elapsed(seconds: f64) -> Axis {
         let last = seconds.max(1.0);
-        Axis { range: 0.0..last, ticks: even_ticks(last, 10.0), label: |value| format!("{value} s"), name: "elapsed" }
+        Axis {
+            range: 0.0..last,
+            ticks: even_ticks(last, 10.0, 1.0),
+            label: |value| format!("{value} s"),
+            name: "elapsed",
+        }
     }
 
     /// So many a second, from none.
     pub(super) fn rate(highest: f64) -> Axis {
-        let ticks = even_ticks((highest * 1.05).max(1.0), 5.0);
+        let ticks = even_ticks((highest * 1.05).max(1.0), 5.0, 0.2);
         let step = ticks.get(1).copied().unwrap_or(1.0);
         let last = ((highest * 1.05).max(1.0) / step).ceil() * step;
         let ticks = (0..).map(|place| f64::from(place) * step).take_while(|tick| *tick <= last * 1.001).collect();
-        Axis { range: 0.0..last, ticks, label: units::rate, name: "operations a second" }
+        Axis { range: 0.0..last, ticks, label: tick_rate, name: "operations a second" }
     }
 }
 
@@ -101,9 +106,9 @@ fn is_power_of_ten(value: f64) -> bool {
     (value.log10() - value.log10().round()).abs() < 1e-6
 }
 
-/// Round steps from 0, no more than `most` of them.
-fn even_ticks(last: f64, most: f64) -> Vec<f64> {
-    let step = steps_of(last / most).find(|step| last / step <= most * 1.001).unwrap_or(last).max(0.1);
+/// Round steps from 0, no more than `most` of them and none smaller than `smallest`.
+fn even_ticks(last: f64, most: f64, smallest: f64) -> Vec<f64> {
+    let step = steps_of(last / most).find(|step| last / step <= most * 1.001).unwrap_or(last).max(smallest);
     (0..).map(|place| f64::from(place) * step).take_while(|tick| *tick <= last * 1.001).collect()
 }
 
@@ -116,6 +121,11 @@ fn tick_duration(seconds: f64) -> String {
         _ => (seconds, "s"),
     };
     format!("{:.0} {unit}", value)
+}
+
+/// So many a second: steps are never smaller than 0.2.
+fn tick_rate(rate: f64) -> String {
+    if (rate - rate.round()).abs() < 0.01 { units::count(rate.round() as u64) } else { format!("{rate:.1}") }
 }
 
 fn tick_percentile(nines: f64) -> String {
@@ -153,8 +163,10 @@ mod tests {
     #[test]
     fn elapsed_time_and_rates_have_even_ticks() {
         assert_eq!(labels(&Axis::elapsed(10.0)).join(" "), "0 s 1 s 2 s 3 s 4 s 5 s 6 s 7 s 8 s 9 s 10 s");
+        assert_eq!(labels(&Axis::elapsed(2.5)).join(" "), "0 s 1 s 2 s");
         assert_eq!(labels(&Axis::elapsed(60.0)).join(" "), "0 s 10 s 20 s 30 s 40 s 50 s 60 s");
         assert_eq!(labels(&Axis::rate(19_998.0)).join(" "), "0 5,000 10,000 15,000 20,000 25,000");
+        assert_eq!(labels(&Axis::rate(0.5)).join(" "), "0 0.2 0.4 0.6 0.8 1");
         assert_eq!(Axis::rate(0.0).range, 0.0..1.0);
     }
 }
