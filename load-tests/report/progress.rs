@@ -62,9 +62,9 @@ impl<W: Write> Progress<W> {
         let wanted = self.rate.map(|rate| format!(" of {}", units::rate(rate))).unwrap_or_default();
         let elapsed = (interval.start + interval.length).round();
         format!(
-            "{} {elapsed:.0}/{} s  offered {}{wanted}/s  done {}/s  failed {}  p99 {}  generator {} busy",
+            "{} {elapsed:.0}/{:.0} s  offered {}{wanted}/s  done {}/s  failed {}  p99 {}  generator {} busy",
             self.label,
-            self.whole.as_secs(),
+            self.whole.as_secs_f64().round(),
             a_second(interval.started),
             a_second(interval.succeeded),
             units::count(self.failed),
