@@ -17,7 +17,10 @@ const SECONDS: u32 = 1_800_000_000;
 const TENANT: u32 = 100;
 
 /// What is measured of a store.
-pub trait Store {
+pub trait Store: Sized {
+    /// With nothing in it.
+    fn empty() -> Self;
+
     /// Looks one address-of-record up and reads its bindings.
     fn lookup(&self, aor: u32);
     /// Registers its contact again; the CSeq grows with each.
@@ -89,16 +92,11 @@ fn with_scratch<R>(aor: u32, work: impl FnOnce(&Text, &mut Vec<u8>) -> R) -> R {
 /// The location service.
 pub struct Ringway(Location);
 
-impl Ringway {
-    /// With so many addresses-of-record.
-    pub fn filled(aors: u32) -> Self {
-        let store = Self(Location::new(7));
-        (0..aors).for_each(|aor| store.refresh(aor, 1));
-        store
-    }
-}
-
 impl Store for Ringway {
+    fn empty() -> Self {
+        Self(Location::new(7))
+    }
+
     fn lookup(&self, aor: u32) {
         with_scratch(aor, |text, _| {
             self.0.lookup(NOW, &Aor { tenant: tenant(aor), number: &text.number }, |binding| {
@@ -137,17 +135,12 @@ fn replace(record: &mut Vec<u8>, uri: &[u8], aor: u32, cseq: u32) {
 /// `dashmap`, with as many shards as the location has stripes.
 pub struct Dashmap(DashMap<Key, Vec<u8>, FixedState>);
 
-impl Dashmap {
-    /// With so many addresses-of-record.
-    pub fn filled(aors: u32) -> Self {
-        let hasher = FixedState::with_seed(7);
-        let store = Self(DashMap::with_capacity_and_hasher_and_shard_amount(0, hasher, Location::STRIPES));
-        (0..aors).for_each(|aor| store.refresh(aor, 1));
-        store
-    }
-}
-
 impl Store for Dashmap {
+    fn empty() -> Self {
+        let hasher = FixedState::with_seed(7);
+        Self(DashMap::with_capacity_and_hasher_and_shard_amount(0, hasher, Location::STRIPES))
+    }
+
     fn lookup(&self, aor: u32) {
         with_scratch(aor, |text, _| {
             if let Some(record) = self.0.get(&(tenant(aor), text.number)) {
@@ -167,16 +160,11 @@ impl Store for Dashmap {
 /// The standard library's map, owned by one thread.
 pub struct StdMap(RefCell<HashMap<Key, Vec<u8>, FixedState>>);
 
-impl StdMap {
-    /// With so many addresses-of-record.
-    pub fn filled(aors: u32) -> Self {
-        let store = Self(RefCell::new(HashMap::with_hasher(FixedState::with_seed(7))));
-        (0..aors).for_each(|aor| store.refresh(aor, 1));
-        store
-    }
-}
-
 impl Store for StdMap {
+    fn empty() -> Self {
+        Self(RefCell::new(HashMap::with_hasher(FixedState::with_seed(7))))
+    }
+
     fn lookup(&self, aor: u32) {
         with_scratch(aor, |text, _| {
             if let Some(record) = self.0.borrow().get(&(tenant(aor), text.number)) {
