@@ -9,16 +9,18 @@ mod challenge;
 mod options;
 mod register;
 
-use crate::endpoint::Endpoint;
+use std::net::SocketAddr;
+
+use crate::endpoint::{Endpoint, Transport};
 use crate::identity::{Run, Token};
 use crate::message::scan::{Message, Name, Scanner, Start};
 use crate::message::text::shown;
 use crate::message::write::Writer;
 use crate::operation::{Kind, Operations, Phase};
-use crate::pace::{Pace, Turns};
+use crate::pace::{Again, Pace, Turns};
 use crate::report::{Measure, Recorder};
 use crate::timer::{Due, GIVE_UP, T1, T2, TIMER_C, Timers};
-use crate::users::Users;
+use crate::users::{User, Users};
 use crate::verify::{self, Sent};
 use crate::wire::Outbox;
 
@@ -39,9 +41,53 @@ pub(crate) struct Stream {
     /// Nanoseconds that a callee rings, and that a call lasts.
     pub(crate) ring: u64,
     pub(crate) hold: u64,
-    /// Another measure for whole operations, and the name that its failures begin with.
-    pub(crate) label: Option<(Measure, String)>,
+    /// Of a tenant of a mix.
+    pub(crate) label: Option<Label>,
+    /// Users whose operation fails try again after so many nanoseconds.
+    pub(crate) retry: Option<u64>,
+    /// Those who wait for that.
+    pub(crate) again: Again,
+    /// How many operations have succeeded, and when the last did.
+    pub(crate) succeeded: u64,
+    pub(crate) last_success: u64,
 }
+
+/// What a tenant's operations are recorded under besides.
+#[derive(Clone, Debug)]
+pub(crate) struct Label {
+    /// What its failures begin with.
+    pub(crate) name: String,
+    /// Operations that were due before, and during the flood.
+    pub(crate) before: Measure,
+    pub(crate) during: Measure,
+    /// When the flood begins.
+    pub(crate) flood: u64,
+}
+
+impl Stream {
+    /// Operations of one kind, as fast as `pace` has them.
+    pub(crate) fn new(kind: Kind, turns: Turns, pace: Pace) -> Self {
+        Self {
+            kind,
+            turns,
+            callee_distance: 0,
+            pace,
+            left: None,
+            in_flight: 0,
+            challenges: Challenges::Allowed,
+            ring: 0,
+            hold: 0,
+            label: None,
+            retry: None,
+            again: Again::default(),
+            succeeded: 0,
+            last_success: 0,
+        }
+    }
+}
+
+/// A call that is held until [`Phones::hang_up_some`].
+pub(crate) const FOR_EVER: u64 = u64::MAX;
 
 /// What the latencies of single transactions are recorded under.
 #[derive(Clone, Copy, Debug)]
@@ -84,16 +130,18 @@ pub(crate) struct Phones {
     pub(crate) run: Run,
     /// Seconds that a registration asks for.
     pub(crate) expires: u32,
-    /// The transport repeats what is lost.
-    pub(crate) is_reliable: bool,
+    pub(crate) transport: Transport,
     /// The target is an echo (`--floor`).
     pub(crate) is_echo: bool,
     /// For client nonces.
     pub(crate) random: u64,
     /// The serial number drawn last.
     pub(crate) serial: u64,
-    /// Operations that came to an end, well or not.
+    /// Operations that came to an end, well or not, and those that did not end well.
     pub(crate) ended: u64,
+    pub(crate) failed: u64,
+    /// What else a reader of the report should know.
+    pub(crate) notes: Vec<String>,
     /// The first messages that nobody had asked for, for people.
     pub(crate) curiosities: Vec<String>,
 }
@@ -132,6 +180,11 @@ impl Phones {
                     return true;
                 }
                 let stream = &mut self.streams[index];
+                if let Some((due, user)) = stream.again.due(now) {
+                    self.start(index, user, due, now);
+                    starts += 1;
+                    continue;
+                }
                 if stream.left == Some(0) {
                     break;
                 }
@@ -143,11 +196,18 @@ impl Phones {
                         None => break,
                     },
                 };
-                let users = &self.users;
-                match stream.turns.next(|user| users.user(user).is_busy) {
-                    Some(user) => self.start(index, user, due, now),
+                let (users, endpoints) = (&self.users, &self.endpoints);
+                let is_busy = |user: &User| user.is_busy || endpoints[usize::from(user.endpoint)].is_down;
+                match stream.turns.next(|user| is_busy(users.user(user))) {
+                    Some(user) => {
+                        stream.left = stream.left.map(|left| left - 1);
+                        self.start(index, user, due, now);
+                    }
                     None if matches!(stream.pace, Pace::Closed(_)) => break,
-                    None => self.recorder.arrivals_dropped += 1,
+                    None => {
+                        stream.left = stream.left.map(|left| left - 1);
+                        self.recorder.arrivals_dropped += 1;
+                    }
                 }
                 starts += 1;
             }
@@ -155,21 +215,21 @@ impl Phones {
         false
     }
 
-    /// When something is due next, timers and arrivals.
+    /// When something is due next: timers, arrivals, another attempt.
     pub(crate) fn next(&self) -> Option<u64> {
-        let arrivals =
-            self.streams.iter().filter(|stream| stream.left != Some(0)).filter_map(|stream| match &stream.pace {
-                Pace::Open(arrivals) => Some(arrivals.next()),
-                Pace::Closed(_) => None,
-            });
-        arrivals.chain(self.timers.next()).min()
+        let again = self.streams.iter().filter_map(|stream| stream.again.next());
+        let running = self.streams.iter().filter(|stream| stream.left != Some(0));
+        let arrivals = running.filter_map(|stream| match &stream.pace {
+            Pace::Open(arrivals) => Some(arrivals.next()),
+            Pace::Closed(_) => None,
+        });
+        arrivals.chain(again).chain(self.timers.next()).min()
     }
 
     fn start(&mut self, stream: usize, user: u32, due: u64, now: u64) {
         let call = self.next_serial();
         let of = &mut self.streams[stream];
         of.in_flight += 1;
-        of.left = of.left.map(|left| left - 1);
         let (kind, peer) = (of.kind, user + of.callee_distance);
         self.users.user_mut(user).is_busy = true;
         self.recorder.started(now - due);
@@ -240,20 +300,20 @@ impl Phones {
 
     /// Timers A, B, E and F (RFC 3261 sections 17.1.1.2 and 17.1.2.2).
     fn repeat_request(&mut self, slot: u32, now: u64) {
-        let is_reliable = self.is_reliable;
+        let is_reliable = self.transport.is_reliable();
         let operation = self.operations.at(slot);
         let elapsed = now.saturating_sub(operation.sent);
         let method = operation.phase.method();
         if operation.phase == Phase::Inviting && operation.is_proceeding {
             if elapsed >= TIMER_C {
-                return self.fail(slot, "no final response to INVITE within 180 s of a provisional one");
+                return self.fail(slot, "no final response to INVITE within 180 s of a provisional one", now);
             }
             let serial = operation.serial;
             return self.timers.set(now, T2, slot, serial, Due::Request);
         }
         if elapsed >= GIVE_UP {
             let reason = format!("no response to {method} within 32 s");
-            return self.fail(slot, &reason);
+            return self.fail(slot, &reason, now);
         }
         operation.interval = match operation.phase {
             Phase::Inviting => operation.interval * 2,
@@ -290,11 +350,11 @@ impl Phones {
         let operation = self.operations.find(token.slot).filter(|operation| operation.serial == token.serial);
         let Some(operation) = operation else { return self.handle_late(endpoint, message, token, status) };
         if let Err(fault) = self.sent(token.slot).check(message, status) {
-            return self.fail(token.slot, &fault);
+            return self.fail(token.slot, &fault, now);
         }
         if self.users.user(operation.user).endpoint != endpoint {
             let reason = format!("the {status} to {} came to another socket than asked", operation.phase.method());
-            return self.fail(token.slot, &reason);
+            return self.fail(token.slot, &reason, now);
         }
         match operation.phase {
             Phase::Registering => register::handle(self, token.slot, message, status, reason, now),
@@ -341,18 +401,32 @@ impl Phones {
         let operation = self.operations.at(slot);
         let nanoseconds = now.saturating_sub(operation.intended);
         self.recorder.succeeded(nanoseconds);
-        if let Some((measure, _)) = &self.streams[usize::from(operation.stream)].label {
-            self.recorder.latency(*measure, nanoseconds);
+        let stream = &mut self.streams[usize::from(operation.stream)];
+        stream.succeeded += 1;
+        stream.last_success = now;
+        if let Some(label) = &stream.label {
+            let measure = if operation.intended < label.flood { label.before } else { label.during };
+            self.recorder.latency(measure, nanoseconds);
         }
         self.release(slot);
     }
 
     /// Ends an operation badly.
-    fn fail(&mut self, slot: u32, reason: &str) {
+    fn fail(&mut self, slot: u32, reason: &str, now: u64) {
+        self.fail_and_retry(slot, reason, now, None);
+    }
+
+    /// The same; the server has said after how many nanoseconds to try again.
+    fn fail_and_retry(&mut self, slot: u32, reason: &str, now: u64, after: Option<u64>) {
+        self.failed += 1;
         let operation = self.operations.at(slot);
-        match &self.streams[usize::from(operation.stream)].label {
+        let stream = &mut self.streams[usize::from(operation.stream)];
+        match &stream.label {
             None => self.recorder.failed(reason),
-            Some((_, name)) => self.recorder.failed(&format!("{name}: {reason}")),
+            Some(label) => self.recorder.failed(&format!("{}: {reason}", label.name)),
+        }
+        if let Some(pause) = stream.retry {
+            stream.again.push(now.saturating_add(after.unwrap_or(pause)), operation.user);
         }
         self.release(slot);
     }
@@ -365,6 +439,59 @@ impl Phones {
         let stream = &mut self.streams[usize::from(stream)];
         stream.in_flight = stream.in_flight.saturating_sub(1);
         self.ended += 1;
+    }
+
+    /// A connection is gone: the requests that were out on it are, too. Calls that stand are left alone.
+    pub(crate) fn lose(&mut self, endpoint: u16, why: &str, now: u64) {
+        self.endpoints[usize::from(endpoint)].is_down = true;
+        let reason = format!("the connection was lost: {why}");
+        for slot in self.operations.slots() {
+            let operation = self.operations.get(slot);
+            let waits = !matches!(operation.phase, Phase::Free | Phase::Talking);
+            if waits && self.users.user(operation.user).endpoint == endpoint {
+                self.fail(slot, &reason, now);
+            }
+        }
+    }
+
+    /// A connection stands, again or from another address.
+    pub(crate) fn connect(&mut self, endpoint: u16, local: SocketAddr) {
+        self.endpoints[usize::from(endpoint)] = Endpoint::new(local, self.transport, self.run);
+    }
+
+    /// How many calls stand: both sides know it.
+    pub(crate) fn standing(&self) -> u64 {
+        self.operations.slots().filter(|slot| call::stands(self.operations.get(*slot))).count() as u64
+    }
+
+    /// Lets those who are in a call start other operations meanwhile.
+    pub(crate) fn free_callers(&mut self) {
+        for slot in self.operations.slots() {
+            let operation = self.operations.get(slot);
+            if operation.phase == Phase::Talking {
+                self.users.user_mut(operation.user).is_busy = false;
+            }
+        }
+    }
+
+    /// Hangs up some of the calls that stand; how many are left. Their operations count from now on.
+    pub(crate) fn hang_up_some(&mut self, now: u64) -> u64 {
+        let mut left = 0;
+        for (count, slot) in self
+            .operations
+            .slots()
+            .filter(|slot| call::stands(self.operations.get(*slot)))
+            .enumerate()
+            .collect::<Vec<_>>()
+        {
+            if count < STARTS {
+                self.operations.at(slot).intended = now;
+                call::hang_up(self, slot, now);
+            } else {
+                left += 1;
+            }
+        }
+        left
     }
 
     /// Counts a message that nobody had asked for.

@@ -12,17 +12,17 @@ use crate::endpoint::Transport;
 #[command(
     name = "ringway-load",
     version,
-    group = ArgGroup::new("pace").args(["rate", "window", "setup_only"]).required(true),
-    group = ArgGroup::new("length").args(["duration", "operations", "setup_only"]).required(true).multiple(true),
+    group = ArgGroup::new("pace").args(["rate", "window"]),
     after_help = "Example: ringway-load call-auth --target 127.0.0.1:5060 --domain acme.example --users users.csv \
                   --rate 500 --duration 30\nExit codes: 0 done, 1 failed or the figures are not to be used, 2 usage."
 )]
 pub struct Arguments {
-    /// options, register, refresh, call, call-auth, or a scenario of your own: FILE.toml
+    /// options, register, refresh, call, call-auth, avalanche, mixed, or a scenario of your own: FILE.toml
     pub scenario: String,
     /// Where the server listens
     #[arg(long, value_name = "IP:PORT")]
     pub target: SocketAddr,
+    /// What carries the messages
     #[arg(long, value_enum, default_value_t = Transport::Udp)]
     pub transport: Transport,
     /// The domain of users whose row names none
@@ -30,7 +30,7 @@ pub struct Arguments {
     pub domain: Option<String>,
     /// CSV with extension_number, auth_name, extension_password and perhaps domain
     #[arg(long, value_name = "FILE.csv")]
-    pub users: PathBuf,
+    pub users: Option<PathBuf>,
     /// Open loop: start so many operations a second, whatever the server does
     #[arg(long, value_parser = positive)]
     pub rate: Option<f64>,
@@ -38,7 +38,7 @@ pub struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub window: Option<u64>,
     /// Measure for so many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    #[arg(long, value_name = "SECONDS", value_parser = positive, required_unless_present_any = ["operations", "setup_only"])]
     pub duration: Option<f64>,
     /// Stop after so many operations
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -56,8 +56,9 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
     /// Local sockets or connections; users are dealt to them. Calls have as many again for their callees
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=30_000))]
-    pub sockets: u16,
+    /// [default: 16 for UDP; else 256, or one a user if they are fewer]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=30_000))]
+    pub sockets: Option<u16>,
     /// Local address [default: the one that reaches the target]
     #[arg(long, value_name = "IP")]
     pub bind: Option<IpAddr>,
@@ -76,7 +77,7 @@ pub struct Arguments {
     /// Register nobody before: they are registered already, or need not be
     #[arg(long, conflicts_with = "register_first")]
     pub no_setup: bool,
-    /// Register everybody, at most at --rate, and leave
+    /// Register everybody at --rate or --window, report that, and leave
     #[arg(long)]
     pub setup_only: bool,
     /// Seconds that a callee rings, in place of the scenario's
@@ -88,9 +89,24 @@ pub struct Arguments {
     /// Seconds that a REGISTER asks for, in place of the scenario's
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub expires: Option<u32>,
+    /// Of an avalanche: how many calls stand meanwhile, in place of the scenario's
+    #[arg(long, value_name = "N")]
+    pub calls: Option<u64>,
+    /// Of an avalanche: a command for the shell that is run before it, such as one that restarts the server
+    #[arg(long, value_name = "COMMAND")]
+    pub between: Option<String>,
     /// For what is drawn at random (arrivals); identifiers differ in any case
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// TLS: believe certificates that these authorities have signed
+    #[arg(long, value_name = "FILE.pem")]
+    pub ca: Option<PathBuf>,
+    /// TLS: believe any certificate
+    #[arg(long, conflicts_with = "ca")]
+    pub insecure: bool,
+    /// TLS: the name that the server's certificate must bear [default: the domain of the users]
+    #[arg(long, value_name = "NAME")]
+    pub server_name: Option<String>,
     /// Processes of the server, whose use of the processor is reported
     #[arg(long, value_name = "PID,...", value_delimiter = ',')]
     pub server_pid: Vec<u32>,

@@ -47,6 +47,8 @@ pub(crate) struct Endpoint {
     pub(crate) is_ipv6: bool,
     /// The session description.
     pub(crate) session: Vec<u8>,
+    /// Its connection is gone.
+    pub(crate) is_down: bool,
 }
 
 impl Endpoint {
@@ -67,6 +69,7 @@ impl Endpoint {
             ip: local.ip().to_string().into_bytes(),
             is_ipv6: local.is_ipv6(),
             session: Vec::new(),
+            is_down: false,
         };
         endpoint.session = write::session(&endpoint);
         endpoint

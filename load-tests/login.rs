@@ -13,7 +13,6 @@ pub(crate) struct Login {
     nonce: Vec<u8>,
     opaque: Option<Vec<u8>>,
     has_qop: bool,
-    is_proxy: bool,
     /// How often the nonce was used.
     nc: u32,
     ha1: Option<Hash>,
@@ -24,6 +23,8 @@ pub(crate) struct Login {
 pub(crate) struct Use {
     nc: u32,
     cnonce: u64,
+    /// A proxy asked: the same nonce may have been a registrar's before.
+    is_proxy: bool,
 }
 
 /// What a 401 or 407 said besides its nonce.
@@ -79,17 +80,16 @@ impl Login {
             set(&mut self.nonce, nonce);
             self.opaque = parameters.opaque.map(<[u8]>::to_vec);
             self.has_qop = parameters.qop.is_some();
-            self.is_proxy = is_proxy;
             self.nc = 0;
             return Ok(Challenge { is_stale: parameters.is_stale });
         }
         Err(fault)
     }
 
-    /// Uses the nonce once more.
-    pub(crate) fn advance(&mut self, cnonce: u64) -> Use {
+    /// Uses the nonce once more, for a proxy or for a server.
+    pub(crate) fn advance(&mut self, cnonce: u64, is_proxy: bool) -> Use {
         self.nc += 1;
-        Use { nc: self.nc, cnonce }
+        Use { nc: self.nc, cnonce, is_proxy }
     }
 
     /// Appends the whole Authorization or Proxy-Authorization line.
@@ -99,7 +99,7 @@ impl Login {
         hexadecimal(&mut nc, u64::from(of.nc));
         hexadecimal(&mut cnonce, of.cnonce);
         let response = answer(ha1, method, uri, &self.nonce, self.has_qop.then_some((&nc, &cnonce))).hex();
-        let header: &[u8] = if self.is_proxy { b"Proxy-Authorization" } else { b"Authorization" };
+        let header: &[u8] = if of.is_proxy { b"Proxy-Authorization" } else { b"Authorization" };
         put(
             out,
             &[header, b": Digest username=\"", auth_name, b"\", realm=\"", &self.realm, b"\", nonce=\"", &self.nonce],
@@ -220,8 +220,8 @@ mod tests {
             let (mut login, challenge) = challenged(&field);
             assert_eq!(challenge, Ok(Challenge { is_stale: true }));
             let mut out = Vec::new();
-            login.advance(7);
-            let second = login.advance(8);
+            login.advance(7, false);
+            let second = login.advance(8, false);
             login.write(&mut out, b"alice", b"REGISTER", b"sip:acme.example", second);
             let value = out.strip_prefix(b"Authorization: ").unwrap().trim_ascii_end();
             let credentials = Credentials::parse(value).unwrap();

@@ -9,9 +9,7 @@ use ringway_load::report::{RunReport, Verdict, html, text};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match ringway_load::run::run(&arguments)
-        .and_then(|report| report.map_or(Ok(false), |report| tell(&arguments, &report)))
-    {
+    match ringway_load::run::run(&arguments).and_then(|report| tell(&arguments, &report)) {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::FAILURE,
         Err(error) => {
@@ -32,7 +30,8 @@ fn tell(arguments: &Arguments, report: &RunReport) -> Result<bool, String> {
     if let Some(path) = &arguments.report {
         std::fs::write(path, html(report)?).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    Ok(matches!(report.verdict, Verdict::Invalid { .. }))
+    let is_incomplete = arguments.setup_only && report.operations.succeeded < report.operations.started;
+    Ok(is_incomplete || matches!(report.verdict, Verdict::Invalid { .. }))
 }
 
 /// That nobody reads it is no error of ours.

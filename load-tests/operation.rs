@@ -195,6 +195,11 @@ impl Operations {
         &mut self.slots[slot as usize]
     }
 
+    /// The numbers of all slots, free ones among them.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + use<> {
+        0..self.slots.len() as u32
+    }
+
     /// How many are in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.slots.len() - self.free.len()

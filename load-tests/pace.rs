@@ -49,11 +49,6 @@ impl Arrivals {
     pub(crate) fn next(&self) -> u64 {
         self.next.ceil() as u64
     }
-
-    /// Begins anew at `now`.
-    pub(crate) fn restart(&mut self, now: u64) {
-        self.next = now as f64;
-    }
 }
 
 /// Who starts operations: the users of a group in turn, but those that are busy.

@@ -48,21 +48,13 @@ pub(crate) struct Group {
     pub(crate) count: u32,
 }
 
-/// One row, before it has its place.
-struct Row {
-    domain: u16,
-    number: Span,
-    auth_name: Span,
-    password: Span,
-}
-
 impl Users {
-    /// Reads a CSV with the columns `extension_number`, `auth_name`, `extension_password` and perhaps `domain`; other
+    /// Adds the users of a CSV with the columns `extension_number`, `auth_name`, `extension_password` and perhaps `domain`; other
     /// columns are passed over. Rows without a domain are of `domain`. At most `limit` rows are taken.
     ///
     /// # Errors
     /// A sentence that names file and line.
-    pub(crate) fn read(path: &Path, domain: Option<&str>, limit: usize) -> Result<Self, String> {
+    pub(crate) fn add(&mut self, path: &Path, domain: Option<&str>, limit: usize) -> Result<(), String> {
         let named = |what: String| format!("{}: {what}", path.display());
         let file = File::open(path).map_err(|error| named(format!("the users can't be read: {error}")))?;
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(file);
@@ -74,10 +66,12 @@ impl Users {
         let (number, password) = (required("extension_number")?, required("extension_password")?);
         let (auth_name, domain_column) = (column("auth_name"), column("domain"));
 
-        let (mut users, mut rows) = (Self::default(), Vec::new());
-        let mut domain_by_name = HashMap::new();
+        let mut domain_by_name: HashMap<_, _> = self.domains.iter().map(|name| name.to_vec()).zip(0..).collect();
+        let count = self.users.len();
         let mut record = csv::ByteRecord::new();
-        while rows.len() < limit && reader.read_byte_record(&mut record).map_err(|error| named(error.to_string()))? {
+        while self.users.len() - count < limit
+            && reader.read_byte_record(&mut record).map_err(|error| named(error.to_string()))?
+        {
             let line = record.position().map_or(0, csv::Position::line);
             let cell =
                 |column: Option<usize>| column.and_then(|column| record.get(column)).filter(|cell| !cell.is_empty());
@@ -95,25 +89,30 @@ impl Users {
             let domain = match domain_by_name.get(name) {
                 Some(domain) => *domain,
                 None => {
-                    let domain = u16::try_from(users.domains.len()).map_err(|_| fault("more than 65,536 domains"))?;
+                    let domain = u16::try_from(self.domains.len()).map_err(|_| fault("more than 65,536 domains"))?;
                     domain_by_name.insert(name.to_vec(), domain);
-                    users.domains.push(name.into());
+                    self.domains.push(name.into());
                     domain
                 }
             };
-            rows.push(Row {
+            let user = User {
+                number: self.keep(number),
+                auth_name: self.keep(cell(auth_name).unwrap_or(number)),
+                password: self.keep(password),
                 domain,
-                number: users.keep(number),
-                auth_name: users.keep(cell(auth_name).unwrap_or(number)),
-                password: users.keep(password),
-            });
+                endpoint: 0,
+                is_busy: false,
+                registration: 0,
+                cseq: 0,
+                login: Login::default(),
+            };
+            self.users.push(user);
         }
-        if rows.is_empty() {
+        if self.users.len() == count {
             return Err(named("there is no user in it".into()));
         }
-        rows.sort_by_key(|row| row.domain);
-        users.users = rows.into_iter().map(User::of).collect();
-        Ok(users)
+        self.users.sort_by_key(|user| user.domain);
+        Ok(())
     }
 
     fn keep(&mut self, text: &[u8]) -> Span {
@@ -136,10 +135,6 @@ impl Users {
 
     pub(crate) fn user_mut(&mut self, index: u32) -> &mut User {
         &mut self.users[index as usize]
-    }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut User> {
-        self.users.iter_mut()
     }
 
     /// The user part of its address-of-record.
@@ -178,22 +173,6 @@ impl Users {
     }
 }
 
-impl User {
-    fn of(row: Row) -> Self {
-        Self {
-            number: row.number,
-            auth_name: row.auth_name,
-            password: row.password,
-            domain: row.domain,
-            endpoint: 0,
-            is_busy: false,
-            registration: 0,
-            cseq: 0,
-            login: Login::default(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -203,8 +182,9 @@ mod tests {
     fn read(text: &str, domain: Option<&str>) -> Result<Users, String> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        Users::read(file.path(), domain, usize::MAX)
-            .map_err(|error| error.split_once(": ").map_or(error.clone(), |(_, what)| what.to_owned()))
+        let mut users = Users::default();
+        let read = users.add(file.path(), domain, usize::MAX);
+        read.map(|()| users).map_err(|error| error.split_once(": ").map_or(error.clone(), |(_, what)| what.to_owned()))
     }
 
     #[test]

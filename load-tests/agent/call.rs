@@ -7,7 +7,7 @@ use crate::identity::Token;
 use crate::message::scan::{Message, Name};
 use crate::message::text::{list, parameter, put, uri};
 use crate::message::write::{Writer, acknowledge_refusal};
-use crate::operation::{CalleePhase, Phase};
+use crate::operation::{CalleePhase, Operation, Phase};
 use crate::timer::Due;
 use crate::verify;
 
@@ -48,13 +48,13 @@ pub(super) fn handle_invited(
                 phones.recorder.latency(phones.measures.invite_200, elapsed);
                 answered(phones, slot);
             }
-            Err(fault) => phones.fail(slot, &fault),
+            Err(fault) => phones.fail(slot, &fault, now),
         },
         _ => {
             let endpoint = phones.users.user(operation.user).endpoint;
             acknowledge(phones, endpoint, message);
             if status != 401 && status != 407 {
-                return phones.fail(slot, &refusal(status, reason, "INVITE"));
+                return phones.fail(slot, &refusal(status, reason, "INVITE"), now);
             }
             match challenge::learn(phones, slot, message, status) {
                 Ok(()) => {
@@ -62,7 +62,7 @@ pub(super) fn handle_invited(
                     phones.operations.at(slot).provisionals = 0;
                     phones.request(slot, Phase::Inviting, now, now);
                 }
-                Err(fault) => phones.fail(slot, &fault),
+                Err(fault) => phones.fail(slot, &fault, now),
             }
         }
     }
@@ -152,8 +152,14 @@ pub(super) fn confirmed(phones: &mut Phones, slot: u32, now: u64) {
     let serial = operation.call;
     match phones.streams[usize::from(operation.stream)].hold {
         0 => hang_up(phones, slot, now),
+        super::FOR_EVER => {}
         hold => phones.timers.set(now, hold, slot, serial, Due::HangUp),
     }
+}
+
+/// Whether both sides know that a call stands.
+pub(super) fn stands(operation: &Operation) -> bool {
+    operation.phase == Phase::Talking && operation.callee.phase == CalleePhase::Confirmed
 }
 
 /// Sends the BYE.
@@ -187,6 +193,6 @@ pub(super) fn handle_bye(phones: &mut Phones, slot: u32, message: &Message<'_>, 
             phones.recorder.latency(phones.measures.bye, elapsed);
             phones.succeed(slot, now);
         }
-        Err(fault) => phones.fail(slot, &fault),
+        Err(fault) => phones.fail(slot, &fault, now),
     }
 }

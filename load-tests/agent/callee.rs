@@ -4,7 +4,7 @@ use super::{Phones, call, callee_checks};
 use crate::identity::{TOKEN, Token};
 use crate::message::scan::{Message, Name};
 use crate::message::text::shown;
-use crate::message::write::respond;
+use crate::message::write::{Answer, respond};
 use crate::operation::{CalleePhase, Phase};
 use crate::timer::{Due, GIVE_UP, T1, T2};
 use crate::verify;
@@ -22,7 +22,7 @@ pub(super) fn handle(phones: &mut Phones, endpoint: u16, message: &Message<'_>, 
     match (method, operation.callee.phase) {
         (b"INVITE", CalleePhase::Idle) => match callee_checks::invite(phones, slot, endpoint, message, uri) {
             Ok(()) => ring(phones, slot, message, branch, now),
-            Err(fault) => refuse(phones, slot, endpoint, message, &fault),
+            Err(fault) => refuse(phones, slot, endpoint, message, &fault, now),
         },
         (b"INVITE", _) if operation.callee.branch == branch => {
             phones.recorder.messages.retransmissions_received += 1;
@@ -38,7 +38,7 @@ pub(super) fn handle(phones: &mut Phones, endpoint: u16, message: &Message<'_>, 
                         call::confirmed(phones, slot, now);
                     }
                 }
-                Err(fault) => phones.fail(slot, &fault),
+                Err(fault) => phones.fail(slot, &fault, now),
             }
         }
         (b"BYE", CalleePhase::Confirmed) => match callee_checks::in_dialog(phones, slot, endpoint, message, uri, "BYE")
@@ -47,7 +47,7 @@ pub(super) fn handle(phones: &mut Phones, endpoint: u16, message: &Message<'_>, 
                 phones.operations.at(slot).callee.phase = CalleePhase::Ended;
                 phones.outbox.message(endpoint, |out| respond(out, message, b"200 OK", None, None));
             }
-            Err(fault) => refuse(phones, slot, endpoint, message, &fault),
+            Err(fault) => refuse(phones, slot, endpoint, message, &fault, now),
         },
         (b"ACK" | b"BYE", CalleePhase::Confirmed | CalleePhase::Ended) => again(phones, endpoint, message, method),
         _ => unasked(phones, endpoint, message, method),
@@ -81,9 +81,9 @@ fn unasked(phones: &mut Phones, endpoint: u16, message: &Message<'_>, method: &[
 }
 
 /// A request that the server has spoilt: the call has failed.
-fn refuse(phones: &mut Phones, slot: u32, endpoint: u16, message: &Message<'_>, fault: &str) {
+fn refuse(phones: &mut Phones, slot: u32, endpoint: u16, message: &Message<'_>, fault: &str, now: u64) {
     phones.outbox.message(endpoint, |out| respond(out, message, b"400 Bad Request", None, None));
-    phones.fail(slot, fault);
+    phones.fail(slot, fault, now);
 }
 
 /// Sends the 180, and the 200 when it has rung long enough.
@@ -102,10 +102,10 @@ fn ring(phones: &mut Phones, slot: u32, message: &Message<'_>, branch: &[u8], no
     ringing.clear();
     ok.clear();
     let writer = phones.writer();
-    let contact = |out: &mut Vec<u8>| writer.write_contact(out, peer);
+    let dialog = |has_session| Answer { writer: &writer, user: peer, has_session };
     let tag = Some((phones.run, Token { slot, serial: tag }));
-    respond(&mut ringing, message, b"180 Ringing", tag, Some((&contact, None)));
-    respond(&mut ok, message, b"200 OK", tag, Some((&contact, Some(phones.endpoint(peer)))));
+    respond(&mut ringing, message, b"180 Ringing", tag, Some(&dialog(false)));
+    respond(&mut ok, message, b"200 OK", tag, Some(&dialog(true)));
     let callee = &mut phones.operations.at(slot).callee;
     callee.response = ringing;
     callee.ok = ok;
@@ -147,7 +147,7 @@ pub(super) fn repeat_ok(phones: &mut Phones, slot: u32, now: u64) {
     }
     let elapsed = now.saturating_sub(callee.answered);
     if elapsed >= GIVE_UP {
-        return phones.fail(slot, "no ACK for the callee's 200 within 32 s");
+        return phones.fail(slot, "no ACK for the callee's 200 within 32 s", now);
     }
     callee.interval = (callee.interval * 2).min(T2);
     let delay = if elapsed + callee.interval > GIVE_UP { T1 } else { callee.interval };

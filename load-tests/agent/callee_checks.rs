@@ -92,7 +92,7 @@ fn common(
     if first.is_none() || ours.is_none_or(|token| token.slot != slot) {
         return fault("no Via of the server above ours");
     }
-    if !message.first(Name::MaxForwards).and_then(number).is_some_and(|hops| hops < HOPS) {
+    if message.first(Name::MaxForwards).and_then(number).is_none_or(|hops| hops >= HOPS) {
         return fault("a Max-Forwards that is not less than was sent");
     }
     Ok(())

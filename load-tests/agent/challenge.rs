@@ -39,7 +39,7 @@ pub(super) fn learn(phones: &mut Phones, slot: u32, message: &Message<'_>, statu
     if operation.challenges > MOST {
         return Err(format!("{status} to {method} again and again, each time with a new nonce"));
     }
-    operation.credentials = Some(login.advance(cnonce));
+    operation.credentials = Some(login.advance(cnonce, status == 407));
     Ok(())
 }
 

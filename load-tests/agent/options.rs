@@ -29,6 +29,6 @@ pub(super) fn handle(phones: &mut Phones, slot: u32, message: &Message<'_>, stat
             phones.recorder.latency(phones.measures.options, elapsed);
             phones.succeed(slot, now);
         }
-        Err(fault) => phones.fail(slot, &fault),
+        Err(fault) => phones.fail(slot, &fault, now),
     }
 }

@@ -1,7 +1,8 @@
 //! REGISTER: a binding made, or refreshed with the nonce that is known.
 
 use super::{Phones, challenge, refusal};
-use crate::message::scan::Message;
+use crate::message::scan::{Message, Name};
+use crate::message::text::number;
 use crate::operation::{Kind, Phase};
 use crate::verify;
 
@@ -15,7 +16,7 @@ pub(super) fn start(phones: &mut Phones, slot: u32, due: u64, now: u64) {
     }
     if kind == Kind::Refresh && phones.users.user(user).login.is_challenged() {
         let cnonce = phones.cnonce();
-        phones.operations.at(slot).credentials = Some(phones.users.user_mut(user).login.advance(cnonce));
+        phones.operations.at(slot).credentials = Some(phones.users.user_mut(user).login.advance(cnonce, false));
     }
     send(phones, slot, due, now);
 }
@@ -46,14 +47,18 @@ pub(super) fn handle(phones: &mut Phones, slot: u32, message: &Message<'_>, stat
             }
             Err(fault) => Err(fault),
         },
-        _ => Err(refusal(status, reason, "REGISTER")),
+        _ => {
+            let after = message.first(Name::RetryAfter).and_then(seconds);
+            let fault = refusal(status, reason, "REGISTER");
+            return phones.fail_and_retry(slot, &fault, now, after);
+        }
     };
     match result {
         Ok(()) => {
             phones.recorder.latency(phones.measures.register, elapsed);
             phones.succeed(slot, now);
         }
-        Err(fault) => phones.fail(slot, &fault),
+        Err(fault) => phones.fail(slot, &fault, now),
     }
 }
 
@@ -61,4 +66,10 @@ fn check(phones: &Phones, slot: u32, message: &Message<'_>) -> Result<(), String
     challenge::check(phones, slot)?;
     let user = phones.operations.get(slot).user;
     verify::binding(message, |uri| phones.writer().is_contact(user, uri), phones.expires)
+}
+
+/// The seconds of a Retry-After, in nanoseconds; a comment or parameters may follow (RFC 3261 section 20.33).
+fn seconds(value: &[u8]) -> Option<u64> {
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    number(&value[..digits]).and_then(|seconds| seconds.checked_mul(1_000_000_000))
 }

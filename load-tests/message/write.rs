@@ -194,13 +194,21 @@ pub(crate) fn acknowledge_refusal(out: &mut Vec<u8>, response: &Message<'_>, cse
     put(out, &[b"\r\nCSeq: ", cseq, b" ACK\r\nContent-Length: 0\r\n\r\n"]);
 }
 
-/// A response to a request that came. `tag` is appended to To, `contact` and `session` are for those that make a dialog.
+/// What a response has that makes a dialog (RFC 3261 section 12.1.1).
+pub(crate) struct Answer<'a> {
+    pub(crate) writer: &'a Writer<'a>,
+    /// Whose Contact it has.
+    pub(crate) user: u32,
+    pub(crate) has_session: bool,
+}
+
+/// A response to a request that came. `tag` is appended to To.
 pub(crate) fn respond(
     out: &mut Vec<u8>,
     request: &Message<'_>,
     status: &[u8],
     tag: Option<(Run, Token)>,
-    answer: Option<(&dyn Fn(&mut Vec<u8>), Option<&Endpoint>)>,
+    answer: Option<&Answer<'_>>,
 ) {
     put(out, &[b"SIP/2.0 ", status, b"\r\n"]);
     for via in request.all(Name::Via) {
@@ -218,15 +226,12 @@ pub(crate) fn respond(
         run.write(out, token);
     }
     put(out, &[b"\r\nCall-ID: ", field(Name::CallId), b"\r\nCSeq: ", field(Name::Cseq), b"\r\n"]);
-    let session = match answer {
-        None => None,
-        Some((contact, session)) => {
-            out.extend_from_slice(b"Contact: <");
-            contact(out);
-            out.extend_from_slice(b">\r\n");
-            session
-        }
-    };
+    let session = answer.filter(|answer| answer.has_session).map(|answer| answer.writer.endpoint(answer.user));
+    if let Some(answer) = answer {
+        out.extend_from_slice(b"Contact: <");
+        answer.writer.write_contact(out, answer.user);
+        out.extend_from_slice(b">\r\n");
+    }
     match session {
         Some(endpoint) => write_body(out, endpoint),
         None => out.extend_from_slice(b"Content-Length: 0\r\n\r\n"),

@@ -4,33 +4,32 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use rand::RngExt as _;
 
-use crate::agent::{Measures, Phones, Stream};
+use crate::agent::{Measures, Phones};
 use crate::cli::Arguments;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Transport};
 use crate::identity::Run;
-use crate::operation::{Kind, Operations};
-use crate::pace::{Arrivals, Pace, Turns};
+use crate::operation::Operations;
 use crate::report::Recorder;
-use crate::scenario::{Scenario, Spread, What};
+use crate::scenario::{Scenario, What};
 use crate::timer::Timers;
 use crate::users::{Group, Users};
-use crate::wire::{Outbox, Udp};
+use crate::wire::{Outbox, Streams, Tls, Trust, Udp, Wire};
+
+/// UDP sockets of callers, unless told otherwise.
+const UDP_SOCKETS: u16 = 16;
+/// Connections of callers, unless told otherwise; one a user if they are fewer.
+const CONNECTIONS: u16 = 256;
 
 /// Reads the users, opens the sockets, deals the users to them.
-pub(super) fn prepare(arguments: &Arguments, scenario: &Scenario) -> Result<(Phones, Udp), String> {
-    let limit = arguments.limit_users.map_or(usize::MAX, |limit| limit as usize);
-    let mut users = Users::read(&arguments.users, arguments.domain.as_deref(), limit)?;
-    let group = group(arguments, &users)?;
+pub(super) fn prepare(arguments: &Arguments, scenario: &Scenario) -> Result<(Phones, Wire), String> {
+    let mut users = read_users(arguments, scenario)?;
+    let group = group(arguments, scenario, &users)?;
     if scenario.has_calls() && group.count < 2 {
         return Err("a call takes two users; the file has fewer".into());
     }
-
-    let ports = ports(arguments, scenario)?;
-    let local = match arguments.bind {
-        Some(ip) => ip,
-        None => route_to(arguments.target).map_err(|error| format!("no way to {}: {error}", arguments.target))?,
-    };
-    let wire = Udp::open(local, &ports, arguments.target).map_err(|error| error.to_string())?;
+    let sockets = sockets(arguments, users.len());
+    let ports = ports(arguments, scenario, sockets)?;
+    let wire = open(arguments, &users, &ports)?;
     let mut random = rand::rng();
     let run = Run::new(random.random());
     let endpoints = (0..ports.len())
@@ -38,11 +37,14 @@ pub(super) fn prepare(arguments: &Arguments, scenario: &Scenario) -> Result<(Pho
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| error.to_string())?;
 
-    let sockets = u32::from(arguments.sockets);
-    let callees = if scenario.has_calls() { group.first + group.count / 2 } else { u32::MAX };
-    for (index, user) in (0..).zip(users.iter_mut()) {
-        let endpoint = if index < callees { index % sockets } else { sockets + (index - callees) % sockets };
-        user.endpoint = endpoint as u16;
+    let sockets = u32::from(sockets);
+    let groups: Vec<_> = users.domains().filter_map(|domain| users.group(domain)).collect();
+    for group in groups {
+        let callees = if scenario.has_calls() { group.count / 2 } else { group.count };
+        for index in 0..group.count {
+            let endpoint = if index < callees { index % sockets } else { sockets + (index - callees) % sockets };
+            users.user_mut(group.first + index).endpoint = endpoint as u16;
+        }
     }
 
     let mut recorder = Recorder::new(0);
@@ -58,62 +60,94 @@ pub(super) fn prepare(arguments: &Arguments, scenario: &Scenario) -> Result<(Pho
         streams: Vec::new(),
         run,
         expires: arguments.expires.unwrap_or(scenario.expires),
-        is_reliable: arguments.transport.is_reliable(),
+        transport: arguments.transport,
         is_echo: arguments.floor,
         random: random.random(),
         serial: 0,
         ended: 0,
+        failed: 0,
         curiosities: Vec::new(),
+        notes: Vec::new(),
     };
     Ok((phones, wire))
 }
 
-/// The users of `--domain`, or of the file's first domain.
-pub(super) fn group(arguments: &Arguments, users: &Users) -> Result<Group, String> {
+/// The users that the scenario is for: all of a mix, else those of `--domain`, or of the file's first domain.
+pub(super) fn group(arguments: &Arguments, scenario: &Scenario, users: &Users) -> Result<Group, String> {
+    if scenario.operation == What::Mixed {
+        return Ok(Group { first: 0, count: users.len() as u32 });
+    }
     let domain = arguments.domain.as_deref().map(str::as_bytes).or_else(|| users.domains().next()).unwrap_or_default();
     users.group(domain).ok_or_else(|| {
-        format!("{}: no user is of the domain {}", arguments.users.display(), String::from_utf8_lossy(domain))
+        format!("{}: no user is of the domain {}", shown_users(arguments), String::from_utf8_lossy(domain))
     })
 }
 
-/// The operations of a scenario, from `now` on.
-pub(super) fn stream(arguments: &Arguments, scenario: &Scenario, group: Group, now: u64) -> Result<Stream, String> {
-    let pace = match (arguments.rate, arguments.window) {
-        (Some(rate), _) => {
-            let seed = (scenario.arrivals == Spread::Random).then_some(arguments.seed);
-            Pace::Open(Arrivals::new(rate, seed, now))
+fn shown_users(arguments: &Arguments) -> String {
+    arguments.users.as_ref().map_or_else(|| "the users".to_owned(), |path| path.display().to_string())
+}
+
+/// Reads the file of `--users` and those that a mix names.
+fn read_users(arguments: &Arguments, scenario: &Scenario) -> Result<Users, String> {
+    let limit = arguments.limit_users.map_or(usize::MAX, |limit| limit as usize);
+    let mut users = Users::default();
+    if let Some(path) = &arguments.users {
+        users.add(path, arguments.domain.as_deref(), limit)?;
+    }
+    for tenant in &scenario.tenant {
+        if let Some(path) = &tenant.users {
+            users.add(&scenario.folder.join(path), Some(&tenant.domain), limit)?;
         }
-        (None, Some(window)) => Pace::Closed(window),
-        (None, None) => return Err("give --rate or --window".into()),
+    }
+    if users.len() == 0 {
+        return Err("there are no users: give --users FILE.csv".into());
+    }
+    Ok(users)
+}
+
+/// How many sockets there are, or as many connections again as that makes sense.
+fn sockets(arguments: &Arguments, users: usize) -> u16 {
+    let default = if arguments.transport == Transport::Udp { UDP_SOCKETS } else { CONNECTIONS };
+    let most = u16::try_from(users).unwrap_or(u16::MAX);
+    arguments.sockets.unwrap_or(default).min(most)
+}
+
+/// Opens them.
+fn open(arguments: &Arguments, users: &Users, ports: &[u16]) -> Result<Wire, String> {
+    let tls = match (arguments.transport, &arguments.ca, arguments.insecure) {
+        (Transport::Udp, ..) => {
+            let local = match arguments.bind {
+                Some(ip) => ip,
+                None => {
+                    route_to(arguments.target).map_err(|error| format!("no way to {}: {error}", arguments.target))?
+                }
+            };
+            return Udp::open(local, ports, arguments.target).map(Wire::Udp).map_err(|error| error.to_string());
+        }
+        (Transport::Tcp, ..) => None,
+        (Transport::Tls, Some(ca), _) => Some(Trust::Authorities(ca.clone())),
+        (Transport::Tls, None, true) => Some(Trust::Anyone),
+        (Transport::Tls, None, false) => {
+            return Err(
+                "with --transport tls, give --ca FILE.pem that has signed the server's certificate, or --insecure \
+                        to believe any"
+                    .into(),
+            );
+        }
     };
-    let half = group.count / 2;
-    let (kind, count) = match scenario.operation {
-        What::Register => (Kind::Register, group.count),
-        What::Refresh => (Kind::Refresh, group.count),
-        What::Options => (Kind::Options, group.count),
-        What::Call => (Kind::Call, half),
-    };
-    let nanoseconds = |seconds: f64| (seconds * 1e9) as u64;
-    Ok(Stream {
-        kind,
-        turns: Turns::new(group.first, count),
-        callee_distance: if kind == Kind::Call { half } else { 0 },
-        pace,
-        left: None,
-        in_flight: 0,
-        challenges: scenario.challenges,
-        ring: nanoseconds(arguments.ring.unwrap_or(scenario.ring)),
-        hold: nanoseconds(arguments.hold.unwrap_or(scenario.hold)),
-        label: None,
-    })
+    // Phones look for a certificate of their domain (RFC 5922 section 7.1).
+    let domain = users.domains().next().map(String::from_utf8_lossy).unwrap_or_default();
+    let name = arguments.server_name.as_deref().unwrap_or(&domain);
+    let tls = tls.map(|trust| Tls::new(&trust, name)).transpose()?;
+    Streams::open(arguments.bind, ports, arguments.target, tls).map(Wire::Streams)
 }
 
 /// The ports of all sockets: the callers', then the callees'.
-fn ports(arguments: &Arguments, scenario: &Scenario) -> Result<Vec<u16>, String> {
+fn ports(arguments: &Arguments, scenario: &Scenario, sockets: u16) -> Result<Vec<u16>, String> {
     let row = |first: Option<u16>| -> Result<Vec<u16>, String> {
-        let Some(first) = first else { return Ok(vec![0; usize::from(arguments.sockets)]) };
-        let last = first.checked_add(arguments.sockets - 1);
-        let last = last.ok_or_else(|| format!("there are no {} ports from {first} on", arguments.sockets))?;
+        let Some(first) = first else { return Ok(vec![0; usize::from(sockets)]) };
+        let last = first.checked_add(sockets - 1);
+        let last = last.ok_or_else(|| format!("there are no {sockets} ports from {first} on"))?;
         Ok((first..=last).collect())
     };
     let mut ports = row(arguments.local_port)?;

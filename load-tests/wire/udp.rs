@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use super::Event;
 use super::outbox::Outbox;
 use super::system::{self, Arena, BATCH, Poll, Ready};
 
@@ -19,8 +20,6 @@ pub(crate) struct Udp {
     arena: Arena,
     /// The size of the last batch, after which the next one's is guessed.
     expected: usize,
-    /// Datagrams that the kernel would not take, as when nobody listens on the target's port.
-    pub(crate) send_errors: u64,
     /// The last error in words.
     pub(crate) last_error: Option<String>,
 }
@@ -39,15 +38,7 @@ impl Udp {
             poll.watch(socket.as_fd(), key as u32, false, true)?;
             sockets.push(socket);
         }
-        Ok(Self {
-            sockets,
-            poll,
-            ready: Vec::new(),
-            arena: Arena::new(),
-            expected: 8,
-            send_errors: 0,
-            last_error: None,
-        })
+        Ok(Self { sockets, poll, ready: Vec::new(), arena: Arena::new(), expected: 8, last_error: None })
     }
 
     pub(crate) fn local(&self, endpoint: usize) -> io::Result<SocketAddr> {
@@ -55,29 +46,22 @@ impl Udp {
     }
 
     /// Waits for datagrams, then gives each to `handle` with its endpoint.
-    pub(crate) fn receive(&mut self, patience: Duration, mut handle: impl FnMut(u16, &[u8])) -> io::Result<()> {
+    pub(crate) fn receive(&mut self, patience: Duration, mut handle: impl FnMut(u16, Event<'_>)) -> io::Result<()> {
         self.ready.clear();
         self.poll.wait(patience, &mut self.ready)?;
         for ready in &self.ready {
             let socket = &self.sockets[ready.key as usize];
-            loop {
-                let most = (self.expected * 2).clamp(4, BATCH);
-                let count = match self.arena.receive(socket.as_fd(), most) {
-                    Ok(count) => count,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) => {
-                        // An ICMP error of an earlier datagram: its transaction times out, which is counted there.
-                        self.last_error = Some(error.to_string());
-                        break;
+            // One batch a turn: what is left makes the socket ready again, after the arrivals that are due.
+            match self.arena.receive(socket.as_fd(), (self.expected * 2).clamp(4, BATCH)) {
+                Ok(count) => {
+                    self.expected = count;
+                    for index in 0..count {
+                        handle(ready.key as u16, Event::Message(self.arena.datagram(index)));
                     }
-                };
-                self.expected = count;
-                for index in 0..count {
-                    handle(ready.key as u16, self.arena.datagram(index));
                 }
-                if count < most {
-                    break;
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // An ICMP error of an earlier datagram. Its transaction times out, and that is counted.
+                Err(error) => self.last_error = Some(error.to_string()),
             }
         }
         Ok(())
@@ -92,8 +76,8 @@ impl Udp {
                 match system::send(socket.as_fd(), &queue.bytes, begin, &queue.ends[queue.sent..]) {
                     Ok(count) => queue.sent += count,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                    // The kernel would not take it, as when nobody listens on the target's port.
                     Err(error) => {
-                        self.send_errors += 1;
                         self.last_error = Some(error.to_string());
                         queue.sent += 1;
                     }
