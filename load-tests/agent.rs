@@ -6,10 +6,12 @@ mod call;
 mod callee;
 mod callee_checks;
 mod challenge;
+mod many;
 mod options;
 mod register;
-
-use std::net::SocketAddr;
+mod stream;
+#[cfg(test)]
+mod tests;
 
 use crate::endpoint::{Endpoint, Transport};
 use crate::identity::{Run, Token};
@@ -17,104 +19,27 @@ use crate::message::scan::{Message, Name, Scanner, Start};
 use crate::message::text::shown;
 use crate::message::write::Writer;
 use crate::operation::{Kind, Operations, Phase};
-use crate::pace::{Again, Pace, Turns};
-use crate::report::{Measure, Recorder};
+use crate::pace::Pace;
+use crate::report::Recorder;
 use crate::timer::{Due, GIVE_UP, T1, T2, TIMER_C, Timers};
 use crate::users::{User, Users};
 use crate::verify::{self, Sent};
 use crate::wire::Outbox;
 
 pub(crate) use challenge::Challenges;
+pub(crate) use stream::{FOR_EVER, Label, Measures, Stream};
 
-/// Operations of one kind that users of one group start.
-#[derive(Debug)]
-pub(crate) struct Stream {
-    pub(crate) kind: Kind,
-    pub(crate) turns: Turns,
-    /// What is added to a caller's index to find its callee.
-    pub(crate) callee_distance: u32,
-    pub(crate) pace: Pace,
-    /// How many may still be started; no limit without one.
-    pub(crate) left: Option<u64>,
-    pub(crate) in_flight: u64,
-    pub(crate) challenges: Challenges,
-    /// Nanoseconds that a callee rings, and that a call lasts.
-    pub(crate) ring: u64,
-    pub(crate) hold: u64,
-    /// Of a tenant of a mix.
-    pub(crate) label: Option<Label>,
-    /// Users whose operation fails try again after so many nanoseconds.
-    pub(crate) retry: Option<u64>,
-    /// Those who wait for that.
-    pub(crate) again: Again,
-    /// How many operations have succeeded, and when the last did.
-    pub(crate) succeeded: u64,
-    pub(crate) last_success: u64,
-}
-
-/// What a tenant's operations are recorded under besides.
-#[derive(Clone, Debug)]
-pub(crate) struct Label {
-    /// What its failures begin with.
-    pub(crate) name: String,
-    /// Operations that were due before, and during the flood.
-    pub(crate) before: Measure,
-    pub(crate) during: Measure,
-    /// When the flood begins.
-    pub(crate) flood: u64,
-}
-
-impl Stream {
-    /// Operations of one kind, as fast as `pace` has them.
-    pub(crate) fn new(kind: Kind, turns: Turns, pace: Pace) -> Self {
-        Self {
-            kind,
-            turns,
-            callee_distance: 0,
-            pace,
-            left: None,
-            in_flight: 0,
-            challenges: Challenges::Allowed,
-            ring: 0,
-            hold: 0,
-            label: None,
-            retry: None,
-            again: Again::default(),
-            succeeded: 0,
-            last_success: 0,
-        }
-    }
-}
-
-/// A call that is held until [`Phones::hang_up_some`].
-pub(crate) const FOR_EVER: u64 = u64::MAX;
-
-/// What the latencies of single transactions are recorded under.
+/// What does not change in a run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Measures {
-    register: Measure,
-    register_challenge: Measure,
-    options: Measure,
-    invite_100: Measure,
-    invite_180: Measure,
-    invite_200: Measure,
-    invite_challenge: Measure,
-    bye: Measure,
-}
-
-impl Measures {
-    pub(crate) fn new(recorder: &mut Recorder) -> Self {
-        Self {
-            register: recorder.measure("REGISTER"),
-            register_challenge: recorder.measure("REGISTER to 401"),
-            options: recorder.measure("OPTIONS"),
-            invite_100: recorder.measure("INVITE to 100"),
-            invite_180: recorder.measure("INVITE to 180"),
-            invite_200: recorder.measure("INVITE to 200"),
-            invite_challenge: recorder.measure("INVITE to 407"),
-            bye: recorder.measure("BYE"),
-        }
-    }
+pub(crate) struct Setting {
+    pub(crate) run: Run,
+    /// For client nonces.
+    pub(crate) random: u64,
+    /// Seconds that a registration asks for.
+    pub(crate) expires: u32,
+    pub(crate) transport: Transport,
+    /// The target is an echo (`--floor`).
+    pub(crate) is_echo: bool,
 }
 
 /// Everything that the phones share.
@@ -127,14 +52,7 @@ pub(crate) struct Phones {
     pub(crate) recorder: Recorder,
     pub(crate) measures: Measures,
     pub(crate) streams: Vec<Stream>,
-    pub(crate) run: Run,
-    /// Seconds that a registration asks for.
-    pub(crate) expires: u32,
-    pub(crate) transport: Transport,
-    /// The target is an echo (`--floor`).
-    pub(crate) is_echo: bool,
-    /// For client nonces.
-    pub(crate) random: u64,
+    pub(crate) setting: Setting,
     /// The serial number drawn last.
     pub(crate) serial: u64,
     /// Operations that came to an end, well or not, and those that did not end well.
@@ -152,6 +70,27 @@ const STARTS: usize = 256;
 const CURIOSITIES: usize = 5;
 
 impl Phones {
+    /// Phones that do nothing yet.
+    pub(crate) fn new(users: Users, endpoints: Vec<Endpoint>, setting: Setting) -> Self {
+        let mut recorder = Recorder::new(0);
+        Self {
+            users,
+            outbox: Outbox::new(endpoints.len()),
+            endpoints,
+            operations: Operations::default(),
+            timers: Timers::default(),
+            measures: Measures::new(&mut recorder),
+            recorder,
+            streams: Vec::new(),
+            setting,
+            serial: 0,
+            ended: 0,
+            failed: 0,
+            notes: Vec::new(),
+            curiosities: Vec::new(),
+        }
+    }
+
     fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
@@ -159,11 +98,11 @@ impl Phones {
 
     /// A client nonce.
     fn cnonce(&self) -> u64 {
-        mix(self.random ^ self.serial)
+        mix(self.setting.random ^ self.serial)
     }
 
     fn writer(&self) -> Writer<'_> {
-        Writer { users: &self.users, endpoints: &self.endpoints, run: self.run, expires: self.expires }
+        Writer { users: &self.users, endpoints: &self.endpoints, run: self.setting.run, expires: self.setting.expires }
     }
 
     /// Where a user speaks.
@@ -266,7 +205,12 @@ impl Phones {
     /// Writes the request that is out, for the first time or again.
     fn send(&mut self, slot: u32) {
         let operation = self.operations.get(slot);
-        let writer = Writer { users: &self.users, endpoints: &self.endpoints, run: self.run, expires: self.expires };
+        let writer = Writer {
+            users: &self.users,
+            endpoints: &self.endpoints,
+            run: self.setting.run,
+            expires: self.setting.expires,
+        };
         let endpoint = self.users.user(operation.user).endpoint;
         self.outbox.message(endpoint, |out| match operation.phase {
             Phase::Registering => writer.register(out, slot, operation),
@@ -300,7 +244,7 @@ impl Phones {
 
     /// Timers A, B, E and F (RFC 3261 sections 17.1.1.2 and 17.1.2.2).
     fn repeat_request(&mut self, slot: u32, now: u64) {
-        let is_reliable = self.transport.is_reliable();
+        let is_reliable = self.setting.transport.is_reliable();
         let operation = self.operations.at(slot);
         let elapsed = now.saturating_sub(operation.sent);
         let method = operation.phase.method();
@@ -344,7 +288,7 @@ impl Phones {
 
     fn handle_response(&mut self, endpoint: u16, message: &Message<'_>, status: u16, reason: &[u8], now: u64) {
         let via = message.first(Name::Via).unwrap_or_default();
-        let Some(token) = verify::branch(via).and_then(|branch| self.run.read_branch(branch)) else {
+        let Some(token) = verify::branch(via).and_then(|branch| self.setting.run.read_branch(branch)) else {
             return self.unexpected(&format!("a {status} whose branch is not ours: {}", shown(via)));
         };
         let operation = self.operations.find(token.slot).filter(|operation| operation.serial == token.serial);
@@ -385,14 +329,14 @@ impl Phones {
             _ => Token { slot, serial: operation.call },
         };
         Sent {
-            run: self.run,
+            run: self.setting.run,
             endpoint: &self.endpoints[usize::from(user.endpoint)],
             call_id,
             from: Token { slot, serial: operation.call },
             cseq: operation.cseq,
             method: operation.phase.method(),
             to_tag: (operation.phase == Phase::HangingUp).then(|| verify::tag(&operation.dialog.to)).flatten(),
-            is_echo: self.is_echo,
+            is_echo: self.setting.is_echo,
         }
     }
 
@@ -439,59 +383,6 @@ impl Phones {
         let stream = &mut self.streams[usize::from(stream)];
         stream.in_flight = stream.in_flight.saturating_sub(1);
         self.ended += 1;
-    }
-
-    /// A connection is gone: the requests that were out on it are, too. Calls that stand are left alone.
-    pub(crate) fn lose(&mut self, endpoint: u16, why: &str, now: u64) {
-        self.endpoints[usize::from(endpoint)].is_down = true;
-        let reason = format!("the connection was lost: {why}");
-        for slot in self.operations.slots() {
-            let operation = self.operations.get(slot);
-            let waits = !matches!(operation.phase, Phase::Free | Phase::Talking);
-            if waits && self.users.user(operation.user).endpoint == endpoint {
-                self.fail(slot, &reason, now);
-            }
-        }
-    }
-
-    /// A connection stands, again or from another address.
-    pub(crate) fn connect(&mut self, endpoint: u16, local: SocketAddr) {
-        self.endpoints[usize::from(endpoint)] = Endpoint::new(local, self.transport, self.run);
-    }
-
-    /// How many calls stand: both sides know it.
-    pub(crate) fn standing(&self) -> u64 {
-        self.operations.slots().filter(|slot| call::stands(self.operations.get(*slot))).count() as u64
-    }
-
-    /// Lets those who are in a call start other operations meanwhile.
-    pub(crate) fn free_callers(&mut self) {
-        for slot in self.operations.slots() {
-            let operation = self.operations.get(slot);
-            if operation.phase == Phase::Talking {
-                self.users.user_mut(operation.user).is_busy = false;
-            }
-        }
-    }
-
-    /// Hangs up some of the calls that stand; how many are left. Their operations count from now on.
-    pub(crate) fn hang_up_some(&mut self, now: u64) -> u64 {
-        let mut left = 0;
-        for (count, slot) in self
-            .operations
-            .slots()
-            .filter(|slot| call::stands(self.operations.get(*slot)))
-            .enumerate()
-            .collect::<Vec<_>>()
-        {
-            if count < STARTS {
-                self.operations.at(slot).intended = now;
-                call::hang_up(self, slot, now);
-            } else {
-                left += 1;
-            }
-        }
-        left
     }
 
     /// Counts a message that nobody had asked for.

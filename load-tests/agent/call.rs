@@ -76,7 +76,7 @@ fn take_dialog(phones: &mut Phones, slot: u32, message: &Message<'_>, status: u1
         return Err("a 2xx to INVITE that the callee has not sent".into());
     }
     let to = message.first(Name::To).unwrap_or_default();
-    let tag = verify::tag(to).and_then(|tag| phones.run.read(tag));
+    let tag = verify::tag(to).and_then(|tag| phones.setting.run.read(tag));
     if tag != Some(Token { slot, serial: operation.callee.tag }) {
         return Err("another To tag than the callee's in the 200 to INVITE".into());
     }
@@ -121,8 +121,12 @@ fn send_ack(phones: &mut Phones, slot: u32) {
     let operation = phones.operations.get(slot);
     let (endpoint, cseq) = (phones.users.user(operation.user).endpoint, operation.dialog.invite_cseq);
     let token = Token { slot, serial: operation.dialog.ack };
-    let writer =
-        Writer { users: &phones.users, endpoints: &phones.endpoints, run: phones.run, expires: phones.expires };
+    let writer = Writer {
+        users: &phones.users,
+        endpoints: &phones.endpoints,
+        run: phones.setting.run,
+        expires: phones.setting.expires,
+    };
     phones.outbox.message(endpoint, |out| writer.in_dialog(out, slot, operation, b"ACK", token, cseq));
 }
 
@@ -138,7 +142,7 @@ pub(super) fn acknowledge_again(phones: &mut Phones, endpoint: u16, message: &Me
     if status >= 300 {
         return acknowledge(phones, endpoint, message);
     }
-    let call = message.first(Name::CallId).and_then(|call_id| phones.run.read(call_id));
+    let call = message.first(Name::CallId).and_then(|call_id| phones.setting.run.read(call_id));
     let Some(Token { slot, serial }) = call else { return };
     let operation = phones.operations.find(slot).filter(|operation| operation.call == serial);
     if operation.is_some_and(|operation| matches!(operation.phase, Phase::Talking | Phase::HangingUp)) {

@@ -12,7 +12,7 @@ use crate::verify;
 /// A request that came, with its method and Request-URI.
 pub(super) fn handle(phones: &mut Phones, endpoint: u16, message: &Message<'_>, method: &[u8], uri: &[u8], now: u64) {
     let call = message.first(Name::CallId).filter(|call_id| call_id.len() == TOKEN);
-    let Some(Token { slot, serial }) = call.and_then(|call_id| phones.run.read(call_id)) else {
+    let Some(Token { slot, serial }) = call.and_then(|call_id| phones.setting.run.read(call_id)) else {
         return unasked(phones, endpoint, message, method);
     };
     let Some(operation) = phones.operations.find(slot).filter(|operation| operation.call == serial) else {
@@ -103,7 +103,7 @@ fn ring(phones: &mut Phones, slot: u32, message: &Message<'_>, branch: &[u8], no
     ok.clear();
     let writer = phones.writer();
     let dialog = |has_session| Answer { writer: &writer, user: peer, has_session };
-    let tag = Some((phones.run, Token { slot, serial: tag }));
+    let tag = Some((phones.setting.run, Token { slot, serial: tag }));
     respond(&mut ringing, message, b"180 Ringing", tag, Some(&dialog(false)));
     respond(&mut ok, message, b"200 OK", tag, Some(&dialog(true)));
     let callee = &mut phones.operations.at(slot).callee;

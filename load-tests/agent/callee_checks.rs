@@ -53,11 +53,11 @@ pub(super) fn in_dialog(
     if verify::cseq(message) != Some((cseq, method.as_bytes())) {
         return fault("another CSeq than was sent");
     }
-    let tag = message.first(Name::To).and_then(verify::tag).and_then(|tag| phones.run.read(tag));
+    let tag = message.first(Name::To).and_then(verify::tag).and_then(|tag| phones.setting.run.read(tag));
     if tag != Some(Token { slot, serial: operation.callee.tag }) {
         return fault("another To tag than the callee's");
     }
-    if message.first(Name::Route).is_some() && !phones.is_echo {
+    if message.first(Name::Route).is_some() && !phones.setting.is_echo {
         return fault("a Route that the server should have taken away");
     }
     Ok(())
@@ -76,11 +76,11 @@ fn common(
     if phones.users.user(operation.peer).endpoint != endpoint {
         return Err(format!("the {method} came to another socket than the callee's"));
     }
-    let from = message.first(Name::From).and_then(verify::tag).and_then(|tag| phones.run.read(tag));
+    let from = message.first(Name::From).and_then(verify::tag).and_then(|tag| phones.setting.run.read(tag));
     if from != Some(Token { slot, serial: operation.call }) {
         return fault("another From tag than was sent");
     }
-    if phones.is_echo {
+    if phones.setting.is_echo {
         return Ok(());
     }
     if !phones.writer().is_contact(operation.peer, request_uri) {
@@ -88,7 +88,7 @@ fn common(
     }
     let mut vias = message.values(Name::Via);
     let (first, last) = (vias.next(), vias.last());
-    let ours = last.and_then(verify::branch).and_then(|branch| phones.run.read_branch(branch));
+    let ours = last.and_then(verify::branch).and_then(|branch| phones.setting.run.read_branch(branch));
     if first.is_none() || ours.is_none_or(|token| token.slot != slot) {
         return fault("no Via of the server above ours");
     }

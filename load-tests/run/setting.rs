@@ -4,16 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use rand::RngExt as _;
 
-use crate::agent::{Measures, Phones};
+use crate::agent::{Phones, Setting};
 use crate::cli::Arguments;
 use crate::endpoint::{Endpoint, Transport};
 use crate::identity::Run;
-use crate::operation::Operations;
-use crate::report::Recorder;
 use crate::scenario::{Scenario, What};
-use crate::timer::Timers;
 use crate::users::{Group, Users};
-use crate::wire::{Outbox, Streams, Tls, Trust, Udp, Wire};
+use crate::wire::{Streams, Tls, Trust, Udp, Wire};
 
 /// UDP sockets of callers, unless told otherwise.
 const UDP_SOCKETS: u16 = 16;
@@ -47,29 +44,14 @@ pub(super) fn prepare(arguments: &Arguments, scenario: &Scenario) -> Result<(Pho
         }
     }
 
-    let mut recorder = Recorder::new(0);
-    let measures = Measures::new(&mut recorder);
-    let phones = Phones {
-        users,
-        outbox: Outbox::new(endpoints.len()),
-        endpoints,
-        operations: Operations::default(),
-        timers: Timers::default(),
-        recorder,
-        measures,
-        streams: Vec::new(),
+    let setting = Setting {
         run,
+        random: random.random(),
         expires: arguments.expires.unwrap_or(scenario.expires),
         transport: arguments.transport,
         is_echo: arguments.floor,
-        random: random.random(),
-        serial: 0,
-        ended: 0,
-        failed: 0,
-        curiosities: Vec::new(),
-        notes: Vec::new(),
     };
-    Ok((phones, wire))
+    Ok((Phones::new(users, endpoints, setting), wire))
 }
 
 /// The users that the scenario is for: all of a mix, else those of `--domain`, or of the file's first domain.
