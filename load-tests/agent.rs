@@ -58,6 +58,8 @@ pub(crate) struct Phones {
     /// Operations that came to an end, well or not, and those that did not end well.
     pub(crate) ended: u64,
     pub(crate) failed: u64,
+    /// REGISTERs whose 200 had more bindings than ours.
+    pub(crate) strangers: u64,
     /// What else a reader of the report should know.
     pub(crate) notes: Vec<String>,
     /// The first messages that nobody had asked for, for people.
@@ -86,6 +88,7 @@ impl Phones {
             serial: 0,
             ended: 0,
             failed: 0,
+            strangers: 0,
             notes: Vec::new(),
             curiosities: Vec::new(),
         }

@@ -103,11 +103,11 @@ fn parameter_fast<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Looks for our binding in a 200 to REGISTER (RFC 3261 section 10.2.4): a Contact whose URI is ours, for some time
-/// but not more than was asked.
+/// but not more than was asked. How many Contacts there are.
 ///
 /// # Errors
 /// What is wrong, as a reason of failure.
-pub(crate) fn binding(response: &Message<'_>, is_ours: impl Fn(&[u8]) -> bool, asked: u32) -> Result<(), String> {
+pub(crate) fn binding(response: &Message<'_>, is_ours: impl Fn(&[u8]) -> bool, asked: u32) -> Result<usize, String> {
     let ours = response.all(Name::Contact).flat_map(list).find(|value| is_ours(uri(value)));
     let Some(ours) = ours else {
         return Err("our binding is not in the 200 to REGISTER".into());
@@ -120,6 +120,6 @@ pub(crate) fn binding(response: &Message<'_>, is_ours: impl Fn(&[u8]) -> bool, a
         Some((_, Some(granted))) if granted > u64::from(asked) => {
             Err("our binding was granted for longer than was asked".into())
         }
-        Some(_) => Ok(()),
+        Some(_) => Ok(response.values(Name::Contact).count()),
     }
 }

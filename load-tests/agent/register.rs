@@ -62,10 +62,12 @@ pub(super) fn handle(phones: &mut Phones, slot: u32, message: &Message<'_>, stat
     }
 }
 
-fn check(phones: &Phones, slot: u32, message: &Message<'_>) -> Result<(), String> {
+fn check(phones: &mut Phones, slot: u32, message: &Message<'_>) -> Result<(), String> {
     challenge::check(phones, slot)?;
     let user = phones.operations.get(slot).user;
-    verify::binding(message, |uri| phones.writer().is_contact(user, uri), phones.setting.expires)
+    let bindings = verify::binding(message, |uri| phones.writer().is_contact(user, uri), phones.setting.expires)?;
+    phones.strangers += u64::from(bindings > 1);
+    Ok(())
 }
 
 /// The seconds of a Retry-After, in nanoseconds; a comment or parameters may follow (RFC 3261 section 20.33).

@@ -219,6 +219,14 @@ impl Runner {
         if let Some(error) = self.wire.last_error() {
             notes.push(format!("What the network said last: {error}."));
         }
+        if self.phones.strangers > 0 {
+            notes.push(format!(
+                "{} REGISTERs were answered with further bindings beside ours, from earlier runs perhaps: calls are forked to \
+                 those, too, which costs. Use --local-port and --callee-port, so that each run has the same Contacts, or start \
+                 the server anew.",
+                self.phones.strangers
+            ));
+        }
         notes.append(&mut self.phones.notes);
         notes
     }

@@ -11,6 +11,7 @@ mod command_line;
 mod harness;
 mod kill;
 mod kill_registrations;
+mod load;
 mod metrics;
 mod pjsua_calls;
 mod sipp_calls;
