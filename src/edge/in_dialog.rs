@@ -200,8 +200,8 @@ impl Engine {
         if fingerprints.short(&[essentials.call_id]) != cookie.call_id {
             return Err(Reject::NoDialog);
         }
-        let from_tag = fingerprints.short(&[essentials.from.tag().unwrap_or_default()]);
-        let to_tag = fingerprints.short(&[essentials.to.tag().unwrap_or_default()]);
+        let from_tag = fingerprints.short(&[essentials.from_tag.unwrap_or_default()]);
+        let to_tag = fingerprints.short(&[essentials.to_tag.unwrap_or_default()]);
         if cookie.boot != self.core.boot || cookie.dialog == 0 {
             // What is not of a call has no business with its session: such a cookie opens no call without authentication.
             let is_of_call = matches!(essentials.cseq.method, Method::Invite | Method::Update | Method::Prack);
@@ -360,9 +360,9 @@ impl Core {
             return None;
         }
         let tag = |tag: Option<&[u8]>| self.fingerprints.short(&[tag.unwrap_or_default()]);
-        if tag(essentials.from.tag()) == cookie.caller_tag {
+        if tag(essentials.from_tag) == cookie.caller_tag {
             Some(cookie.callee)
-        } else if tag(essentials.to.tag()) == cookie.caller_tag {
+        } else if tag(essentials.to_tag) == cookie.caller_tag {
             Some(cookie.caller)
         } else {
             None

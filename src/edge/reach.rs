@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 
 use ringway_sip::{Flow, Uri, Via};
 
-use crate::settings::parse_ip;
 
 /// Whether a user agent is behind a NAT, as far as its request shows: its Contact's or its Via's host is not where the
 /// request came from, or the Via asked for `rport` (RFC 3581) and names another port than the source's.
 pub(crate) fn is_behind_nat(contact: Option<&Uri<'_>>, via: Option<&Via<'_>>, flow: &Flow) -> bool {
     let source = flow.source();
     let via_differs = via.is_some_and(|via| {
-        parse_ip(via.host) != Some(source)
+        via.ip().map(|ip| ip.to_canonical()) != Some(source)
             || (via.rport.is_some() && via.port.unwrap_or_else(|| flow.transport.default_port()) != flow.remote.port())
     });
     via_differs || contact.is_some_and(|contact| contact.ip().map(|ip| ip.to_canonical()) != Some(source))

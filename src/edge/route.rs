@@ -107,7 +107,7 @@ impl Engine {
     fn decide_request(&mut self, request: Received<'_, '_>) -> Result<(), Reject> {
         let uri = Uri::parse(request.message.request_uri()).ok();
         let (routing, reading) = self.core.read_route(request.message, uri.as_ref(), &request.flow);
-        let has_to_tag = request.essentials.to.tag().is_some();
+        let has_to_tag = request.essentials.to_tag.is_some();
         // Without a To-tag it opens something new, and is judged as such.
         if let RouteReading::Dialog(cookie) = reading
             && has_to_tag

@@ -138,7 +138,12 @@ impl Settings {
     /// Whether `host` and `port` name this server as `flow`'s side sees it: a listener's address or what it advertises,
     /// with its port (no port means the default one). `host` is as in a URI, an IPv6 address in brackets.
     pub fn is_own_address(&self, host: &[u8], port: Option<u16>, flow: &Flow) -> bool {
-        let address = parse_ip(host);
+        self.is_own_host(host, parse_ip(host), port, flow)
+    }
+
+    /// As [`is_own_address`](Self::is_own_address), for a host whose address, if it is one, has been read.
+    pub(crate) fn is_own_host(&self, host: &[u8], address: Option<IpAddr>, port: Option<u16>, flow: &Flow) -> bool {
+        let address = address.map(|address| address.to_canonical());
         self.listeners.iter().any(|listener| {
             let asked = port.unwrap_or_else(|| listener.transport.default_port());
             if let Some((name, advertised)) = &listener.advertise

@@ -53,7 +53,7 @@ impl Core {
 
     /// Whether a URI's host and port are ours.
     pub(crate) fn is_own(&self, uri: &Uri<'_>, flow: &Flow) -> bool {
-        self.settings.is_own_address(uri.host, uri.port, flow)
+        self.settings.is_own_host(uri.host, uri.ip(), uri.port, flow)
     }
 
     /// The number that a URI means within a tenant, if it does.

@@ -16,7 +16,7 @@ impl Core {
         self.fingerprints.short(&[
             message.request_uri(),
             essentials.from.raw,
-            essentials.to.tag().unwrap_or_default(),
+            essentials.to_tag.unwrap_or_default(),
             essentials.call_id,
             &essentials.cseq.number.to_be_bytes(),
             route,

@@ -224,7 +224,7 @@ impl Engine {
         let (tenant, callee) = (context.tenant, redirected_to.or_else(|| context.callee.clone()));
         let refreshes = matches!(context.method, Method::Invite | Method::Update | Method::Subscribe);
         let Ok(essentials) = message.essentials() else { return };
-        let Some(tag) = essentials.to.tag() else { return };
+        let Some(tag) = essentials.to_tag else { return };
         let Some(dialog) = self.dialogs.get_mut(place.key) else { return };
         let contact = contact_uri(message);
         let uri = contact.and_then(|contact| Uri::parse(contact).ok());

@@ -22,7 +22,7 @@ impl Engine {
             Some(branch) => self.core.fingerprints.of(&[branch, via.host, &port, token]),
             None => self.core.fingerprints.of(&[
                 request.message.request_uri(),
-                essentials.from.tag().unwrap_or_default(),
+                essentials.from_tag.unwrap_or_default(),
                 essentials.call_id,
                 &essentials.cseq.number.to_be_bytes(),
                 via.raw,

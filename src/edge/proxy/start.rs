@@ -114,7 +114,7 @@ impl Engine {
 
     fn open_dialog(&mut self, request: Received<'_, '_>, tenant: TenantId, caller: &str) -> DialogKey {
         let essentials = request.essentials;
-        let side = self.side(request.message, request, essentials.from.tag().unwrap_or_default(), Some(caller));
+        let side = self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(caller));
         let call_id = self.core.fingerprints.short(&[essentials.call_id]);
         let key = self.dialogs.insert(Dialog {
             tenant,
@@ -160,7 +160,7 @@ impl Engine {
     ) -> Option<ContextKey> {
         // New work is refused first: a part of the table is left to what belongs to a dialog, above all to its BYE.
         let most = self.core.settings.limits.max_transactions;
-        let reserved = if request.essentials.to.tag().is_some() { 0 } else { most / RESERVED };
+        let reserved = if request.essentials.to_tag.is_some() { 0 } else { most / RESERVED };
         if self.contexts.len() >= most - reserved {
             self.core.refuse(request, Reject::Overloaded);
             return None;
@@ -295,13 +295,13 @@ impl Engine {
         let cookie = match context.cookie {
             Some(cookie) => Some(cookie),
             // Whatever may open a dialog: an unknown method might.
-            None if essentials.to.tag().is_none() && may_open_dialog(context.method) => Some(Cookie {
+            None if essentials.to_tag.is_none() && may_open_dialog(context.method) => Some(Cookie {
                 shard: self.core.shard,
                 boot: self.core.boot,
                 dialog: context.dialog.map_or(0, |place| place.key.number()),
                 tenant: context.tenant,
                 call_id: self.core.fingerprints.short(&[essentials.call_id]),
-                caller_tag: self.core.fingerprints.short(&[essentials.from.tag().unwrap_or_default()]),
+                caller_tag: self.core.fingerprints.short(&[essentials.from_tag.unwrap_or_default()]),
                 caller: context.flow,
                 callee: target.flow,
             }),

@@ -1,6 +1,7 @@
 //! What the Contacts of a REGISTER ask for, and which of them are refused.
 
 use std::hash::Hasher as _;
+use std::net::IpAddr;
 
 use ringway_sip::header::numbers::delta_seconds;
 use ringway_sip::{Contact, ContactSet, Flow, Message, Name, Scheme, Uri, Wall};
@@ -66,30 +67,44 @@ pub(super) fn read<'t, 'a: 't>(
         return Err(Reject::TooManyBindings);
     }
     text.clear();
-    let mut ends: SmallVec<[usize; 2]> = SmallVec::new();
+    let mut extras: SmallVec<[Extras<'a>; 2]> = SmallVec::new();
     for contact in contacts.clone() {
         let start = text.len();
-        write_parameters(&contact, text);
+        extras.push(write_parameters(&contact, text));
         if text.len() - start > MAX_PARAMETERS {
             return Err(Reject::ContactRefused);
         }
-        ends.push(text.len());
     }
     let common = Common::new(now, registration, settings);
     let mut asked = Asked::new();
     let mut start = 0;
-    for (contact, end) in contacts.zip(ends) {
-        asked.push(common.binding(&contact, text.get(start..end).unwrap_or_default())?);
-        start = end;
+    for (contact, extras) in contacts.zip(extras) {
+        asked.push(common.binding(&contact, &extras, text.get(start..extras.end).unwrap_or_default())?);
+        start = extras.end;
     }
     Ok(if asked.is_empty() { Purpose::Fetch } else { Purpose::Change(asked) })
 }
 
+/// What is read of a Contact's parameters while they are written.
+struct Extras<'a> {
+    instance: Option<&'a [u8]>,
+    reg_id: Option<&'a [u8]>,
+    /// Where the text of its parameters ends.
+    end: usize,
+}
+
 /// Appends the parameters that a Contact is listed with, without those that have a place of their own.
-fn write_parameters(contact: &Contact<'_>, text: &mut Vec<u8>) {
+fn write_parameters<'a>(contact: &Contact<'a>, text: &mut Vec<u8>) -> Extras<'a> {
+    let (mut instance, mut reg_id) = (None, None);
     for (name, value) in contact.name_addr.params.iter() {
         if name.eq_ignore_ascii_case(b"q") || name.eq_ignore_ascii_case(b"expires") {
             continue;
+        }
+        // Of a parameter that stands twice the first counts.
+        if name.eq_ignore_ascii_case(b"+sip.instance") {
+            instance.get_or_insert(value);
+        } else if name.eq_ignore_ascii_case(b"reg-id") {
+            reg_id.get_or_insert(value);
         }
         text.push(b';');
         text.extend_from_slice(name);
@@ -99,6 +114,7 @@ fn write_parameters(contact: &Contact<'_>, text: &mut Vec<u8>) {
             text.extend(value.iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }));
         }
     }
+    Extras { instance: instance.flatten(), reg_id: reg_id.flatten(), end: text.len() }
 }
 
 /// What all Contacts of one request share.
@@ -132,7 +148,12 @@ impl<'q, 'a> Common<'q, 'a> {
         }
     }
 
-    fn binding<'t>(&self, contact: &Contact<'a>, parameters: &'t [u8]) -> Result<Binding<'t>, Reject>
+    fn binding<'t>(
+        &self,
+        contact: &Contact<'a>,
+        extras: &Extras<'a>,
+        parameters: &'t [u8],
+    ) -> Result<Binding<'t>, Reject>
     where
         'a: 't,
     {
@@ -148,8 +169,8 @@ impl<'q, 'a> Common<'q, 'a> {
         if interval > 0 && (leads_back(&uri, self.settings, flow) || !is_request_uri(&uri)) {
             return Err(Reject::ContactRefused);
         }
-        let instance = contact.name_addr.params.value(b"+sip.instance").map(lasting_hash);
-        let reg_id = contact.name_addr.params.value(b"reg-id").and_then(delta_seconds);
+        let instance = extras.instance.map(lasting_hash);
+        let reg_id = extras.reg_id.and_then(delta_seconds);
         Ok(Binding {
             uri: contact.name_addr.uri,
             parameters,
@@ -182,13 +203,14 @@ fn is_request_uri(uri: &Uri<'_>) -> bool {
 
 /// Whether a Contact leads back to us: to one of our listeners, or, from another machine, to this one's loopback.
 pub(crate) fn leads_back(uri: &Uri<'_>, settings: &Settings, flow: &Flow) -> bool {
-    let maddr = uri.params.value(b"maddr");
-    std::iter::once(uri.host).chain(maddr).any(|host| {
-        settings.is_own_address(host, uri.port, flow) || (is_loopback(host) && !flow.source().is_loopback())
-    })
+    let is_ours = |host: &[u8], address: Option<IpAddr>| {
+        settings.is_own_host(host, address, uri.port, flow)
+            || (is_loopback(host, address) && !flow.source().is_loopback())
+    };
+    is_ours(uri.host, uri.ip()) || uri.params.value(b"maddr").is_some_and(|maddr| is_ours(maddr, parse_ip(maddr)))
 }
 
-fn is_loopback(host: &[u8]) -> bool {
+fn is_loopback(host: &[u8], address: Option<IpAddr>) -> bool {
     let name = host.strip_suffix(b".").unwrap_or(host);
-    name.eq_ignore_ascii_case(b"localhost") || parse_ip(host).is_some_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case(b"localhost") || address.is_some_and(|address| address.to_canonical().is_loopback())
 }

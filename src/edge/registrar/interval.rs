@@ -11,6 +11,9 @@ const HOUR: u32 = 3600;
 
 /// The interval that a Contact asks for, in seconds: its own, else the request's, else the default.
 pub(super) fn asked(contact: &Contact<'_>, request: &Message<'_>, settings: &RegistrarSettings) -> u32 {
+    if let Some(seconds) = contact.expires {
+        return seconds;
+    }
     match (contact.name_addr.params.get(b"expires"), request.field(Name::Expires)) {
         (Some(value), _) => value.and_then(delta_seconds).unwrap_or(HOUR),
         (None, Some(field)) => delta_seconds(field.value).unwrap_or(HOUR),
