@@ -10,7 +10,7 @@ use ringway_sip::{Edits, Flow, Method, Monotonic, Now, ShardId, Transport};
 use crate::activity::Activity;
 use crate::admit::Sources;
 use crate::auth::Authenticator;
-use crate::core::Core;
+use crate::core::{Alarm, Core};
 use crate::counters::Counters;
 use crate::dialog::{Dialogs, Stage};
 use crate::fingerprint::Fingerprints;
@@ -212,7 +212,7 @@ impl Engine {
 
     fn handle_deadline(&mut self) {
         let now = self.core.now.monotonic;
-        while let Some(alarm) = self.core.wheel.poll(now) {
+        while let Some(alarm) = self.next_alarm(now) {
             self.fire(alarm);
         }
         if now >= self.next_sweep {
@@ -220,6 +220,14 @@ impl Engine {
             self.sweep_location();
             self.authenticator.expire(self.core.now, &self.core.settings);
         }
+    }
+
+    fn next_alarm(&mut self, now: Monotonic) -> Option<Alarm> {
+        let Self { core, contexts, dialogs, .. } = self;
+        core.wheel.poll(now, |alarm| match alarm {
+            Alarm::Transaction { context, .. } => contexts.get(*context).is_some(),
+            Alarm::MaxCall(dialog) => dialogs.contains_key(*dialog),
+        })
     }
 
     /// Removes what has expired from a slice of this shard's part of the location.

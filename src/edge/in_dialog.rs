@@ -175,7 +175,7 @@ impl Engine {
             self.forward_ack(request, &routing, passage.request_uri.as_deref(), &target, cookie.tenant);
             return;
         }
-        let realm = self.core.directory.tenant(cookie.tenant).map(|tenant| tenant.domain.clone());
+        let tenant = self.core.directory.tenant(cookie.tenant).cloned();
         if !passage.is_from_known_flow && !self.is_moved_side(request, cookie.tenant, passage.number.as_deref()) {
             return;
         }
@@ -190,7 +190,8 @@ impl Engine {
             cookie: self.renewed(cookie, passage.place),
             refresh,
         };
-        self.proxy_within_dialog(request, &routing, within, realm.as_deref().map(str::as_bytes));
+        let realm = tenant.as_deref().map(|tenant| tenant.domain.as_bytes());
+        self.proxy_within_dialog(request, &routing, within, realm);
     }
 
     /// Holds the request against its dialog, or against the cookie when the dialog was forgotten in a restart.
@@ -245,12 +246,13 @@ impl Engine {
             Direction::ToCallee(_) => (to_tag, true),
             Direction::ToCaller(_) => (from_tag, false),
         };
+        let is_from_known_flow = is_same_flow(&sender.flow, &request.flow);
         Ok(Passage {
             place: Some(DialogPlace { key, callee_tag: Some(callee_tag), from_caller }),
             request_uri: (routing.names_only_us && !receiver.contact.is_empty()).then(|| receiver.contact.clone()),
             target: receiver.target,
-            is_from_known_flow: is_same_flow(&sender.flow, &request.flow),
-            number: sender.number.clone(),
+            is_from_known_flow,
+            number: if is_from_known_flow { None } else { sender.number.clone() },
         })
     }
 
@@ -318,7 +320,7 @@ impl Engine {
         target: &Flow,
         tenant: TenantId,
     ) {
-        let realm = self.core.directory.tenant(tenant).map(|tenant| tenant.domain.clone());
+        let tenant = self.core.directory.tenant(tenant).cloned();
         let essentials = request.essentials;
         if essentials.max_forwards == Some(0) {
             return self.core.counters.drop(DropReason::StrayAck);
@@ -342,7 +344,7 @@ impl Engine {
             cookie: None,
             max_forwards: essentials.max_forwards.map_or(70, |left| left - 1),
             breadth: ACK_BREADTH,
-            realm: realm.as_deref().map(str::as_bytes),
+            realm: tenant.as_deref().map(|tenant| tenant.domain.as_bytes()),
         };
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use ringway_sip::{Flow, Uri, Via};
 
-
 /// Whether a user agent is behind a NAT, as far as its request shows: its Contact's or its Via's host is not where the
 /// request came from, or the Via asked for `rport` (RFC 3581) and names another port than the source's.
 pub(crate) fn is_behind_nat(contact: Option<&Uri<'_>>, via: Option<&Via<'_>>, flow: &Flow) -> bool {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use ringway_directory::{Extension, Tenant};
-use ringway_sip::{Flow, Message, Method, Name, NameAddr, Scheme, ShardId, Transport, Uri, Via};
+use ringway_sip::{Flow, Message, Method, Name, NameAddr, Scheme, ShardId, Transport, Uri};
 
 use crate::answer::Received;
 use crate::auth::Role;
@@ -61,11 +61,14 @@ impl Engine {
         if message.problem().is_some() {
             return self.core.counters.drop(DropReason::Malformed);
         }
-        let branch =
-            message.values(Name::Via).next().and_then(Via::parse).and_then(|via| via.branch).and_then(Branch::decode);
-        match branch {
+        let Ok(essentials) = message.essentials() else {
+            return self.core.counters.drop(DropReason::Malformed);
+        };
+        match essentials.via.branch.and_then(Branch::decode) {
             None => self.core.counters.drop(DropReason::StrayResponse),
-            Some(branch) if branch.shard == self.core.shard => self.handle_response(message, branch, flow),
+            Some(branch) if branch.shard == self.core.shard => {
+                self.handle_response(message, &essentials, branch, flow);
+            }
             Some(branch) if offered.is_none() && branch.shard.0 < self.core.settings.shards => {
                 self.core.counters.handovers += 1;
                 self.core.out.hand_over(branch.shard, 0, *flow, message.bytes());

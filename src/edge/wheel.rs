@@ -1,7 +1,8 @@
 //! A hashed timing wheel: starting a timer is a push, a tick looks at one slot.
 //!
-//! Nothing is taken out early. Whoever is called for a timer that no longer matters does nothing, as the transaction
-//! machines promise; that is cheaper than finding the entry again.
+//! Nothing is taken out when it is stopped. Whoever is called for a timer that no longer matters does nothing, as the
+//! transaction machines promise; that is cheaper than finding the entry again. A timer that is longer than a round is
+//! looked at in each: what it was for may be gone, and then it leaves early.
 
 use std::time::Duration;
 
@@ -63,8 +64,8 @@ impl<T: Copy> Wheel<T> {
         None
     }
 
-    /// Takes one timer that is due, or none.
-    pub(crate) fn poll(&mut self, now: Monotonic) -> Option<T> {
+    /// Takes one timer that is due, or none. `is_wanted` says whether what a later timer is for still exists.
+    pub(crate) fn poll(&mut self, now: Monotonic, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
         loop {
             if let Some(what) = self.due.pop() {
                 return Some(what);
@@ -83,7 +84,7 @@ impl<T: Copy> Wheel<T> {
                 if tick <= last {
                     due.push(what);
                 }
-                tick > last
+                tick > last && is_wanted(&what)
             });
             if self.slots[slot].is_empty() {
                 self.occupied[slot / 64] &= !(1 << (slot % 64));
@@ -107,7 +108,7 @@ mod tests {
     }
 
     fn fired(wheel: &mut Wheel<u32>, now: Monotonic) -> Vec<u32> {
-        std::iter::from_fn(|| wheel.poll(now)).collect()
+        std::iter::from_fn(|| wheel.poll(now, |_| true)).collect()
     }
 
     #[test]
@@ -137,11 +138,23 @@ mod tests {
         let mut now = at(7);
         while let Some(deadline) = wheel.deadline() {
             now = deadline;
-            if wheel.poll(now).is_some() {
+            if wheel.poll(now, |_| true).is_some() {
                 break;
             }
         }
         assert_eq!(now, at(180_000));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_leaves_with_the_round() {
+        let mut wheel = Wheel::new(at(0));
+        for what in 0..10 {
+            wheel.start(at(180_000), what);
+        }
+        // A round is 41 s.
+        assert_eq!(wheel.poll(at(60_000), |what| *what == 7), None);
+        assert_eq!(wheel.slots.iter().map(Vec::len).sum::<usize>(), 1);
+        assert_eq!(fired(&mut wheel, at(180_000)), [7]);
     }
 
     #[test]

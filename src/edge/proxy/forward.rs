@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use ringway_sip::write::{stamp_via, write_sent_by, write_via};
+use ringway_sip::write::{stamp_via, write_number, write_sent_by, write_via};
 use ringway_sip::{Edits, Flow, Message, Name, Transport, Via};
 
 use crate::branch::BranchText;
@@ -117,12 +117,14 @@ fn edit_route(message: &Message<'_>, routing: &Routing<'_>, edits: &mut Edits) {
 
 /// Gives a header with one number its new value, adding it when it was not there.
 fn set_number(message: &Message<'_>, name: Name, number: u32, edits: &mut Edits) {
-    let digits = number.to_string();
     match message.field(name) {
-        Some(field) => edits.replace(message.span_of(field.value), digits.as_bytes()),
-        None => {
-            edits.insert(message.head_end(), &[name.as_str().as_bytes(), b": ", digits.as_bytes(), b"\r\n"].concat());
-        }
+        Some(field) => edits.replace_with(message.span_of(field.value), |out| write_number(out, u64::from(number))),
+        None => edits.insert_with(message.head_end(), |out| {
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+            write_number(out, u64::from(number));
+            out.extend_from_slice(b"\r\n");
+        }),
     }
 }
 

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use ringway_sip::transaction::Step;
 use ringway_sip::write::{ResponseWriter, reason_phrase, write_ack};
-use ringway_sip::{Flow, Message, Method, Name, Uri, Via};
+use ringway_sip::{Essentials, Flow, Message, Method, Name, Uri, Via};
 
 use super::best::rank;
 use super::context::{Best, Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress};
 use super::forward::names_realm;
 use super::start::contact_uri;
-use crate::answer::{insert_before_length, write_warning};
+use crate::answer::{Received, insert_before_length, write_warning};
 use crate::branch::Branch as BranchName;
 use crate::core::Part;
 use crate::counters::CallOutcome;
@@ -22,10 +22,26 @@ use crate::reject::{DropReason, Reject};
 /// What a CANCEL says of the devices that did not answer (RFC 3326).
 const COMPLETED_ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
 
+/// A response that is for one of our branches.
+#[derive(Clone, Copy)]
+struct Response<'a, 'm> {
+    message: &'m Message<'a>,
+    essentials: &'m Essentials<'a>,
+    /// The Via below ours.
+    next: &'a [u8],
+    flow: &'m Flow,
+}
+
 impl Engine {
     /// Takes a response whose top Via we minted. Another source than was asked is counted, and no obstacle: the branch
     /// can't be guessed.
-    pub(crate) fn handle_response(&mut self, message: &Message<'_>, name: BranchName, flow: &Flow) {
+    pub(crate) fn handle_response(
+        &mut self,
+        message: &Message<'_>,
+        essentials: &Essentials<'_>,
+        name: BranchName,
+        flow: &Flow,
+    ) {
         let key = ContextKey::from_number(name.context);
         let is_known = self.branch_mut(key, name.index).is_some_and(|branch| branch.secret == name.secret);
         if !is_known {
@@ -35,10 +51,6 @@ impl Engine {
         if self.branch_mut(key, name.index).is_some_and(|branch| branch.flow.remote != flow.remote) {
             self.core.counters.responses_from_elsewhere += 1;
         }
-        let Ok(essentials) = message.essentials() else {
-            self.core.counters.drop(DropReason::Malformed);
-            return;
-        };
         let status = message.status();
         let is_of_cancel = essentials.cseq.method == Method::Cancel;
         match self.contexts.get(key).map(|context| context.method) {
@@ -57,13 +69,13 @@ impl Engine {
             return;
         }
         // Without another Via it is meant for us, and we asked for nothing (section 16.7, step 3).
-        if next_via(message).is_none() {
+        let Some(next) = next_via(message) else {
             self.core.counters.drop(DropReason::NoVia);
             return;
-        }
+        };
         let delivered = self.drive_client(key, name.index, Some(message), |client| client.receive(status));
         if delivered {
-            self.deliver_response(key, name.index, message, status, flow);
+            self.deliver_response(key, name.index, Response { message, essentials, next, flow });
         }
         self.settle(key);
     }
@@ -107,8 +119,8 @@ impl Engine {
         delivered
     }
 
-    fn deliver_response(&mut self, key: ContextKey, index: u8, message: &Message<'_>, status: u16, flow: &Flow) {
-        match status {
+    fn deliver_response(&mut self, key: ContextKey, index: u8, response: Response<'_, '_>) {
+        match response.message.status() {
             ..=100 => self.note_provisional(key, index),
             101..=199 => {
                 self.note_provisional(key, index);
@@ -117,11 +129,11 @@ impl Engine {
                     return;
                 }
                 self.keeps_ringing(key, index);
-                self.learn_callee(key, index, message, flow, status);
-                self.pass_upstream(key, message, status);
+                self.learn_callee(key, index, response);
+                self.pass_upstream(key, response);
             }
-            200..=299 => self.succeed(key, index, message, status, flow),
-            300.. => self.note_failure(key, index, message, status),
+            200..=299 => self.succeed(key, index, response),
+            300.. => self.note_failure(key, index, response.message),
         }
     }
 
@@ -136,7 +148,8 @@ impl Engine {
     }
 
     /// A 2xx goes upstream at once, and to an INVITE so does every further one (section 16.7, step 5).
-    fn succeed(&mut self, key: ContextKey, index: u8, message: &Message<'_>, status: u16, flow: &Flow) {
+    fn succeed(&mut self, key: ContextKey, index: u8, response: Response<'_, '_>) {
+        let status = response.message.status();
         let Some(context) = self.contexts.get_mut(key) else { return };
         let is_first = context.branches.iter().all(|branch| !matches!(branch.progress, Progress::Final(200..=299)));
         let is_invite = context.is_invite();
@@ -155,17 +168,18 @@ impl Engine {
             side.refresh(refresh);
         }
         if is_invite {
-            self.learn_callee(key, index, message, flow, status);
+            self.learn_callee(key, index, response);
             self.cancel_pending(key, COMPLETED_ELSEWHERE);
-            self.pass_upstream(key, message, status);
+            self.pass_upstream(key, response);
         } else if is_first {
-            self.learn_callee(key, index, message, flow, status);
-            self.pass_upstream(key, message, status);
+            self.learn_callee(key, index, response);
+            self.pass_upstream(key, response);
             self.close_call(key, status);
         }
     }
 
-    fn note_failure(&mut self, key: ContextKey, index: u8, message: &Message<'_>, status: u16) {
+    fn note_failure(&mut self, key: ContextKey, index: u8, message: &Message<'_>) {
+        let status = message.status();
         let Some(branch) = self.branch_mut(key, index) else { return };
         if !branch.is_pending() {
             return;
@@ -217,13 +231,14 @@ impl Engine {
     }
 
     /// Notes what a response tells of the callee's side of its dialog.
-    fn learn_callee(&mut self, key: ContextKey, index: u8, message: &Message<'_>, flow: &Flow, status: u16) {
+    fn learn_callee(&mut self, key: ContextKey, index: u8, response: Response<'_, '_>) {
+        let Response { message, essentials, flow, .. } = response;
+        let status = message.status();
         let Some(context) = self.contexts.get(key) else { return };
         let Some(place) = context.dialog else { return };
         let redirected_to = context.branches.get(usize::from(index)).and_then(|branch| branch.redirected_to.clone());
         let (tenant, callee) = (context.tenant, redirected_to.or_else(|| context.callee.clone()));
         let refreshes = matches!(context.method, Method::Invite | Method::Update | Method::Subscribe);
-        let Ok(essentials) = message.essentials() else { return };
         let Some(tag) = essentials.to_tag else { return };
         let Some(dialog) = self.dialogs.get_mut(place.key) else { return };
         let contact = contact_uri(message);
@@ -264,7 +279,9 @@ impl Engine {
     }
 
     /// Sends a response upstream without our Via.
-    fn pass_upstream(&mut self, key: ContextKey, message: &Message<'_>, status: u16) {
+    fn pass_upstream(&mut self, key: ContextKey, response: Response<'_, '_>) {
+        let Response { message, next, .. } = response;
+        let status = message.status();
         let Some(context) = self.contexts.get_mut(key) else { return };
         if context.has_answered && !(200..300).contains(&status) {
             return;
@@ -273,7 +290,7 @@ impl Engine {
             // A further 2xx goes past the server transaction, which may have ended with another answer (section 16.7,
             // step 5): the callee repeats it until its ACK comes.
             let flow = context.response_flow;
-            if self.core.out.send(flow, false, |out| write_upstream(message, None, out)) {
+            if self.core.out.send(flow, false, |out| write_upstream(message, next, None, out)) {
                 self.core.counters.response(Method::Invite, status);
             } else {
                 self.core.counters.drop(DropReason::NoVia);
@@ -281,7 +298,7 @@ impl Engine {
             return;
         }
         context.answer.clear();
-        if !write_upstream(message, None, &mut context.answer) {
+        if !write_upstream(message, next, None, &mut context.answer) {
             self.core.counters.drop(DropReason::NoVia);
             return;
         }
@@ -323,8 +340,10 @@ impl Engine {
             let realm = self.core.directory.tenant(context.tenant).map(|tenant| tenant.domain.clone());
             let flow = context.flow;
             let Ok(message) = Message::parse(&request) else { return };
+            let Ok(essentials) = message.essentials() else { return };
+            let request = Received { message: &message, essentials: &essentials, flow, offered: None };
             let routing = self.core.routing(&message, &flow);
-            self.fork_next_group(key, &message, &routing, realm.as_deref().map(str::as_bytes));
+            self.fork_next_group(key, request, &routing, realm.as_deref().map(str::as_bytes));
         }
         self.close_if_ended(key);
         self.forget_if_over(key);
@@ -387,7 +406,8 @@ impl Engine {
                     status_line: as_500.then_some(b"SIP/2.0 500 Server Internal Error\r\n".as_slice()),
                     challenges: matches!(status, 401 | 407).then_some(challenges.as_slice()),
                 };
-                if write_upstream(&message, Some(&rewrite), &mut context.answer) {
+                let next = next_via(&message);
+                if next.is_some_and(|next| write_upstream(&message, next, Some(&rewrite), &mut context.answer)) {
                     let status = if as_500 { 500 } else { status };
                     self.send_answer(key, status);
                     self.close_call(key, status);
@@ -484,8 +504,7 @@ fn next_via<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
 }
 
 /// Appends a response without its top Via. False when no Via would be left: nobody to send it to.
-fn write_upstream(message: &Message<'_>, rewrite: Option<&Rewrite<'_>>, out: &mut Vec<u8>) -> bool {
-    let Some(next) = next_via(message) else { return false };
+fn write_upstream<'a>(message: &Message<'a>, next: &'a [u8], rewrite: Option<&Rewrite<'_>>, out: &mut Vec<u8>) -> bool {
     let Some(first) = message.field(Name::Via) else { return false };
     let line = Range::from(first.line);
     let next_at = message.span_of(next).start;

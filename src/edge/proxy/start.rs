@@ -85,7 +85,7 @@ impl Engine {
             }
             self.send_trying(key, request);
         }
-        self.fork_next_group(key, request.message, routing, Some(initial.realm));
+        self.fork_next_group(key, request, routing, Some(initial.realm));
         self.settle(key);
     }
 
@@ -108,7 +108,7 @@ impl Engine {
         if request.essentials.cseq.method == Method::Invite {
             self.send_trying(key, request);
         }
-        self.fork_next_group(key, request.message, routing, realm);
+        self.fork_next_group(key, request, routing, realm);
         self.settle(key);
     }
 
@@ -242,7 +242,7 @@ impl Engine {
     pub(crate) fn fork_next_group(
         &mut self,
         key: ContextKey,
-        message: &Message<'_>,
+        request: Received<'_, '_>,
         routing: &Routing<'_>,
         realm: Option<&[u8]>,
     ) {
@@ -266,30 +266,29 @@ impl Engine {
         }
         let breadth = context.breadth / u32::try_from(group.len()).unwrap_or(u32::MAX).max(1);
         for target in group {
-            self.start_branch(key, message, routing, realm, target, breadth);
+            self.start_branch(key, request, routing, realm, target, breadth);
         }
     }
 
     fn start_branch(
         &mut self,
         key: ContextKey,
-        message: &Message<'_>,
+        request: Received<'_, '_>,
         routing: &Routing<'_>,
         realm: Option<&[u8]>,
         target: Target,
         breadth: u32,
     ) {
+        let Received { message, essentials, .. } = request;
         let secret = self.core.random.next();
         let Some(context) = self.contexts.get(key) else { return };
         let Ok(index) = u8::try_from(context.branches.len()) else { return };
-        let Ok(essentials) = message.essentials() else { return };
-        let received = Received { message, essentials: &essentials, flow: context.flow, offered: None };
         let text = branch::Branch {
             shard: self.core.shard,
             context: key.number(),
             index,
             secret,
-            routing: self.core.routing_fingerprint(received),
+            routing: self.core.routing_fingerprint(request),
         }
         .encode();
         let cookie = match context.cookie {

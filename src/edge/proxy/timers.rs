@@ -1,7 +1,5 @@
 //! Timers that fire, and flows that fail.
 
-use std::time::Duration;
-
 use ringway_sip::Flow;
 use ringway_sip::transaction::{Step, Steps, non_invite_client};
 
@@ -9,10 +7,6 @@ use super::context::ContextKey;
 use crate::core::{Alarm, Part};
 use crate::dialog::DialogKey;
 use crate::engine::Engine;
-
-/// The wheel forgets no timer early: with one for the whole of its length, a call of a minute would leave it there for
-/// half a day.
-const LOOK_AT_CALL_EVERY: Duration = Duration::from_secs(300);
 
 impl Engine {
     /// Takes a timer that has fired. One whose context is gone, or that was stopped, does nothing.
@@ -46,7 +40,7 @@ impl Engine {
         let now = self.core.now.monotonic;
         match self.dialogs.get(key).map(|dialog| dialog.ends_at) {
             Some(ends_at) if ends_at > now => {
-                self.core.wheel.start(ends_at.min(now + LOOK_AT_CALL_EVERY), Alarm::MaxCall(key));
+                self.core.wheel.start(ends_at, Alarm::MaxCall(key));
             }
             Some(_) => self.close_dialog(key),
             None => {}
