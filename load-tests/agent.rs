@@ -68,6 +68,8 @@ pub(crate) struct Phones {
 
 /// Most operations that one turn starts, so that what comes is read in time.
 const STARTS: usize = 256;
+/// After how many nanoseconds a user without a connection looks for one again.
+const RECONNECTION: u64 = 100_000_000;
 /// How many messages that nobody had asked for are kept.
 const CURIOSITIES: usize = 5;
 
@@ -123,7 +125,7 @@ impl Phones {
                 }
                 let stream = &mut self.streams[index];
                 if let Some((due, user)) = stream.again.due(now) {
-                    self.start(index, user, due, now);
+                    self.start_or_wait(index, user, due, now);
                     starts += 1;
                     continue;
                 }
@@ -139,17 +141,17 @@ impl Phones {
                     },
                 };
                 let (users, endpoints) = (&self.users, &self.endpoints);
+                // Where everybody has a turn, the turn of one who is not connected comes later.
+                let waits = stream.retry.is_some();
                 let is_busy = |user: &User| user.is_busy || endpoints[usize::from(user.endpoint)].is_down;
-                match stream.turns.next(|user| is_busy(users.user(user))) {
-                    Some(user) => {
-                        stream.left = stream.left.map(|left| left - 1);
-                        self.start(index, user, due, now);
-                    }
-                    None if matches!(stream.pace, Pace::Closed(_)) => break,
-                    None => {
-                        stream.left = stream.left.map(|left| left - 1);
-                        self.recorder.arrivals_dropped += 1;
-                    }
+                let user = stream.turns.next(|user| !waits && is_busy(users.user(user)));
+                if user.is_none() && matches!(stream.pace, Pace::Closed(_)) {
+                    break;
+                }
+                stream.left = stream.left.map(|left| left - 1);
+                match user {
+                    Some(user) => self.start_or_wait(index, user, due, now),
+                    None => self.recorder.arrivals_dropped += 1,
                 }
                 starts += 1;
             }
@@ -166,6 +168,15 @@ impl Phones {
             Pace::Closed(_) => None,
         });
         arrivals.chain(again).chain(self.timers.next()).min()
+    }
+
+    /// Starts an operation, or puts it off while its user has no connection.
+    fn start_or_wait(&mut self, stream: usize, user: u32, due: u64, now: u64) {
+        if self.endpoint(user).is_down {
+            self.streams[stream].again.push(now + RECONNECTION, user);
+        } else {
+            self.start(stream, user, due, now);
+        }
     }
 
     fn start(&mut self, stream: usize, user: u32, due: u64, now: u64) {
@@ -397,9 +408,11 @@ impl Phones {
     }
 }
 
-/// A status that was not hoped for, as a reason of failure.
-fn refusal(status: u16, reason: &[u8], method: &str) -> String {
-    format!("{status} {} to {method}", shown(reason))
+/// A status that was not hoped for, as a reason of failure, with the text of its Warning (RFC 3261 section 20.43).
+fn refusal(message: &Message<'_>, status: u16, reason: &[u8], method: &str) -> String {
+    let warning = message.first(Name::Warning).and_then(|value| value.split(|byte| *byte == b'"').nth(1));
+    let why = warning.map(|text| format!(" ({})", shown(text))).unwrap_or_default();
+    format!("{status} {} to {method}{why}", shown(reason))
 }
 
 /// A number that looks random (the finaliser of SplitMix64).

@@ -54,7 +54,7 @@ pub(super) fn handle_invited(
             let endpoint = phones.users.user(operation.user).endpoint;
             acknowledge(phones, endpoint, message);
             if status != 401 && status != 407 {
-                return phones.fail(slot, &refusal(status, reason, "INVITE"), now);
+                return phones.fail(slot, &refusal(message, status, reason, "INVITE"), now);
             }
             match challenge::learn(phones, slot, message, status) {
                 Ok(()) => {
@@ -189,7 +189,7 @@ pub(super) fn handle_bye(phones: &mut Phones, slot: u32, message: &Message<'_>, 
             Ok(()) => return phones.request(slot, Phase::HangingUp, now, now),
             Err(fault) => Err(fault),
         },
-        _ => Err(refusal(status, reason, "BYE")),
+        _ => Err(refusal(message, status, reason, "BYE")),
     };
     match result {
         Ok(()) => {

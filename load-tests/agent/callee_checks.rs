@@ -73,7 +73,8 @@ fn common(
 ) -> Result<(), String> {
     let operation = phones.operations.get(slot);
     let fault = |what: &str| Err(format!("{what} in the {method} at the callee"));
-    if phones.users.user(operation.peer).endpoint != endpoint {
+    // An echo chooses the callee's socket by the caller's.
+    if phones.users.user(operation.peer).endpoint != endpoint && !phones.setting.is_echo {
         return Err(format!("the {method} came to another socket than the callee's"));
     }
     let from = message.first(Name::From).and_then(verify::tag).and_then(|tag| phones.setting.run.read(tag));

@@ -21,7 +21,7 @@ pub(super) fn handle(phones: &mut Phones, slot: u32, message: &Message<'_>, stat
             Ok(()) => return phones.request(slot, Phase::Asking, now, now),
             Err(fault) => Err(fault),
         },
-        _ => Err(refusal(status, reason, "OPTIONS")),
+        _ => Err(refusal(message, status, reason, "OPTIONS")),
     };
     match result {
         Ok(()) => {

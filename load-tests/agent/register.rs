@@ -49,7 +49,7 @@ pub(super) fn handle(phones: &mut Phones, slot: u32, message: &Message<'_>, stat
         },
         _ => {
             let after = message.first(Name::RetryAfter).and_then(seconds);
-            let fault = refusal(status, reason, "REGISTER");
+            let fault = refusal(message, status, reason, "REGISTER");
             return phones.fail_and_retry(slot, &fault, now, after);
         }
     };

@@ -33,6 +33,8 @@ pub(crate) enum Name {
     MaxForwards,
     /// Retry-After.
     RetryAfter,
+    /// Warning.
+    Warning,
 }
 
 /// A message's first line.
@@ -180,7 +182,8 @@ fn name(text: &[u8]) -> Option<Name> {
         5 => is(b"Route", Name::Route),
         7 => is(b"Call-ID", Name::CallId)
             .or_else(|| is(b"Contact", Name::Contact))
-            .or_else(|| is(b"Expires", Name::Expires)),
+            .or_else(|| is(b"Expires", Name::Expires))
+            .or_else(|| is(b"Warning", Name::Warning)),
         11 => is(b"Retry-After", Name::RetryAfter),
         12 => is(b"Record-Route", Name::RecordRoute).or_else(|| is(b"Max-Forwards", Name::MaxForwards)),
         14 => is(b"Content-Length", Name::ContentLength),

@@ -118,9 +118,9 @@ fn what_a_proxy_spoils_is_a_failure_in_words() {
 fn a_refusal_is_acknowledged_and_told() {
     let mut scene = Scene::new(Kind::Call);
     let invite = scene.sent_one();
-    scene.hear(0, &response(&invite, "486 Busy Here", ""));
+    scene.hear(0, &response(&invite, "486 Busy Here", "Warning: 399 node \"busy: in a call\"\r\n"));
     assert!(scene.sent_one().starts_with("ACK sip:102@acme.example SIP/2.0\r\n"));
-    scene.expect_failure("486 Busy Here to INVITE");
+    scene.expect_failure("486 Busy Here to INVITE (busy: in a call)");
 }
 
 #[test]
