@@ -1,0 +1,46 @@
+"""What processes use, as the kernel accounts for it: time on a processor, memory."""
+
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+def family(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    pids = [pid]
+    for parent in pids:
+        for task in (PROC / str(parent) / "task").glob("*/children"):
+            pids += [int(child) for child in read(task).split()]
+    return pids
+
+
+def cpu_ns(pids: list[int]) -> int:
+    """Nanoseconds on a processor of all threads of these processes: the scheduler's own account."""
+    tasks = [task for pid in pids for task in (PROC / str(pid) / "task").glob("*/schedstat")]
+    return sum(int(read(task).split()[0] or 0) for task in tasks if read(task))
+
+
+def memory(pids: list[int]) -> int:
+    """Bytes of memory in use. What the processes share counts once (proportional set size)."""
+    return sum(pss(read(PROC / str(pid) / "smaps_rollup")) for pid in pids)
+
+
+def pss(rollup: str) -> int:
+    """
+    >>> pss("Rss:   90 kB\\nPss:   8 kB\\nPss_Dirty:   1 kB\\n")
+    8192
+    """
+    return sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
+
+
+def stolen_ticks() -> int:
+    """Time that the hypervisor gave to others, in ticks of all cores."""
+    return int(read(PROC / "stat").split("\n", 1)[0].split()[8])
+
+
+def read(path: Path) -> str:
+    """A file's text; empty when the process or thread is gone."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

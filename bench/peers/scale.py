@@ -1,0 +1,218 @@
+"""Ringway at scale, beside itself: a million bindings, their refresh and expiry, an avalanche, two shards."""
+
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import Invalid, accounting
+from .bench import Bench, Lengths, say
+from .figures import Figure, ratios, turning_order
+from .generator import WINDOW, cpu_us, finish
+from .scraper import Scraper, scrape, slower_than, value
+from .servers import Ringway
+
+FEW, MANY = 10_000, 1_000_000
+# A REGISTER at a million bindings may cost so much more than at ten thousand.
+GROWTH_BAR = 1.20
+
+# No request may take longer, in seconds, from the kernel's receipt to the send.
+STALL = 0.005
+# Refreshes a second in the search for stalls: about a third of what one core carries.
+REFRESH_RATE = 40_000
+# The shortest that a registration may live, in seconds, so that all run out within the next minute.
+SHORT_EXPIRES = 60
+PROBE_RATE = 2_000
+
+PHONES, AVALANCHE_SECONDS, AVALANCHE_BAR = 200_000, 10, 60.0
+# Calls that stand while the node is killed.
+CALLS = 1_000
+# Memory after the avalanche to memory before it, at most.
+MEMORY_BAR = 1.10
+
+SHARDS_BAR = 1.10
+
+
+@dataclass
+class Finding:
+    """One line of the table of scale."""
+
+    what: str
+    figure: str
+    bar: str = ""
+    is_met: bool | None = None
+    details: dict = field(default_factory=dict)
+
+
+class Scale:
+    """Runs the parts that are asked for."""
+
+    def __init__(self, bench: Bench, lengths: Lengths, many: int = MANY, phones: int = PHONES):
+        self.bench = bench
+        self.lengths = lengths
+        self.many = many
+        self.phones = phones
+        self.faults: list[str] = []
+
+    def growth(self) -> list[Finding]:
+        """What a REGISTER costs with few bindings and with many."""
+        costs: dict[str, list[float | None]] = {"few": [], "many": []}
+        for repetition in range(self.lengths.repetitions):
+            for name in turning_order(list(costs), repetition):
+                count = FEW if name == "few" else self.many
+                costs[name].append(self.cost(f"growth, {count:,} bindings", self.bench.ringway(count, False), "register", count))
+        figure = Figure.of(ratios(costs["many"], costs["few"]))
+        return [
+            Finding(f"CPU us of a REGISTER at {FEW:,} bindings", number(Figure.of(costs["few"]))),
+            Finding(f"CPU us of a REGISTER at {self.many:,} bindings", number(Figure.of(costs["many"]))),
+            Finding("the ratio of the two", number(figure, 3), f"<= {GROWTH_BAR:.2f}", met(figure, GROWTH_BAR), {"us": costs}),
+        ]
+
+    def shards(self) -> list[Finding]:
+        """What an operation costs with two shards. Both variants share core 0, for the generator has the other."""
+        findings = []
+        for scenario in ("register", "call"):
+            costs: dict[str, list[float | None]] = {"1": [], "2": []}
+            for repetition in range(self.lengths.repetitions):
+                for name in turning_order(list(costs), repetition):
+                    server = self.bench.ringway(FEW, False, shards=int(name))
+                    costs[name].append(self.cost(f"shards, {name}", server, scenario, FEW))
+            figure = Figure.of(ratios(costs["2"], costs["1"]))
+            medians = " and ".join(number(Figure.of(found)) for found in costs.values())
+            findings += [
+                Finding(f"CPU us, {scenario}, one shard and two", medians),
+                Finding("the ratio of the two", number(figure, 3), f"<= {SHARDS_BAR:.2f}", met(figure, SHARDS_BAR), {"us": costs}),
+            ]
+        return findings
+
+    def cost(self, where: str, server: Ringway, scenario: str, count: int) -> float | None:
+        """CPU microseconds of an operation in a closed loop."""
+        file = self.bench.users(count)
+        lengths = ["--duration", str(self.lengths.seconds), "--warm-up", str(self.lengths.warm_up)]
+        options = [*lengths, "--window", str(WINDOW), "--register-first"]
+        try:
+            with server, Scraper(server.metrics_url):
+                found = cpu_us(self.bench.generator.run(server, file, scenario, *options))
+        except Invalid as fault:
+            self.faults.append(f"{where}: {fault}")
+            return None
+        say(f"{where}: {scenario} {found:.2f} us")
+        return found
+
+    def stalls(self) -> list[Finding]:
+        """Whether refresh or expiry of many bindings holds anything up."""
+        file, few = self.bench.users(self.many), self.bench.users(FEW)
+        seconds = self.many / REFRESH_RATE
+        stolen = accounting.stolen_ticks()
+        findings = []
+        with self.bench.ringway(self.many, False) as server, Scraper(server.metrics_url):
+            self.bench.generator.register_all(server, file, rate=REFRESH_RATE)
+            begin = scrape(server.metrics_url)
+            options = ["--rate", str(REFRESH_RATE), "--operations", str(self.many), "--expires", str(SHORT_EXPIRES)]
+            refresh = self.bench.generator.work(server, file, "register", "--no-setup", *options)
+            refreshed = scrape(server.metrics_url)
+            findings.append(self.stall(f"refresh of {self.many:,} at {REFRESH_RATE:,}/s", begin, refreshed))
+            # All that were refreshed run out now. The probes register nobody.
+            options = ["--rate", str(PROBE_RATE), "--duration", str(SHORT_EXPIRES + seconds + 10)]
+            probe = self.bench.generator.work(server, few, "options", "--no-setup", *options)
+            expired = scrape(server.metrics_url)
+            findings.append(self.stall(f"expiry of as many, probed by OPTIONS at {PROBE_RATE:,}/s", refreshed, expired))
+            left = value(expired, "ringway_registrations")
+            findings.append(Finding("bindings left after it", f"{left:,.0f}", "0", left == 0))
+        for finding, report in zip(findings, (refresh, probe)):
+            finding.details = {"report": report}
+        findings[0].details["stolen_ticks"] = accounting.stolen_ticks() - stolen
+        return findings
+
+    def stall(self, what: str, before: str, after: str) -> Finding:
+        begin, end = (slower_than(metrics, STALL) for metrics in (before, after))
+        slow = sum(count - begin.get(method, 0) for method, count in end.items())
+        total = sum(value(metrics, "ringway_sip_request_duration_seconds_count") * sign for metrics, sign in ((after, 1), (before, -1)))
+        say(f"{what}: {slow} of {total:,.0f} requests above {STALL * 1e3:g} ms")
+        return Finding(f"requests above {STALL * 1e3:g} ms, {what}", f"{slow} of {total:,.0f}", "0", slow == 0)
+
+    def avalanche(self) -> list[Finding]:
+        """All phones come back within seconds of a crash, while calls stand."""
+        file, seconds = self.bench.users(self.phones), str(AVALANCHE_SECONDS)
+        with self.bench.ringway(self.phones, True) as server, Restart(server, self.bench.directory) as restart:
+            self.bench.generator.register_all(server, file, "avalanche", rate=self.phones // AVALANCHE_SECONDS)
+            time.sleep(self.lengths.settle)
+            before = server.memory()
+            options = ["--no-setup", "--duration", seconds, "--calls", str(CALLS), "--between", restart.command]
+            report = finish(self.bench.generator.start(server, file, "avalanche", *options))
+            time.sleep(self.lengths.settle)
+            after = server.memory()
+        said = " ".join(report["notes"])
+        took = re.search(r"bound ([0-9.]+) s after", said)
+        hung_up = re.search(r"and ([0-9]+) were hung up", said)
+        say(f"avalanche: {said}")
+        return [
+            Finding(
+                f"{self.phones:,} phones register in {seconds} s after SIGKILL and restart: all bound after, s",
+                took[1] if took else "never",
+                f"< {AVALANCHE_BAR:g}",
+                bool(took) and float(took[1]) < AVALANCHE_BAR,
+                {"report": report},
+            ),
+            Finding(
+                "calls that stood meanwhile and were hung up as they should be",
+                f"{hung_up[1] if hung_up else 0} of {CALLS}",
+                "all",
+                bool(hung_up) and int(hung_up[1]) == CALLS,
+            ),
+            Finding(
+                "memory before and after, MB",
+                f"{before / 1e6:.0f}, {after / 1e6:.0f}",
+                f"<= {MEMORY_BAR:.2f} times",
+                after <= MEMORY_BAR * before,
+            ),
+        ]
+
+
+class Restart:
+    """Kills a server as a crash would, and starts it again, when the generator's command asks for it."""
+
+    def __init__(self, server: Ringway, directory: Path):
+        self.server = server
+        self.asked, self.done = directory / "restart-asked", directory / "restart-done"
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    @property
+    def command(self) -> str:
+        """Asks, and waits until it is done."""
+        return f"touch {self.asked}; while [ ! -e {self.done} ]; do sleep 0.05; done"
+
+    def run(self) -> None:
+        while not self.asked.exists():
+            if self.is_over.wait(0.02):
+                return
+        try:
+            self.server.kill()
+            self.server.start()
+        finally:
+            self.done.touch()
+
+    def __enter__(self) -> "Restart":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.is_over.set()
+        self.thread.join()
+
+
+def number(figure: Figure | None, digits: int = 2) -> str:
+    return f"{figure.median:.{digits}f} ({figure.least:.{digits}f}..{figure.most:.{digits}f})" if figure else "-"
+
+
+def met(figure: Figure | None, bar: float) -> bool | None:
+    return figure and figure.median <= bar
+
+
+def table(findings: list[Finding]) -> str:
+    lines = ["| scale | Ringway | bar | met? |", "|---|---:|---:|---|"]
+    words = {None: "-", True: "yes", False: "**no**"}
+    lines += [f"| {found.what} | {found.figure} | {found.bar} | {words[found.is_met]} |" for found in findings]
+    return "\n".join(lines)

@@ -1,0 +1,80 @@
+"""The tables, in Markdown, for people and for pasting."""
+
+from .comparison import Row
+from .figures import Figure
+from .memory import Line
+
+
+def header(facts: dict[str, str]) -> str:
+    return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
+
+
+def cpu(rows: list[Row]) -> str:
+    """CPU time an operation."""
+    lines = [
+        "| workload, UDP | Ringway us/op | Kamailio us/op | ratio | bar | met? | floor us/op |",
+        "|---|---:|---:|---:|---:|---|---:|",
+    ]
+    for row in rows:
+        ours = row.workload.ringway_lacks or spread(row.figure("ringway", "cpu"))
+        cells = [ours, spread(row.figure("kamailio", "cpu")), spread(row.ratio, 3), f"{row.workload.bar:.2f}"]
+        lines.append(line(row.workload.title, *cells, answer(row.is_met), spread(row.figure("floor", "cpu"))))
+    return "\n".join(lines)
+
+
+def throughput(rows: list[Row]) -> str:
+    """Throughput at saturation, latency at a rate that all sustain."""
+    lines = [
+        "| workload, UDP | Ringway op/s | Kamailio op/s | floor op/s | latency at | Ringway p50, p99 us | Kamailio p50, p99 us | floor p50, p99 us |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        rates = [rate(row, server) for server in ("ringway", "kamailio", "floor")]
+        latencies = [quantiles(row, server) for server in ("ringway", "kamailio", "floor")]
+        lines.append(line(row.workload.title, *rates, f"{row.rate:,}/s", *latencies))
+    if any(row.is_generator_bound(server) for row in rows for server in row.samples):
+        lines += ["", "(g): the generator was the bottleneck; the server can do more. CPU time an operation still holds."]
+    return "\n".join(lines)
+
+
+def memory(lines_: list[Line]) -> str:
+    lines = ["| memory, bytes each | Ringway | Kamailio | bar | met? |", "|---|---:|---:|---:|---|"]
+    for found in lines_:
+        cells = [number(found.ringway), number(found.kamailio), number(found.bar), answer(found.is_met)]
+        lines.append(line(found.what, *cells))
+    return "\n".join(lines)
+
+
+def line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def spread(figure: Figure | None, digits: int = 2) -> str:
+    """
+    >>> spread(Figure(2.0, 1.5, 3.25))
+    '**2.00** (1.50..3.25)'
+    >>> spread(None)
+    '-'
+    """
+    if figure is None:
+        return "-"
+    return f"**{figure.median:.{digits}f}** ({figure.least:.{digits}f}..{figure.most:.{digits}f})"
+
+
+def rate(row: Row, server: str) -> str:
+    figure = row.figure(server, "throughput")
+    mark = " (g)" if row.is_generator_bound(server) else ""
+    return f"{figure.median:,.0f}{mark}" if figure else "-"
+
+
+def quantiles(row: Row, server: str) -> str:
+    p50, p99 = row.figure(server, "p50"), row.figure(server, "p99")
+    return f"{p50.median:,.0f}, {p99.median:,.0f}" if p50 and p99 else "-"
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def answer(is_met: bool | None) -> str:
+    return {None: "-", True: "yes", False: "**no**"}[is_met]

@@ -1,0 +1,60 @@
+"""The workloads, and the bars that Ringway is to meet."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row of the table."""
+
+    name: str
+    # What the table calls it.
+    title: str
+    # The scenario of ringway-load.
+    scenario: str
+    # Whether the servers challenge. Where they don't, Ringway's tenant trusts the generator's network.
+    authentication: bool
+    # Ringway's CPU time an operation to Kamailio's, at most.
+    bar: float
+    # Which of Kamailio's configurations is the peer.
+    kamailio: str = "kamailio.cfg"
+    # Why Ringway has no figure in this row; empty when it has one.
+    ringway_lacks: str = ""
+
+
+WORKLOADS = [
+    Workload("options", "OPTIONS answered", "options", False, 0.60),
+    Workload("register", "REGISTER, no authentication", "register", False, 0.50),
+    Workload("refresh", "REGISTER refresh, nonce known", "refresh", True, 0.50),
+    Workload("register-challenge", "REGISTER with digest challenge", "register", True, 0.50),
+    Workload("call", "proxied call", "call", False, 0.45),
+    Workload("call-auth", "proxied call with 407", "call-auth", True, 0.45),
+    Workload(
+        "call-lua",
+        "proxied call, Kamailio's routing in Lua",
+        "call",
+        False,
+        0.50,
+        kamailio="kamailio-lua.cfg",
+        ringway_lacks="Ringway's Lua hooks are not built yet",
+    ),
+]
+
+BYTES_A_BINDING = 400
+BYTES_A_BINDING_AT = 500_000
+
+
+def by_names(names: str) -> list[Workload]:
+    """The workloads of a list with commas; all when it is empty.
+
+    >>> [workload.name for workload in by_names("call,options")]
+    ['options', 'call']
+    >>> by_names("cal")
+    Traceback (most recent call last):
+    ValueError: no workload is called cal; there are options, register, refresh, register-challenge, call, call-auth, call-lua
+    """
+    wanted = {name.strip() for name in names.split(",") if name.strip()}
+    known = [workload.name for workload in WORKLOADS]
+    for name in sorted(wanted - set(known)):
+        raise ValueError(f"no workload is called {name}; there are {', '.join(known)}")
+    return [workload for workload in WORKLOADS if not wanted or workload.name in wanted]
