@@ -49,6 +49,9 @@ pub struct Arguments {
     /// Wait at most so long for what is in flight at the end
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds)]
     pub drain: f64,
+    /// Never sleep, on a core of its own: a server on this machine is then not charged with waking the generator
+    #[arg(long)]
+    pub spin: bool,
     /// Print the report as JSON on standard output; the text goes to standard error
     #[arg(long)]
     pub json: bool,

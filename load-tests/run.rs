@@ -29,7 +29,7 @@ pub fn run(arguments: &Arguments) -> Result<RunReport, String> {
     };
     let (phones, wire) = setting::prepare(arguments, &scenario)?;
     let group = setting::group(arguments, &scenario, &phones.users)?;
-    let mut runner = Runner::new(phones, wire, watch);
+    let mut runner = Runner::new(phones, wire, watch, arguments.spin);
 
     if !arguments.setup_only
         && let Some(group) = registered(arguments, &scenario, group)

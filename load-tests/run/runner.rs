@@ -30,18 +30,23 @@ pub(super) struct Runner {
     /// Time on the processor at the end of the last second that was shown.
     shown_cpu: u64,
     begun: Begun,
+    /// Whether it looks for messages again and again, and sleeps never.
+    spins: bool,
+    /// Nanoseconds of turns that found nothing to do while it spun.
+    idle: u64,
 }
 
 /// Counts when the measured part began.
 #[derive(Default)]
 struct Begun {
     cpu: u64,
+    idle: u64,
     drops: u64,
     sent: u64,
 }
 
 impl Runner {
-    pub(super) fn new(phones: Phones, wire: Wire, watch: Option<ServerWatch>) -> Self {
+    pub(super) fn new(phones: Phones, wire: Wire, watch: Option<ServerWatch>, spins: bool) -> Self {
         Self {
             phones,
             watch,
@@ -52,6 +57,8 @@ impl Runner {
             progress: None,
             shown_cpu: 0,
             begun: Begun::default(),
+            spins,
+            idle: 0,
         }
     }
 
@@ -63,17 +70,18 @@ impl Runner {
     /// One turn, which waits no longer than until `end`.
     fn turn(&mut self, end: u64) -> Result<(), String> {
         let now = self.now();
+        let sent = self.phones.outbox.count;
         self.phones.fire(now);
         let is_behind = self.phones.start_due(now);
         self.wire.flush(&mut self.phones.outbox);
         if let Some(interval) = self.phones.recorder.tick(now)
             && let Some(progress) = &mut self.progress
         {
-            let cpu = thread_cpu();
-            progress.show(&interval, (cpu - self.shown_cpu) as f64 / 1e9);
+            let cpu = thread_cpu().saturating_sub(self.idle);
+            progress.show(&interval, cpu.saturating_sub(self.shown_cpu) as f64 / 1e9);
             self.shown_cpu = cpu;
         }
-        let patience = if is_behind {
+        let patience = if is_behind || self.spins {
             Duration::ZERO
         } else {
             let next = self.phones.next().unwrap_or(u64::MAX).min(end);
@@ -81,7 +89,9 @@ impl Runner {
             wait.min(if self.phones.outbox.is_empty() { TURN } else { BLOCKED })
         };
         let Self { phones, wire, scanner, epoch, .. } = self;
+        let mut is_idle = self.spins && phones.outbox.count == sent;
         let received = wire.receive(patience, |endpoint, event| {
+            is_idle = false;
             let now = epoch.elapsed().as_nanos() as u64;
             match event {
                 Event::Message(message) => phones.handle(scanner, endpoint, message, now),
@@ -89,6 +99,9 @@ impl Runner {
                 Event::Connected(local) => phones.connect(endpoint, local),
             }
         });
+        if is_idle {
+            self.idle += self.now() - now;
+        }
         received.map_err(|error| format!("the wait for messages failed: {error}"))
     }
 
@@ -105,7 +118,7 @@ impl Runner {
             seconds = seconds.min(*left as f64 / rate);
         }
         self.progress = Some(Progress::to_stderr(label, rate, Duration::from_secs_f64(seconds)));
-        self.shown_cpu = thread_cpu();
+        self.shown_cpu = thread_cpu().saturating_sub(self.idle);
         loop {
             let now = self.now();
             if now >= end || is_done(&mut self.phones, now) {
@@ -182,13 +195,14 @@ impl Runner {
         }
         let now = self.now();
         self.phones.recorder.begin(now);
-        self.begun = Begun { cpu: thread_cpu(), drops: self.wire.drops(), sent: self.phones.outbox.count };
+        self.begun = Begun { cpu: thread_cpu(), idle: self.idle, drops: self.wire.drops(), sent: self.phones.outbox.count };
         now
     }
 
     /// The measured part ends; nothing more is started.
     pub(super) fn end(&mut self) {
-        self.measured_cpu = thread_cpu() - self.begun.cpu;
+        // What it spun for nothing is no work.
+        self.measured_cpu = (thread_cpu() - self.begun.cpu).saturating_sub(self.idle - self.begun.idle);
         if let Some(watch) = &mut self.watch {
             watch.end();
         }
