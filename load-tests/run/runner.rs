@@ -195,7 +195,8 @@ impl Runner {
         }
         let now = self.now();
         self.phones.recorder.begin(now);
-        self.begun = Begun { cpu: thread_cpu(), idle: self.idle, drops: self.wire.drops(), sent: self.phones.outbox.count };
+        self.begun =
+            Begun { cpu: thread_cpu(), idle: self.idle, drops: self.wire.drops(), sent: self.phones.outbox.count };
         now
     }
 

@@ -28,6 +28,11 @@ pub(crate) struct Sources {
     swept_at: Monotonic,
 }
 
+/// Tokens of one request: a budget is counted in thousandths, for it grows by the millisecond.
+const REQUEST: u64 = 1000;
+/// Seconds whose budget a source may use at once.
+const BURST: u64 = 2;
+
 /// A bucket that is full again after this long is forgotten when room is needed.
 const FULL_AGAIN: Duration = Duration::from_secs(2);
 
@@ -53,31 +58,39 @@ impl Sources {
 
     /// Takes one request from the source's budget of `per_second`, with bursts of twice that. False when it is used up.
     pub(crate) fn admit(&mut self, source: IpAddr, per_second: u32, most: usize, now: Monotonic) -> bool {
-        const REQUEST: u64 = 1000;
         if per_second == 0 {
             return true;
         }
         let source = network_of(source);
-        let full = u64::from(per_second) * 2 * REQUEST;
-        let is_known = self.buckets.contains_key(&source);
-        if !is_known && self.buckets.len() >= most && now.since(self.swept_at) >= SWEEP_EVERY {
+        if let Some(bucket) = self.buckets.get_mut(&source) {
+            return bucket.take(per_second, now);
+        }
+        if self.buckets.len() >= most && now.since(self.swept_at) >= SWEEP_EVERY {
             self.swept_at = now;
             self.buckets.retain(|_, bucket| now.since(bucket.filled_at) < FULL_AGAIN);
         }
-        let fresh = Bucket { tokens: full, filled_at: now };
-        let bucket = if is_known || self.buckets.len() < most {
+        let fresh = Bucket { tokens: u64::from(per_second) * BURST * REQUEST, filled_at: now };
+        let bucket = if self.buckets.len() < most {
             self.buckets.entry(source).or_insert(fresh)
         } else {
             self.others.get_or_insert(fresh)
         };
-        let earned = u64::try_from(now.since(bucket.filled_at).as_millis()).unwrap_or(u64::MAX);
+        bucket.take(per_second, now)
+    }
+}
+
+impl Bucket {
+    /// Takes one request of `per_second`. False when there is none left.
+    fn take(&mut self, per_second: u32, now: Monotonic) -> bool {
+        let full = u64::from(per_second) * BURST * REQUEST;
+        let earned = u64::try_from(now.since(self.filled_at).as_millis()).unwrap_or(u64::MAX);
         if earned > 0 {
-            bucket.tokens = bucket.tokens.saturating_add(earned.saturating_mul(u64::from(per_second))).min(full);
-            bucket.filled_at = now;
+            self.tokens = self.tokens.saturating_add(earned.saturating_mul(u64::from(per_second))).min(full);
+            self.filled_at = now;
         }
-        match bucket.tokens.checked_sub(REQUEST) {
+        match self.tokens.checked_sub(REQUEST) {
             Some(left) => {
-                bucket.tokens = left;
+                self.tokens = left;
                 true
             }
             None => false,

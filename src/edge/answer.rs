@@ -20,6 +20,8 @@ pub(crate) struct Received<'a, 'm> {
     /// The shards that have looked for its transaction in vain, when another shard passed it on; see
     /// [`Arrival`](crate::Arrival).
     pub(crate) offered: Option<u8>,
+    /// The fingerprint of its server transaction; of an ACK and a CANCEL, that of their INVITE's.
+    pub(crate) transaction: u128,
 }
 
 impl Received<'_, '_> {
@@ -68,18 +70,23 @@ impl Core {
     /// The To-tag of an answer that keeps no state: the same whenever the request comes (section 8.2.6.2).
     ///
     /// An ACK tells by it which answer it is for, so that of an INVITE is a MAC that nobody else can make. No other
-    /// answer is acknowledged, and a fingerprint does: a MAC takes as long as reading the whole request.
-    pub(crate) fn answer_tag(&mut self, essentials: &Essentials<'_>) -> [u8; TAG_LENGTH] {
+    /// answer is acknowledged, and the transaction's fingerprint does: a MAC takes as long as reading the whole request.
+    pub(crate) fn answer_tag(&mut self, essentials: &Essentials<'_>, transaction: u128) -> [u8; TAG_LENGTH] {
         let period = self.period();
-        if essentials.cseq.method == Method::Invite {
-            return self.invite_tag(period, essentials);
+        match essentials.cseq.method {
+            Method::Invite => self.invite_tag(period, essentials),
+            _ => tag_of(&transaction.to_be_bytes()),
         }
-        tag_of(&self.fingerprints.of(&tagged(essentials, &essentials.cseq.number.to_be_bytes())).to_be_bytes())
     }
 
     fn invite_tag(&mut self, period: u64, essentials: &Essentials<'_>) -> [u8; TAG_LENGTH] {
-        let number = essentials.cseq.number.to_be_bytes();
-        tag_of(&self.keys.mac(Purpose::Tag, period, &tagged(essentials, &number)))
+        let parts = [
+            essentials.call_id,
+            essentials.from_tag.unwrap_or_default(),
+            &essentials.cseq.number.to_be_bytes(),
+            essentials.via.branch.unwrap_or_default(),
+        ];
+        tag_of(&self.keys.mac(Purpose::Tag, period, &parts))
     }
 
     /// Whether this is the ACK to a failure that we answered without state.
@@ -153,7 +160,7 @@ impl Core {
         optional: &[u8],
     ) {
         let flow = request.response_flow();
-        let tag = self.answer_tag(request.essentials);
+        let tag = self.answer_tag(request.essentials, request.transaction);
         let room = match bound {
             Bound::None => None,
             Bound::TwiceTheRequest => self.room_for_answer(request.message, &flow),
@@ -216,12 +223,6 @@ impl Core {
 
 /// Adds as many of the optional lines to the response that begins at `start` as there is room for. False when there is
 /// not even room for the response.
-/// What the tag of an answer tells apart.
-fn tagged<'t>(essentials: &Essentials<'t>, number: &'t [u8; 4]) -> [&'t [u8]; 4] {
-    let from_tag = essentials.from_tag.unwrap_or_default();
-    [essentials.call_id, from_tag, number, essentials.via.branch.unwrap_or_default()]
-}
-
 fn add_what_fits(out: &mut Vec<u8>, start: usize, optional: &[u8], room: Option<usize>) -> bool {
     let Some(room) = room.filter(|room| out.len() - start + optional.len() > *room) else {
         insert_before_length(out, start, optional);

@@ -42,7 +42,8 @@ impl Engine {
                 return Some(message.method());
             }
         };
-        let request = Received { message: &message, essentials: &essentials, flow, offered };
+        let transaction = self.core.transaction_of(&message, &essentials);
+        let request = Received { message: &message, essentials: &essentials, flow, offered, transaction };
         match essentials.cseq.method {
             Method::Ack => self.decide_ack(request),
             Method::Cancel => self.decide_cancel(request),

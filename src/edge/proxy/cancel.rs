@@ -2,7 +2,7 @@
 
 use ringway_sip::transaction::{NonInviteClient, Step, Timer, non_invite_client};
 use ringway_sip::write::write_cancel;
-use ringway_sip::{Message, Method, Name};
+use ringway_sip::{Message, Name};
 
 use super::context::{Cancelling, ContextKey, Progress};
 use crate::answer::{Bound, Received};
@@ -13,8 +13,7 @@ impl Engine {
     /// Takes a CANCEL that matches a transaction: it is answered 200 by itself, and cancels every branch.
     /// False when nothing matches that came from the same place.
     pub(crate) fn handle_cancel(&mut self, request: Received<'_, '_>) -> bool {
-        let transaction = self.transaction_of(request, Method::Invite);
-        let Some(key) = self.contexts.find(transaction) else { return false };
+        let Some(key) = self.contexts.find(request.transaction) else { return false };
         let Some(context) = self.contexts.get_mut(key) else { return false };
         // Nobody else can cancel the call, even one who has seen its branch.
         if context.flow.remote != request.flow.remote || context.flow.transport != request.flow.transport {

@@ -338,10 +338,10 @@ impl Engine {
             // The next group goes out as the first one did, from the request as it came.
             let request = context.request.clone();
             let realm = self.core.directory.tenant(context.tenant).map(|tenant| tenant.domain.clone());
-            let flow = context.flow;
+            let (flow, transaction) = (context.flow, context.transaction);
             let Ok(message) = Message::parse(&request) else { return };
             let Ok(essentials) = message.essentials() else { return };
-            let request = Received { message: &message, essentials: &essentials, flow, offered: None };
+            let request = Received { message: &message, essentials: &essentials, flow, offered: None, transaction };
             let routing = self.core.routing(&message, &flow);
             self.fork_next_group(key, request, &routing, realm.as_deref().map(str::as_bytes));
         }
@@ -433,7 +433,7 @@ impl Engine {
         let Some(context) = self.contexts.get_mut(key) else { return };
         let Ok(message) = Message::parse(&context.request) else { return };
         let Ok(essentials) = message.essentials() else { return };
-        let tag = self.core.answer_tag(&essentials);
+        let tag = self.core.answer_tag(&essentials, context.transaction);
         context.answer.clear();
         let mut writer = ResponseWriter::begin(
             &message,

@@ -177,7 +177,7 @@ impl Engine {
         let key = self.contexts.insert(Context {
             tenant,
             method,
-            transaction: self.transaction_of(request, method),
+            transaction: request.transaction,
             request: request.message.bytes().to_vec(),
             flow: request.flow,
             response_flow: request.response_flow(),
@@ -213,8 +213,9 @@ impl Engine {
         if let Ok(message) = Message::parse(&request)
             && let Ok(essentials) = message.essentials()
         {
-            let flow = context.flow;
-            self.send_trying(key, Received { message: &message, essentials: &essentials, flow, offered: None });
+            let (flow, transaction) = (context.flow, context.transaction);
+            let received = Received { message: &message, essentials: &essentials, flow, offered: None, transaction };
+            self.send_trying(key, received);
         }
         if let Some(context) = self.contexts.get_mut(key) {
             context.request = request;
