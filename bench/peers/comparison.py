@@ -49,6 +49,12 @@ class Row:
         return Figure.of(ratios(self.values("ringway", "cpu"), self.values("kamailio", "cpu")))
 
     @property
+    def above_floor(self) -> Figure | None:
+        """The same ratio of what each takes beyond the kernel's share, which no server can save."""
+        floor = self.values("floor", "cpu")
+        return Figure.of(ratios(above(self.values("ringway", "cpu"), floor), above(self.values("kamailio", "cpu"), floor)))
+
+    @property
     def is_met(self) -> bool | None:
         """Whether the bar is met; `None` without a ratio."""
         return self.ratio and self.ratio.median <= self.workload.bar
@@ -60,6 +66,15 @@ class Row:
         samples = {server: [sample and asdict(sample) for sample in found] for server, found in self.samples.items()}
         ratio = self.ratio and asdict(self.ratio)
         return {"workload": asdict(self.workload), "rate": self.rate, "ratio": ratio, "met": self.is_met, "samples": samples}
+
+
+def above(values: list[float | None], floor: list[float | None]) -> list[float | None]:
+    """What is left of each value above the floor of its repetition.
+
+    >>> above([5.0, 3.0, None], [4.0, None, 1.0])
+    [1.0, None, None]
+    """
+    return [value - base if value is not None and base is not None else None for value, base in zip(values, floor)]
 
 
 class Comparison:

@@ -40,7 +40,7 @@ class Generator:
             (GENERATOR_CORE,),
             [
                 *(str(self.program), scenario, "--target", server.target, "--transport", "udp", "--domain", DOMAIN),
-                *("--users", str(users), "--sockets", str(SOCKETS), "--json", *options),
+                *("--users", str(users), "--sockets", str(SOCKETS), "--json", "--spin", *options),
                 *("--local-port", str(self.local_port), "--callee-port", str(self.callee_port)),
                 *(["--floor"] if isinstance(server, Floor) else []),
             ],

@@ -32,7 +32,7 @@ class Tables(unittest.TestCase):
         found = row([3.0, 8.0, 3.0], [6.0, 16.0, 10.0])
         self.assertEqual(found.ratio.median, 0.5)
         self.assertTrue(found.is_met)
-        expected = "| OPTIONS answered | **3.00** (3.00..8.00) | **10.00** (6.00..16.00) | **0.500** (0.300..0.500) | 0.60 | yes | **2.50** (2.50..2.50) |"
+        expected = "| OPTIONS answered | **3.00** (3.00..8.00) | **10.00** (6.00..16.00) | **0.500** (0.300..0.500) | 0.60 | yes | **2.50** (2.50..2.50) | **0.14** (0.07..0.41) |"
         self.assertIn(expected, table.cpu([found]))
 
     def test_a_run_that_is_not_to_be_used_leaves_the_others(self):
