@@ -12,7 +12,9 @@ mod snapshot;
 mod tenant;
 pub mod validation;
 
-pub use extension::{CheckedExtension, Extension, ExtensionDraft, HashSecret, Hashes, NewExtension, Profile, Secret};
+pub use extension::{
+    CheckedExtension, Extension, ExtensionDraft, HashSecret, Hashes, NewExtension, Profile, Secret, ShortText,
+};
 pub use fault::{Code, Fault};
-pub use snapshot::{Snapshot, SnapshotEdit};
+pub use snapshot::{Snapshot, SnapshotEdit, Stretch};
 pub use tenant::{NewTenant, Tenant, TenantDraft, TenantId};

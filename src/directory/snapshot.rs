@@ -4,6 +4,7 @@
 //! touched, so that one changed extension among a million copies two branches of pointers and two small buckets.
 //! Lookups take bytes as they came from the wire and never allocate.
 
+mod ahead;
 mod buckets;
 mod edit;
 mod hashing;
@@ -11,9 +12,11 @@ mod slots;
 
 use std::sync::Arc;
 
+pub use ahead::Stretch;
 pub use edit::SnapshotEdit;
 
 use crate::{Extension, Tenant, TenantId};
+use ahead::Ahead;
 use buckets::Buckets;
 use hashing::{Hashing, LowerHost};
 use slots::{ExtensionSlot, HostSlot, TenantSlot};
@@ -80,6 +83,36 @@ impl Snapshot {
     pub fn extension_by_auth_name(&self, tenant: TenantId, auth_name: &[u8]) -> Option<&Arc<Extension>> {
         let hash = self.hashing.of_tenant(tenant, auth_name);
         self.extension_by_auth_name.find(hash, |slot| slot.has_auth_name(tenant, auth_name)).map(|slot| &slot.extension)
+    }
+
+    /// What [`tenant_by_host`](Self::tenant_by_host) reads, one step after the other.
+    pub fn ahead_of_tenant<'s>(&'s self, host: &[u8]) -> impl Iterator<Item = Stretch> + use<'s> {
+        let host = LowerHost::new(host);
+        let hash = host.map_or(0, |host| self.hashing.host(host.as_bytes()));
+        Ahead::new(&self.tenant_by_host.trunk, hash)
+    }
+
+    /// What [`extension`](Self::extension) reads, one step after the other.
+    pub fn ahead_of_extension<'s>(
+        &'s self,
+        tenant: TenantId,
+        number: &[u8],
+    ) -> impl Iterator<Item = Stretch> + use<'s> {
+        Ahead::new(&self.extension_by_number.trunk, self.hashing.of_tenant(tenant, number))
+    }
+
+    /// What [`extension_by_auth_name`](Self::extension_by_auth_name) reads, one step after the other.
+    pub fn ahead_of_auth_name<'s>(
+        &'s self,
+        tenant: TenantId,
+        auth_name: &[u8],
+    ) -> impl Iterator<Item = Stretch> + use<'s> {
+        Ahead::new(&self.extension_by_auth_name.trunk, self.hashing.of_tenant(tenant, auth_name))
+    }
+
+    /// How many extensions there are.
+    pub fn extensions(&self) -> usize {
+        self.extension_by_number.len()
     }
 
     /// How many extensions this tenant has.

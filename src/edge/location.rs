@@ -7,6 +7,7 @@
 mod aor;
 mod binding;
 mod flows;
+mod index;
 mod record;
 mod stripe;
 mod update;
@@ -19,7 +20,7 @@ pub use update::{Contacts, Update};
 use dashmap::DashMap;
 use foldhash::quality::FixedState;
 use parking_lot::Mutex;
-use ringway_directory::TenantId;
+use ringway_directory::{Stretch, TenantId};
 use ringway_sip::{ConnectionId, Flow, Wall};
 
 use crate::reject::Reject;
@@ -121,6 +122,14 @@ impl Location {
         let hash = AorHash::new(&self.seed, aor);
         let stripe = self.stripes[hash.stripe()].lock();
         record.extend_from_slice(stripe.find(hash, aor).map(Entry::record).unwrap_or_default());
+    }
+
+    /// What [`save`](Self::save) and [`lookup`](Self::lookup) read, one step after the other. A step holds a lock for some
+    /// nanoseconds; where another thread has it, the steps end.
+    pub fn ahead<'s>(&'s self, aor: &Aor<'_>) -> impl Iterator<Item = Stretch> + use<'s> {
+        let hash = AorHash::new(&self.seed, aor);
+        let mut steps = [Stripe::ahead, Stripe::ahead_of_block].into_iter();
+        std::iter::from_fn(move || steps.next()?(&*self.stripes[hash.stripe()].try_lock()?, hash))
     }
 
     /// Takes a record's state from the journal. The highest version holds, in whatever order they come; an empty record is

@@ -68,7 +68,7 @@ impl Core {
         };
         let user = uri.user_unescaped();
         let extension = self.directory.extension(tenant, &user).filter(|_| is_here)?;
-        Some(extension.number.clone())
+        Some((&extension.number).into())
     }
 
     /// Where a number's devices are now; empty when none is registered.

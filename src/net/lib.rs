@@ -20,6 +20,6 @@ pub use clock::Clock;
 pub use counters::Counters;
 pub use local_address::LocalAddresses;
 pub use outgoing::Outgoing;
-pub use received::{Received, SendError};
+pub use received::{Ahead, Received, SendError};
 pub use sockets::{SocketOptions, Sockets};
 pub use tcp::{Admission, StreamOptions};

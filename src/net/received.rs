@@ -2,12 +2,17 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 
 use ringway_sip::{Flow, Monotonic, Problem};
+
+use crate::udp::Batch;
 
 /// One thing that came from the sockets.
 #[derive(Debug)]
 pub enum Received<'a> {
+    /// Datagrams that the next things of a batch will be about: time to fetch what they need. There may come fewer.
+    Ahead(Ahead<'a>),
     /// A datagram, or one framed message of a stream.
     Message {
         /// Where it came from, and where an answer goes.
@@ -31,6 +36,30 @@ pub enum Received<'a> {
     Closed(Flow),
     /// What was sent on this flow did not go out. The flow is as it was given to `send`.
     SendFailed(Flow, SendError),
+}
+
+/// Datagrams that are going to be given one by one.
+#[derive(Clone)]
+pub struct Ahead<'a> {
+    pub(crate) batch: &'a Batch,
+    pub(crate) indices: Range<usize>,
+}
+
+impl<'a> Ahead<'a> {
+    /// How many datagrams are shown ahead at a time.
+    pub(crate) const MOST: usize = 16;
+
+    /// The datagrams, the cut ones too.
+    pub fn datagrams(self) -> impl Iterator<Item = &'a [u8]> {
+        let batch = self.batch;
+        self.indices.filter_map(|index| batch.bytes(index))
+    }
+}
+
+impl fmt::Debug for Ahead<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Ahead({:?})", self.indices)
+    }
 }
 
 /// Why something was not sent.

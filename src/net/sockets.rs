@@ -16,7 +16,7 @@ use crate::counters::Counters;
 use crate::local_address::LocalAddresses;
 use crate::notices::{Notice, Notices};
 use crate::outgoing::Outgoing;
-use crate::received::Received;
+use crate::received::{Ahead, Received};
 use crate::tcp::{Admission, StreamOptions, Streams};
 use crate::udp::{Batch, UdpSocket};
 
@@ -182,6 +182,10 @@ impl Sockets {
             *left = left.saturating_sub(count);
             let stamp = self.clock.stamp();
             for index in 0..count {
+                if index % Ahead::MOST == 0 {
+                    let indices = index..count.min(index + Ahead::MOST);
+                    handle(Received::Ahead(Ahead { batch: &self.batch, indices }), &mut self.outgoing);
+                }
                 let Outgoing { udp, notices, .. } = &mut self.outgoing;
                 let Some(socket) = udp.get_mut(at) else { return };
                 let Some((flow, bytes, kernel)) = self.batch.datagram(index, socket, notices) else { continue };

@@ -186,9 +186,8 @@ impl Arena {
     /// family.
     pub(crate) fn datagram(&self, index: usize) -> Option<Datagram<'_>> {
         let lengths = self.lengths.get(index)?;
-        let begin = index * (self.slot + SLOT_OFFSET);
         let mut datagram = Datagram {
-            bytes: self.bytes.get(begin..begin + lengths.payload.min(self.slot))?,
+            bytes: self.bytes(index)?,
             remote: self.names.get(index)?.read()?,
             local: None,
             received: None,
@@ -197,6 +196,12 @@ impl Arena {
         };
         read_control(self.controls.get(index)?, lengths.control, &mut datagram);
         Some(datagram)
+    }
+
+    /// The payload of the datagram at `index`, as much of it as the slot took.
+    pub(crate) fn bytes(&self, index: usize) -> Option<&[u8]> {
+        let begin = index * (self.slot + SLOT_OFFSET);
+        self.bytes.get(begin..begin + self.lengths.get(index)?.payload.min(self.slot))
     }
 }
 

@@ -59,6 +59,11 @@ impl Batch {
         Self { arena: Arena::new(largest) }
     }
 
+    /// The bytes of the datagram at `index` of the batch that was received last.
+    pub(crate) fn bytes(&self, index: usize) -> Option<&[u8]> {
+        self.arena.bytes(index)
+    }
+
     /// The datagram at `index` of the batch that `socket` received last, as flow, payload and kernel receive time.
     /// `None` for one that is dropped, which is counted.
     pub(crate) fn datagram(

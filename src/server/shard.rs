@@ -197,6 +197,7 @@ impl Shard {
         let mut decided = Counts::default();
         sockets.receive(BATCH, |received, _| {
             let (input, arrived) = match received {
+                Received::Ahead(ahead) => return engine.foresee(ahead.datagrams()),
                 Received::Message { flow, bytes, arrived } => {
                     (Input::Message { flow, bytes, arrival: Arrival::Wire }, arrived)
                 }

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use super::ahead::Stretch;
+
 /// Branches of a table, and buckets of a branch.
 pub(super) const FAN_OUT: usize = 256;
 
@@ -22,6 +24,9 @@ impl Tag {
 /// An entry that remembers the tag of its hash.
 pub(super) trait Slot: Clone {
     fn tag(&self) -> Tag;
+
+    /// What whoever has found the entry reads next, and after that; `None` when there is no more.
+    fn reads(&self, step: usize) -> Option<Stretch>;
 }
 
 pub(super) type Bucket<T> = Vec<T>;
@@ -49,7 +54,7 @@ impl<T> Default for Buckets<T> {
 }
 
 /// Where a hash belongs.
-fn place(hash: u64) -> (usize, usize) {
+pub(super) fn place(hash: u64) -> (usize, usize) {
     ((hash >> 56) as usize, (hash >> 48) as usize % FAN_OUT)
 }
 
@@ -82,7 +87,7 @@ impl<T: Slot> Buckets<T> {
             // Doubling, as a vector does by itself, would leave a third of the memory of a large directory unused.
             bucket.reserve_exact((bucket.len() / 4).max(2));
         }
-        let index = bucket.partition_point(|other| other.tag() < tag);
+        let index = position_of(bucket, tag);
         bucket.insert(index, slot);
         self.len += 1;
         None
@@ -133,7 +138,23 @@ impl<T: Slot> Buckets<T> {
 
 /// Where in the bucket the entry with this tag stands that `is_it`.
 fn position<T: Slot>(bucket: &Bucket<T>, tag: Tag, is_it: impl Fn(&T) -> bool) -> Option<usize> {
-    let first = bucket.partition_point(|slot| slot.tag() < tag);
+    let first = position_of(bucket, tag);
     let same_tag = bucket.get(first..)?.iter().take_while(|slot| slot.tag() == tag);
     same_tag.into_iter().position(is_it).map(|offset| first + offset)
+}
+
+/// Where in the bucket the entries with this tag begin, or would. Tags are spread evenly, so that the search begins where
+/// the tag should stand and ends a slot or two from there: it reads one line of the cache or two, and a search by halves
+/// reads the most of a bucket.
+pub(super) fn position_of<T: Slot>(bucket: &Bucket<T>, tag: Tag) -> usize {
+    let is_below = |slot: &T| slot.tag() < tag;
+    let (before, behind) = bucket.split_at(nearest(bucket.len(), tag));
+    let above = before.iter().rev().take_while(|slot| !is_below(slot)).count();
+    let below = if above == 0 { behind.iter().take_while(|slot| is_below(slot)).count() } else { 0 };
+    before.len() - above + below
+}
+
+/// Where among so many tags this one should stand.
+pub(super) fn nearest(length: usize, tag: Tag) -> usize {
+    ((u64::from(tag.0) * length as u64) >> u32::BITS) as usize
 }

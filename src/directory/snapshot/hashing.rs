@@ -35,7 +35,8 @@ impl Hashing {
 
     fn hash(&self, first: u64, rest: &[u8]) -> u64 {
         let mut hasher = FoldHasher::with_seed(0, &self.seed);
-        hasher.write_u64(first);
+        // Of a short text the hasher takes the first, middle and last bytes: without the length, 1, 11 and 111 would be one.
+        hasher.write_u64(first ^ (rest.len() as u64) << 32);
         hasher.write(rest);
         hasher.finish()
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ahead::Stretch;
 use super::buckets::{Slot, Tag};
 use crate::{Extension, Tenant, TenantId};
 
@@ -27,6 +28,10 @@ impl Slot for ExtensionSlot {
     fn tag(&self) -> Tag {
         self.tag
     }
+
+    fn reads(&self, step: usize) -> Option<Stretch> {
+        (step == 0).then(|| Stretch::of(&*self.extension))
+    }
 }
 
 /// A tenant and how many extensions it has.
@@ -40,6 +45,10 @@ pub(super) struct TenantSlot {
 impl Slot for TenantSlot {
     fn tag(&self) -> Tag {
         self.tag
+    }
+
+    fn reads(&self, step: usize) -> Option<Stretch> {
+        (step == 0).then(|| Stretch::of(&*self.tenant))
     }
 }
 
@@ -59,5 +68,14 @@ impl HostSlot {
 impl Slot for HostSlot {
     fn tag(&self) -> Tag {
         self.tag
+    }
+
+    fn reads(&self, step: usize) -> Option<Stretch> {
+        match step {
+            0 => Some(Stretch::of(&*self.tenant)),
+            1 => Some(Stretch::of(&*self.tenant.domain)),
+            2 => Some(Stretch::of(&*self.tenant.trust)),
+            _ => None,
+        }
     }
 }

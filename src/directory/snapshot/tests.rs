@@ -4,7 +4,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::Snapshot;
-use super::buckets::{Branch, Bucket, Buckets, FAN_OUT, Slot};
+use super::ahead::Stretch;
+use super::buckets::{Branch, Bucket, Buckets, FAN_OUT, Slot, Tag, position_of};
 use crate::{Extension, Hashes, Tenant, TenantId};
 
 const ACME: TenantId = TenantId(1);
@@ -45,6 +46,54 @@ fn the_same_number_in_two_tenants_is_two_extensions() {
     assert_eq!(number(&snapshot, ACME, "bob"), None);
     assert_eq!(number(&snapshot, ACME, "Alice"), None);
     assert_eq!((snapshot.extension_count(ACME), snapshot.extension_count(GLOBEX)), (1, 1));
+}
+
+#[test]
+fn a_search_ahead_ends_at_what_is_found() {
+    let mut edit = two_tenants().edit();
+    for number in 0..2000 {
+        edit.put_extension(ACME, extension(&format!("{number}"), &format!("phone-{number}")));
+    }
+    let snapshot = edit.finish();
+    for number in 0..2000 {
+        let found = snapshot.extension(ACME, format!("{number}").as_bytes()).unwrap();
+        let by_number = snapshot.ahead_of_extension(ACME, format!("{number}").as_bytes());
+        let by_auth_name = snapshot.ahead_of_auth_name(ACME, format!("phone-{number}").as_bytes());
+        for steps in [by_number.collect::<Vec<_>>(), by_auth_name.collect()] {
+            assert_eq!(steps.last().map(|last| last.begin), Some(Arc::as_ptr(found).cast()));
+        }
+    }
+    let acme = snapshot.tenant(ACME).unwrap();
+    assert!(snapshot.ahead_of_tenant(b"ACME.example").any(|step| step.begin == Arc::as_ptr(acme).cast()));
+    assert!(Snapshot::empty().ahead_of_extension(ACME, b"1").next().is_none());
+    assert!(snapshot.ahead_of_tenant(&[b'a'; 1000]).count() <= 6, "what is no host leads nowhere, in few steps");
+}
+
+#[derive(Clone)]
+struct Tagged(Tag);
+
+impl Slot for Tagged {
+    fn tag(&self) -> Tag {
+        self.0
+    }
+
+    fn reads(&self, _: usize) -> Option<Stretch> {
+        None
+    }
+}
+
+proptest! {
+    #[test]
+    fn tags_are_found_however_they_are_spread(
+        mut tags in prop::collection::vec(prop_oneof![0..9_u64, any::<u32>().prop_map(u64::from)], 0..40),
+        other in any::<u32>(),
+    ) {
+        tags.sort_unstable();
+        let bucket: Bucket<Tagged> = tags.iter().map(|tag| Tagged(Tag::of(*tag))).collect();
+        for tag in tags.iter().copied().chain([0, u64::from(other), u64::from(u32::MAX)]) {
+            prop_assert_eq!(position_of(&bucket, Tag::of(tag)), tags.partition_point(|other| *other < tag));
+        }
+    }
 }
 
 #[test]

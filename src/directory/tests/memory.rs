@@ -86,13 +86,13 @@ fn snapshot(count: u32) -> Snapshot {
         auth_name_equals_number: false,
     });
     for number in 0..count {
-        let number: Box<str> = format!("1{number:07}").into();
+        let number = format!("1{number:07}");
         edit.put_extension(
             tenant,
             Extension {
-                auth_name: number.clone(),
+                auth_name: number.as_str().into(),
                 display_name: format!("Extension {number}").into(),
-                number,
+                number: number.into(),
                 enabled: true,
                 hashes: Hashes { md5: Some([1; 16]), sha256: Some(Box::new([2; 32])), sha512_256: None },
             },

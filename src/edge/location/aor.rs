@@ -15,7 +15,7 @@ pub struct Aor<'a> {
     pub number: &'a [u8],
 }
 
-/// The hash of an address-of-record: its highest bits choose the stripe, its lowest ones the place in it.
+/// The hash of an address-of-record: its highest bits choose the stripe, its lower half the place in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct AorHash(pub u64);
 
@@ -35,13 +35,8 @@ impl AorHash {
         (self.0 >> (u64::BITS - STRIPE_BITS)) as usize
     }
 
-    /// What an entry keeps, so that a growing table need not read its records.
+    /// What a stripe's index is searched by.
     pub(super) const fn kept(self) -> u32 {
         self.0 as u32
     }
-}
-
-/// The hash that a stripe's table is built with: the table looks at the highest bits and at the lowest.
-pub(super) const fn table_hash(kept: u32) -> u64 {
-    (kept as u64) << 32 | kept as u64
 }

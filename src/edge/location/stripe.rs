@@ -9,11 +9,10 @@
 //! record   the rest: see the record's format
 //! ```
 
-use hashbrown::HashTable;
-use hashbrown::hash_table;
-use ringway_directory::TenantId;
+use ringway_directory::{Stretch, TenantId};
 
-use super::aor::{Aor, AorHash, table_hash};
+use super::aor::{Aor, AorHash};
+use super::index::{Hashed, Index};
 
 const VERSION_AT: usize = 4;
 const LENGTH_AT: usize = 12;
@@ -24,7 +23,7 @@ pub(super) const MAX_NUMBER: usize = u8::MAX as usize;
 
 #[derive(Default)]
 pub(super) struct Stripe {
-    table: HashTable<Entry>,
+    index: Index<Entry>,
     /// The highest version that any record here ever had, the removed ones too: a record that comes back begins above it.
     newest: u64,
 }
@@ -35,6 +34,12 @@ pub(super) struct Entry {
     /// When its next binding expires, in Unix seconds; 0 for a record without any.
     soonest: u32,
     hash: u32,
+}
+
+impl Hashed for Entry {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
 }
 
 impl Entry {
@@ -95,54 +100,63 @@ impl Entry {
 
 /// Where a record is, or would be.
 pub(super) struct Place<'s> {
-    entry: hash_table::Entry<'s, Entry>,
-    newest: &'s mut u64,
+    stripe: &'s mut Stripe,
+    slot: Option<usize>,
 }
 
 impl Place<'_> {
     /// The packed bindings; empty when there is no record.
     pub(super) fn record(&self) -> &[u8] {
-        match &self.entry {
-            hash_table::Entry::Occupied(entry) => entry.get().record(),
-            hash_table::Entry::Vacant(_) => &[],
-        }
+        self.entry().map(Entry::record).unwrap_or_default()
     }
 
     /// The version of the record that is there.
     pub(super) fn version(&self) -> Option<u64> {
-        match &self.entry {
-            hash_table::Entry::Occupied(entry) => Some(entry.get().version()),
-            hash_table::Entry::Vacant(_) => None,
-        }
+        self.entry().map(Entry::version)
     }
 
     /// The version of a change that is made now: above every one before it, and after a restart above all that were before
     /// it even when the journal has forgotten them.
     pub(super) fn next_version(&mut self, wall_millis: u64) -> u64 {
-        *self.newest = wall_millis.max(*self.newest + 1);
-        *self.newest
+        let newest = &mut self.stripe.newest;
+        *newest = wall_millis.max(*newest + 1);
+        *newest
     }
 
     /// Puts a record, or replaces the one that is there.
     pub(super) fn put(self, hash: AorHash, aor: &Aor<'_>, version: u64, record: &[u8], soonest: u32) {
-        match self.entry {
-            hash_table::Entry::Occupied(mut entry) => entry.get_mut().replace(version, record, soonest),
-            hash_table::Entry::Vacant(entry) => {
-                entry.insert(Entry::new(hash, aor, version, record, soonest));
-            }
+        let index = &mut self.stripe.index;
+        match self.slot.and_then(|slot| index.get_mut(slot)) {
+            Some(entry) => entry.replace(version, record, soonest),
+            None => index.insert(Entry::new(hash, aor, version, record, soonest)),
         }
     }
 
     pub(super) fn remove(self) {
-        if let hash_table::Entry::Occupied(entry) = self.entry {
-            entry.remove();
+        if let Some(slot) = self.slot {
+            self.stripe.index.remove(slot);
         }
+    }
+
+    fn entry(&self) -> Option<&Entry> {
+        self.stripe.index.get(self.slot?)
     }
 }
 
 impl Stripe {
     pub(super) fn find(&self, hash: AorHash, aor: &Aor<'_>) -> Option<&Entry> {
-        self.table.find(table_hash(hash.kept()), |entry| entry.hash == hash.kept() && entry.aor() == *aor)
+        self.index.get(self.slot(hash, aor)?)
+    }
+
+    /// What a search for this hash reads first.
+    pub(super) fn ahead(&self, hash: AorHash) -> Option<Stretch> {
+        self.index.ahead(hash.kept())
+    }
+
+    /// What has been found when the search is over.
+    pub(super) fn ahead_of_block(&self, hash: AorHash) -> Option<Stretch> {
+        let slot = self.index.find(hash.kept(), |_| true)?;
+        self.index.get(slot).map(|entry| Stretch::of(&*entry.block))
     }
 
     /// Takes note of a version that comes from elsewhere.
@@ -152,40 +166,38 @@ impl Stripe {
 
     /// The place of a record, there or not, for whoever reads it and then changes it: one search does for both.
     pub(super) fn place(&mut self, hash: AorHash, aor: &Aor<'_>) -> Place<'_> {
-        let is_same = |entry: &Entry| entry.hash == hash.kept() && entry.aor() == *aor;
-        let entry = self.table.entry(table_hash(hash.kept()), is_same, |entry| table_hash(entry.hash));
-        Place { entry, newest: &mut self.newest }
+        let slot = self.slot(hash, aor);
+        Place { stripe: self, slot }
     }
 
     /// Removes what has this hash and no bindings.
     pub(super) fn remove_empty(&mut self, hash: AorHash) {
-        let is_empty = |entry: &Entry| entry.hash == hash.kept() && entry.record().is_empty();
-        while let Ok(place) = self.table.find_entry(table_hash(hash.kept()), is_empty) {
-            place.remove();
+        while let Some(slot) = self.index.find(hash.kept(), |entry| entry.record().is_empty()) {
+            self.index.remove(slot);
         }
     }
 
     /// The records with this hash; nearly always one.
     pub(super) fn with_hash(&mut self, hash: AorHash) -> impl Iterator<Item = &mut Entry> {
-        let kept = hash.kept();
-        self.table.iter_hash_mut(table_hash(kept)).filter(move |entry| entry.hash == kept)
+        self.index.with_hash(hash.kept())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.table.iter()
+        self.index.iter()
     }
 
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.table.capacity()
+        self.index.capacity()
     }
 
-    /// Keeps the records of which `keep` says so, and gives back memory when most of it is unused.
+    /// Keeps the records of which `keep` says so, and gives back memory when most of it is unused. A record that stays may
+    /// be shown twice.
     pub(super) fn retain(&mut self, keep: impl FnMut(&mut Entry) -> bool) {
-        self.table.retain(keep);
-        let length = self.table.len();
-        if length * 4 < self.table.capacity() {
-            self.table.shrink_to(2 * length, |entry| table_hash(entry.hash));
-        }
+        self.index.retain(keep);
+    }
+
+    fn slot(&self, hash: AorHash, aor: &Aor<'_>) -> Option<usize> {
+        self.index.find(hash.kept(), |entry| entry.aor() == *aor)
     }
 }

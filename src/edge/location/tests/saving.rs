@@ -133,3 +133,15 @@ fn a_refused_save_leaves_nothing_in_its_buffer() {
     let update = Update { call_id: 7, cseq: 1, contacts: Contacts::All, max_bindings: 3 };
     assert_eq!(location.save(at(0), &aor(&number), &update, &mut record), Err(Reject::UnknownNumber));
 }
+
+#[test]
+fn a_search_ahead_reads_the_slot_and_the_record_and_holds_no_lock_between() {
+    let location = Location::new(1);
+    assert_eq!(location.ahead(&aor("101")).count(), 0);
+    save(&location, 0, aor("101"), (1, 1), &[contact("sip:101@192.0.2.9", 0, 60)]).unwrap();
+    let mut ahead = location.ahead(&aor("101"));
+    assert!(ahead.next().is_some());
+    assert_eq!(lookup(&location, 1, aor("101")).len(), 1);
+    assert!(ahead.next().is_some());
+    assert!(ahead.next().is_none());
+}

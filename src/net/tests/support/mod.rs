@@ -44,6 +44,8 @@ pub struct Shard {
     pub address: SocketAddr,
     pub clock: Clock,
     pub arrivals: Vec<Monotonic>,
+    /// The datagrams that were shown ahead.
+    pub ahead: Vec<Vec<u8>>,
     /// How long a turn may have nothing to do before the test fails.
     pub patience: Duration,
 }
@@ -65,7 +67,7 @@ impl Shard {
             let address = bound.listeners().unwrap()[0].0.address;
             let shard = ShardId(u8::try_from(number).unwrap());
             let sockets = Sockets::new(shard, bound, options, admission.clone(), clock).unwrap();
-            Self { sockets, address, clock, arrivals: Vec::new(), patience: Duration::from_secs(20) }
+            Self { sockets, address, clock, arrivals: Vec::new(), ahead: Vec::new(), patience: Duration::from_secs(20) }
         };
         bound.into_iter().enumerate().map(open).collect()
     }
@@ -87,6 +89,10 @@ impl Shard {
                 Received::Message { flow, bytes, .. } => Event::Message(flow, bytes.to_vec()),
                 Received::FrameError { flow, problem, head } => {
                     Event::FrameError(flow, problem, head.map(<[u8]>::to_vec))
+                }
+                Received::Ahead(ahead) => {
+                    self.ahead.extend(ahead.datagrams().map(<[u8]>::to_vec));
+                    return;
                 }
                 Received::Closed(flow) => Event::Closed(flow),
                 Received::SendFailed(flow, error) => Event::SendFailed(flow, error),
