@@ -109,8 +109,10 @@ impl<T: Hashed> Index<T> {
                 self.remove(slot);
             }
         }
-        if self.used * 4 < self.slots.len() {
-            self.resize(self.used * 2);
+        // A small table with something in it stays: it would grow again with the next registration.
+        let wanted = if self.used == 0 { 0 } else { (self.used * 2).max(SMALLEST) };
+        if self.used * 4 < self.slots.len() && wanted < self.slots.len() {
+            self.resize(wanted);
         }
     }
 
