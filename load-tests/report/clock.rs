@@ -32,7 +32,8 @@ mod tests {
     #[test]
     fn a_thread_that_works_uses_its_processor() {
         let (thread, process) = (thread_cpu(), of_process(std::process::id()).unwrap());
-        while thread_cpu() < thread + 2_000_000 {}
+        // The kernel adds a thread that runs to its process with each tick, of which the slowest is 10 ms.
+        while thread_cpu() < thread + 22_000_000 {}
         assert!(of_process(std::process::id()).unwrap() >= process + 2_000_000);
     }
 
