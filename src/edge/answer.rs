@@ -38,7 +38,7 @@ fn flow_of_response(via: &Via<'_>, flow: &Flow) -> Flow {
 /// Digits of a tag of ours.
 const TAG_LENGTH: usize = 24;
 
-/// The first 96 bits of what is told by them, as text.
+/// The first 96 bits, in hexadecimal digits.
 fn tag_of(bytes: &[u8]) -> [u8; TAG_LENGTH] {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0; TAG_LENGTH];
