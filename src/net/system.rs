@@ -5,7 +5,7 @@
 //! not otherwise borrowed during it; none is kept.
 
 use std::io;
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
@@ -13,6 +13,9 @@ use std::time::Duration;
 
 /// Datagrams received or sent by one system call.
 pub(crate) const BATCH: usize = 64;
+
+/// Payloads that one system call sends at most.
+pub(crate) const MOST_PAYLOADS: usize = 256;
 
 /// Room for ancillary data of one datagram: packet information (40 at most), time stamp (32), drop count (24).
 const CONTROL_LENGTH: usize = 128;
@@ -243,39 +246,65 @@ fn read_control(control: &Control, length: usize, datagram: &mut Datagram<'_>) {
     }
 }
 
-/// A datagram to send.
-pub(crate) struct Outbound<'a> {
-    pub(crate) bytes: &'a [u8],
+/// Datagrams to send to one address: one, or several of the same length, of which the last may be shorter.
+pub(crate) struct Outbound<P> {
+    pub(crate) payloads: P,
+    /// The length of each when there are several.
+    pub(crate) segment: Option<u16>,
     pub(crate) remote: SocketAddr,
     /// The address to send from; the kernel's choice without one.
     pub(crate) source: Option<IpAddr>,
 }
 
-/// Sends up to a batch in order, without waiting, and returns how many the kernel took (sendmmsg). An error is that of
-/// the first datagram: when a later one fails, those before it are taken and the next call tells.
-pub(crate) fn send<'a>(socket: BorrowedFd<'_>, datagrams: impl Iterator<Item = Outbound<'a>>) -> io::Result<usize> {
-    let mut names = [Name::empty(); BATCH];
-    let mut controls = [NO_CONTROL; BATCH];
-    let mut vectors = [NO_VECTOR; BATCH];
-    let mut headers = [no_header(); BATCH];
+/// Sends up to a batch in order, without waiting, and returns how many the kernel took (sendmmsg). Several datagrams to
+/// one address go through the kernel as one and are parted where they leave (UDP_SEGMENT, Linux 4.18). There are at
+/// most [`MOST_PAYLOADS`] in all. An error is that of the first: when a later one fails, those before it are taken and
+/// the next call tells.
+pub(crate) fn send<'a, P: Iterator<Item = &'a [u8]>>(
+    socket: BorrowedFd<'_>,
+    outbound: impl Iterator<Item = Outbound<P>>,
+) -> io::Result<usize> {
+    let mut names = [const { MaybeUninit::<Name>::uninit() }; BATCH];
+    let mut controls = [const { MaybeUninit::<Control>::uninit() }; BATCH];
+    let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
+    let mut vectors = [const { MaybeUninit::<libc::iovec>::uninit() }; MOST_PAYLOADS];
+    let mut vectors = &mut vectors[..];
     let mut count = 0;
-    let parts = names.iter_mut().zip(&mut controls).zip(vectors.iter_mut().zip(&mut headers));
-    for (((name, control), (vector, header)), datagram) in parts.zip(datagrams) {
-        vector.iov_base = datagram.bytes.as_ptr().cast_mut().cast();
-        vector.iov_len = datagram.bytes.len();
-        header.msg_hdr.msg_namelen = name.write(datagram.remote) as libc::socklen_t;
-        header.msg_hdr.msg_name = ptr::from_mut(name).cast();
-        header.msg_hdr.msg_iov = vector;
-        header.msg_hdr.msg_iovlen = 1;
-        if let Some(source) = datagram.source {
-            write_source(&mut header.msg_hdr, control, source);
+    for (((name, control), header), outbound) in names.iter_mut().zip(&mut controls).zip(&mut headers).zip(outbound) {
+        let mut filled = 0;
+        for (vector, payload) in vectors.iter_mut().zip(outbound.payloads) {
+            vector.write(libc::iovec { iov_base: payload.as_ptr().cast_mut().cast(), iov_len: payload.len() });
+            filled += 1;
+        }
+        let (own, rest) = mem::take(&mut vectors).split_at_mut(filled);
+        vectors = rest;
+        let name = name.write(Name::empty());
+        let header = &mut header.write(no_header()).msg_hdr;
+        header.msg_namelen = name.write(outbound.remote) as libc::socklen_t;
+        header.msg_name = ptr::from_mut(name).cast();
+        header.msg_iov = own.as_mut_ptr().cast();
+        header.msg_iovlen = filled as _;
+        if outbound.source.is_some() || outbound.segment.is_some() {
+            let control = control.write(NO_CONTROL);
+            if let Some(source) = outbound.source {
+                write_source(header, control, source);
+            }
+            if let Some(segment) = outbound.segment {
+                write_control(header, control, libc::SOL_UDP, libc::UDP_SEGMENT, segment);
+            }
         }
         count += 1;
     }
-    // SAFETY: the first `count` headers each have one vector over bytes that are borrowed beyond the call (which only
-    // reads them, whatever the type of the pointer says), and a name and control data that live in this function.
+    // SAFETY: the first `count` headers are written. Each has vectors of its own, as many as it says, over bytes that are
+    // borrowed beyond the call (which only reads them, whatever the type of the pointer says), and a name and control data
+    // that live in this function.
     let sent = unsafe {
-        libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _)
+        libc::sendmmsg(
+            socket.as_raw_fd(),
+            headers.as_mut_ptr().cast(),
+            count,
+            (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
+        )
     };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
@@ -298,7 +327,7 @@ fn write_source(header: &mut libc::msghdr, control: &mut Control, source: IpAddr
     }
 }
 
-/// Makes `data` the only ancillary item of `header`.
+/// Adds `data` to the ancillary items of `header`, which are in `control`.
 fn write_control<T: Copy>(
     header: &mut libc::msghdr,
     control: &mut Control,
@@ -309,18 +338,20 @@ fn write_control<T: Copy>(
     let length = mem::size_of::<T>() as libc::c_uint;
     // SAFETY: a computation on numbers.
     let (space, length) = unsafe { (libc::CMSG_SPACE(length), libc::CMSG_LEN(length)) };
-    debug_assert!(space as usize <= CONTROL_LENGTH);
-    header.msg_control = ptr::from_mut(control).cast();
-    header.msg_controllen = space as _;
-    // SAFETY: `control` has room for the header and `data` (at most 40 bytes of 128) and is aligned for the header;
-    // `header` describes it, hence the first header is not null. The data is written without asking for alignment.
+    #[allow(clippy::unnecessary_cast, reason = "the C libraries differ in the type of msg_controllen")]
+    let used = header.msg_controllen as usize;
+    let Some(room) = control.0.get_mut(used..used + space as usize) else { return debug_assert!(false) };
+    let item: *mut libc::cmsghdr = room.as_mut_ptr().cast();
+    // SAFETY: `room` has the space of a header and of `data` behind it. It is aligned for the header, since `control` is and
+    // every item's space is a multiple of that. The data is written without asking for alignment.
     unsafe {
-        let item = libc::CMSG_FIRSTHDR(header);
         (*item).cmsg_level = level;
         (*item).cmsg_type = kind;
         (*item).cmsg_len = length as _;
         libc::CMSG_DATA(item).cast::<T>().write_unaligned(data);
     }
+    header.msg_control = ptr::from_mut(control).cast();
+    header.msg_controllen = (used + space as usize) as _;
 }
 
 /// Sets a boolean socket option.

@@ -4,6 +4,7 @@
 //! forge them, and a forged one must not end a call. A peer that is gone is noticed by its transactions' timers.
 
 mod queue;
+mod trains;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +18,7 @@ use crate::notices::Notices;
 use crate::received::SendError;
 use crate::system::{self, Arena, BATCH};
 use queue::SendQueue;
+use trains::Trains;
 
 /// Asks the kernel for what each datagram should come with: when it was received, how many were dropped before it, and
 /// on a wildcard address, which of our addresses was asked.
@@ -35,12 +37,19 @@ pub(crate) fn ask_for_details(socket: &std::net::UdpSocket, address: SocketAddr)
     }
 }
 
+/// System calls that send each datagram by itself after the kernel has refused several together: which of them it was that
+/// it did not like shows at once, and a way on which it never works is tried seldom.
+const CALLS_ALONE: u32 = 1024;
+
 /// One UDP socket of the shard.
 pub(crate) struct UdpSocket {
     listener: ListenerId,
     local: SocketAddr,
     socket: tokio::net::UdpSocket,
     queue: SendQueue,
+    trains: Trains,
+    /// System calls until datagrams are sent together again, after the kernel refused it.
+    alone_for: u32,
     is_readable: bool,
     /// The kernel takes no more for now.
     is_blocked: bool,
@@ -98,6 +107,8 @@ impl UdpSocket {
             local: socket.local_addr()?,
             socket: tokio::net::UdpSocket::from_std(socket)?,
             queue: SendQueue::default(),
+            trains: Trains::default(),
+            alone_for: 0,
             is_readable: false,
             is_blocked: false,
             drops: 0,
@@ -160,16 +171,19 @@ impl UdpSocket {
             (is_wildcard && !local.ip().is_unspecified()).then_some(local.ip())
         };
         while !self.queue.is_empty() && !self.is_blocked {
-            let queue = &self.queue;
-            let result =
-                self.socket.try_io(Interest::WRITABLE, || system::send(self.socket.as_fd(), queue.waiting(source)));
+            self.trains.make_up(&self.queue, self.alone_for > 0, source);
+            self.alone_for = self.alone_for.saturating_sub(1);
+            let departures = self.trains.departures(&self.queue);
+            let result = self.socket.try_io(Interest::WRITABLE, || system::send(self.socket.as_fd(), departures));
             match result {
                 Ok(sent) => {
-                    notices.counters.datagrams_sent += sent as u64;
-                    self.queue.sent(sent);
+                    let mut count = 0;
+                    self.queue.sent(self.trains.places_of(sent).inspect(|_| count += 1));
+                    notices.counters.datagrams_sent += count;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_blocked = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) if self.trains.is_first_long() => self.alone_for = CALLS_ALONE,
                 Err(error) => {
                     notices.counters.send_errors += 1;
                     if let Some(flow) = self.queue.pop() {

@@ -69,10 +69,15 @@ async fn an_answer_leaves_from_the_address_that_was_asked() {
     let client = client("127.0.0.1:0");
     for asked in [[127, 0, 0, 2], [127, 0, 0, 1], [127, 9, 9, 9]] {
         let asked = SocketAddr::from((asked, shard.address.port()));
-        client.send_to(b"hello", asked).unwrap();
-        let events = shard.answered_events(1, echo).await;
+        // Two, which leave together.
+        for _ in 0..2 {
+            client.send_to(b"hello", asked).unwrap();
+        }
+        let events = shard.answered_events(2, echo).await;
         assert_eq!(events[0].flow().local, asked);
-        assert_eq!(receive(&client), (b"hello".to_vec(), asked));
+        for _ in 0..2 {
+            assert_eq!(receive(&client), (b"hello".to_vec(), asked));
+        }
     }
 }
 
@@ -84,10 +89,14 @@ async fn an_ipv6_answer_leaves_from_the_address_that_was_asked() {
     let mut shard = listen("[::]:0");
     let client = client("[::1]:0");
     let asked = SocketAddr::new("::1".parse().unwrap(), shard.address.port());
-    client.send_to(b"hello", asked).unwrap();
-    let events = shard.answered_events(1, echo).await;
+    for _ in 0..2 {
+        client.send_to(b"hello", asked).unwrap();
+    }
+    let events = shard.answered_events(2, echo).await;
     assert_eq!(events[0].flow().local, asked);
-    assert_eq!(receive(&client), (b"hello".to_vec(), asked));
+    for _ in 0..2 {
+        assert_eq!(receive(&client), (b"hello".to_vec(), asked));
+    }
 }
 
 #[tokio::test]
@@ -155,6 +164,44 @@ async fn a_datagram_that_the_kernel_refuses_is_reported_and_the_others_go_out_in
     assert_eq!(events, [failed(nowhere, libc::EINVAL), failed(flow, libc::EMSGSIZE)]);
     assert_eq!(receive(&client).0, b"first");
     assert_eq!(receive(&client).0, b"last");
+    assert_eq!(shard.counters(), Counters { datagrams_sent: 2, send_errors: 2, ..Counters::default() });
+}
+
+#[tokio::test]
+async fn datagrams_of_one_length_to_one_address_arrive_each_by_itself_and_in_order() {
+    for loopback in ["127.0.0.1", "[::1]"] {
+        if loopback == "[::1]" && !has_ipv6() {
+            continue;
+        }
+        let mut shard = listen(&format!("{loopback}:0"));
+        let clients = [client(&format!("{loopback}:0")), client(&format!("{loopback}:0"))];
+        let text = |number: usize| format!("{:>1$}", number, [300, 300, 300, 200, 1300][number % 5]);
+        for number in 0..100 {
+            let remote = clients[number % 2].local_addr().unwrap();
+            shard.sockets.send(&Flow::udp(ListenerId(3), shard.address, remote), text(number).as_bytes());
+        }
+        shard.sockets.flush();
+        shard.turn(1, |_, _| ()).await;
+        for number in 0..100 {
+            assert_eq!(receive(&clients[number % 2]), (text(number).into_bytes(), shard.address));
+        }
+        assert_eq!(shard.counters(), Counters { datagrams_sent: 100, ..Counters::default() });
+    }
+}
+
+#[tokio::test]
+async fn of_datagrams_that_are_refused_together_each_is_reported_and_the_next_go_out() {
+    let mut shard = listen("127.0.0.1:0");
+    let client = client("127.0.0.1:0");
+    let flow = Flow::udp(ListenerId(3), shard.address, client.local_addr().unwrap());
+    let nowhere = Flow { remote: SocketAddr::from(([127, 0, 0, 1], 0)), ..flow };
+    for (flow, text) in [(&nowhere, b"one"), (&flow, b"two"), (&nowhere, b"3rd"), (&flow, b"4th")] {
+        shard.sockets.send(flow, text);
+    }
+    shard.sockets.flush();
+    let failed = Event::SendFailed(nowhere, SendError::System(libc::EINVAL));
+    assert_eq!(shard.events(2).await, [failed.clone(), failed]);
+    assert_eq!([receive(&client).0, receive(&client).0], [b"two", b"4th"]);
     assert_eq!(shard.counters(), Counters { datagrams_sent: 2, send_errors: 2, ..Counters::default() });
 }
 

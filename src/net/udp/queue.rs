@@ -1,11 +1,8 @@
 //! Datagrams that wait for the flush, in order and bounded.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
 
 use ringway_sip::Flow;
-
-use crate::system::Outbound;
 
 /// Datagrams that may wait on one socket; past it the oldest is dropped, since its sender has long begun to repeat it.
 const MOST_DATAGRAMS: usize = 8192;
@@ -21,11 +18,19 @@ pub(super) struct SendQueue {
     queued: VecDeque<Queued>,
 }
 
+/// One datagram that waits, or that was sent before an older one.
 #[derive(Debug)]
-struct Queued {
-    flow: Flow,
+pub(super) struct Queued {
+    pub(super) flow: Flow,
     begin: usize,
     end: usize,
+    is_sent: bool,
+}
+
+impl Queued {
+    pub(super) fn length(&self) -> usize {
+        self.end - self.begin
+    }
 }
 
 impl SendQueue {
@@ -41,7 +46,7 @@ impl SendQueue {
         self.reclaim();
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(payload);
-        self.queued.push_back(Queued { flow, begin, end: self.bytes.len() });
+        self.queued.push_back(Queued { flow, begin, end: self.bytes.len(), is_sent: false });
         dropped
     }
 
@@ -49,25 +54,38 @@ impl SendQueue {
         self.queued.is_empty()
     }
 
-    /// What waits, oldest first; `source` tells the address to send a flow from.
-    pub(super) fn waiting(&self, source: impl Fn(SocketAddr) -> Option<IpAddr>) -> impl Iterator<Item = Outbound<'_>> {
-        self.queued.iter().map(move |queued| Outbound {
-            bytes: self.bytes.get(queued.begin..queued.end).unwrap_or_default(),
-            remote: queued.flow.remote,
-            source: source(queued.flow.local),
-        })
+    /// What waits, oldest first, each with its place: how many are before it, sent ones among them.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (usize, &Queued)> {
+        self.queued.iter().enumerate().filter(|(_, queued)| !queued.is_sent)
+    }
+
+    /// The datagram at a place.
+    pub(super) fn at(&self, place: usize) -> Option<(&Queued, &[u8])> {
+        let queued = self.queued.get(place)?;
+        Some((queued, self.bytes.get(queued.begin..queued.end)?))
     }
 
     /// Takes the oldest, because it could not be sent.
     pub(super) fn pop(&mut self) -> Option<Flow> {
         let flow = self.queued.pop_front().map(|queued| queued.flow);
-        self.reclaim();
+        self.forget_sent();
         flow
     }
 
-    /// Takes the oldest `count`, because they were sent.
-    pub(super) fn sent(&mut self, count: usize) {
-        self.queued.drain(..count.min(self.queued.len()));
+    /// Takes the datagrams at these places, because they were sent.
+    pub(super) fn sent(&mut self, places: impl Iterator<Item = usize>) {
+        for place in places {
+            if let Some(queued) = self.queued.get_mut(place) {
+                queued.is_sent = true;
+            }
+        }
+        self.forget_sent();
+    }
+
+    fn forget_sent(&mut self) {
+        while self.queued.front().is_some_and(|first| first.is_sent) {
+            self.queued.pop_front();
+        }
         self.reclaim();
     }
 
@@ -94,6 +112,8 @@ impl SendQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::SocketAddr;
+
     use ringway_sip::ListenerId;
 
     fn flow(port: u16) -> Flow {
@@ -102,7 +122,8 @@ mod tests {
     }
 
     fn contents(queue: &SendQueue) -> Vec<(u16, Vec<u8>)> {
-        queue.waiting(|_| None).map(|datagram| (datagram.remote.port(), datagram.bytes.to_vec())).collect()
+        let waiting = queue.waiting().filter_map(|(place, _)| queue.at(place));
+        waiting.map(|(queued, bytes)| (queued.flow.remote.port(), bytes.to_vec())).collect()
     }
 
     #[test]
@@ -111,14 +132,28 @@ mod tests {
         assert_eq!(queue.push(flow(1), b"one"), 0);
         assert_eq!(queue.push(flow(2), b"two"), 0);
         assert_eq!(queue.push(flow(3), b"three"), 0);
-        queue.sent(1);
+        queue.sent(0..1);
         assert_eq!(queue.pop(), Some(flow(2)));
         assert_eq!(queue.push(flow(4), b""), 0);
         assert_eq!(contents(&queue), [(3, b"three".to_vec()), (4, Vec::new())]);
-        queue.sent(2);
+        queue.sent(0..2);
         assert!(queue.is_empty());
         assert_eq!(queue.pop(), None);
         assert!(queue.bytes.is_empty());
+    }
+
+    #[test]
+    fn what_was_sent_before_an_older_one_is_not_sent_again() {
+        let mut queue = SendQueue::default();
+        for port in 1..=4 {
+            queue.push(flow(port), b"x");
+        }
+        queue.sent([1, 3].into_iter());
+        assert_eq!(contents(&queue), [(1, b"x".to_vec()), (3, b"x".to_vec())]);
+        queue.sent(0..1);
+        assert_eq!(contents(&queue), [(3, b"x".to_vec())]);
+        assert_eq!(queue.pop(), Some(flow(3)));
+        assert!(queue.is_empty(), "the last was sent before");
     }
 
     #[test]
@@ -146,7 +181,7 @@ mod tests {
         assert!(queue.bytes.len() <= 2 * MOST_BYTES + large.len());
         for _ in 0..1000 {
             queue.push(flow(7), b"x");
-            queue.sent(1);
+            queue.sent(0..1);
         }
         assert!(contents(&queue).iter().all(|(_, bytes)| bytes.len() == 1 || *bytes == large));
     }
