@@ -29,6 +29,7 @@ pub struct Snapshot {
     tenants: Buckets<TenantSlot>,
     tenant_by_host: Buckets<HostSlot>,
     extension_by_number: Buckets<ExtensionSlot>,
+    /// Only those whose auth name is not their number.
     extension_by_auth_name: Buckets<ExtensionSlot>,
 }
 
@@ -82,7 +83,10 @@ impl Snapshot {
     /// The extension of this tenant with exactly this auth name; upper and lower case differ.
     pub fn extension_by_auth_name(&self, tenant: TenantId, auth_name: &[u8]) -> Option<&Arc<Extension>> {
         let hash = self.hashing.of_tenant(tenant, auth_name);
-        self.extension_by_auth_name.find(hash, |slot| slot.has_auth_name(tenant, auth_name)).map(|slot| &slot.extension)
+        let is_it = |slot: &ExtensionSlot| slot.has_auth_name(tenant, auth_name);
+        // Nearly all have their number for an auth name.
+        let by_number = self.extension_by_number.find(hash, |slot| slot.has_number(tenant, auth_name) && is_it(slot));
+        by_number.or_else(|| self.extension_by_auth_name.find(hash, is_it)).map(|slot| &slot.extension)
     }
 
     /// What [`tenant_by_host`](Self::tenant_by_host) reads, one step after the other.
@@ -92,22 +96,14 @@ impl Snapshot {
         Ahead::new(&self.tenant_by_host.trunk, hash)
     }
 
-    /// What [`extension`](Self::extension) reads, one step after the other.
+    /// What [`extension`](Self::extension) reads, one step after the other; and what
+    /// [`extension_by_auth_name`](Self::extension_by_auth_name) reads of one whose number is its auth name.
     pub fn ahead_of_extension<'s>(
         &'s self,
         tenant: TenantId,
         number: &[u8],
     ) -> impl Iterator<Item = Stretch> + use<'s> {
         Ahead::new(&self.extension_by_number.trunk, self.hashing.of_tenant(tenant, number))
-    }
-
-    /// What [`extension_by_auth_name`](Self::extension_by_auth_name) reads, one step after the other.
-    pub fn ahead_of_auth_name<'s>(
-        &'s self,
-        tenant: TenantId,
-        auth_name: &[u8],
-    ) -> impl Iterator<Item = Stretch> + use<'s> {
-        Ahead::new(&self.extension_by_auth_name.trunk, self.hashing.of_tenant(tenant, auth_name))
     }
 
     /// How many extensions there are.

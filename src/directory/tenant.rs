@@ -42,6 +42,12 @@ impl Tenant {
         self.trust.iter().any(|network| network.contains(&source))
     }
 
+    /// Whether this host is its domain or an alias, in any case and with or without the dot of the root.
+    pub fn has_host(&self, host: &[u8]) -> bool {
+        let host = host.strip_suffix(b".").unwrap_or(host);
+        self.hosts().any(|own| own.as_bytes().eq_ignore_ascii_case(host))
+    }
+
     /// The main domain, then the aliases.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&*self.domain).chain(self.aliases.iter().map(|alias| &**alias))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringway_directory::{Extension, Tenant};
+use ringway_directory::{Extension, Snapshot, Tenant};
 use ringway_sip::{Method, Uri};
 
 use crate::answer::{Bound, Received};
@@ -15,19 +15,20 @@ use crate::reject::Reject;
 
 impl Engine {
     /// Tells which extension asks. `None` when the request has been answered instead: challenged or refused.
-    pub(crate) fn authenticate(
+    pub(crate) fn authenticate<'d>(
         &mut self,
         request: Received<'_, '_>,
-        tenant: &Arc<Tenant>,
+        directory: &'d Snapshot,
+        tenant: &Tenant,
         role: Role,
-    ) -> Option<Arc<Extension>> {
+    ) -> Option<&'d Extension> {
         let question =
             Question { request: request.message, essentials: request.essentials, flow: &request.flow, tenant, role };
         let core = &mut self.core;
         let verdict =
-            self.authenticator.authenticate(core.now, &question, &core.directory, &core.settings, &mut core.counters);
+            self.authenticator.authenticate(core.now, &question, directory, &core.settings, &mut core.counters);
         match verdict {
-            Verdict::Verified(extension) | Verdict::Trusted(extension) => Some(Arc::clone(extension)),
+            Verdict::Verified(extension) | Verdict::Trusted(extension) => Some(extension),
             Verdict::Refused(reject) => {
                 core.refuse(request, reject);
                 None
@@ -51,7 +52,7 @@ impl Engine {
         extension: &Extension,
     ) -> Result<(), Reject> {
         let core = &mut self.core;
-        if !names_extension(&request.essentials.to, extension, tenant, &core.directory, &core.settings, &request.flow) {
+        if !names_extension(&request.essentials.to, extension, tenant, &core.settings, &request.flow) {
             return Err(Reject::RegisterIdentityMismatch);
         }
         let registration = Registration {
@@ -61,8 +62,7 @@ impl Engine {
             tenant,
             extension,
         };
-        let settings = Arc::clone(&core.settings);
-        match self.registrar.register(core.now, &registration, &core.location, &settings) {
+        match self.registrar.register(core.now, &registration, &core.location, &core.settings) {
             Ok(registered) => {
                 if let Some(change) = registered.change {
                     core.out.save(change);
@@ -71,6 +71,7 @@ impl Engine {
                 Ok(())
             }
             Err(reject @ Reject::IntervalTooBrief) => {
+                let settings = Arc::clone(&core.settings);
                 core.counters.reject(reject);
                 core.answer(request, reject.status(), Some(reject), Bound::None, |writer| {
                     write_min_expires(&settings, writer)
@@ -106,6 +107,6 @@ impl Core {
     /// Whether From is the extension.
     pub(crate) fn names_sender(&self, request: Received<'_, '_>, extension: &Extension, tenant: &Tenant) -> bool {
         let from = &request.essentials.from;
-        names_extension(from, extension, tenant, &self.directory, &self.settings, &request.flow)
+        names_extension(from, extension, tenant, &self.settings, &request.flow)
     }
 }

@@ -262,7 +262,7 @@ fn trusted<'s>(
     }
     let uri = from.parse_uri().ok()?;
     let extension = directory.extension(tenant.id, &uri.user_unescaped())?;
-    names_tenant(&uri, tenant, directory, settings, question.flow).then_some(extension)
+    names_tenant(&uri, tenant, settings, question.flow).then_some(extension)
 }
 
 /// The credentials for our realm, among those for others' (section 22.3).

@@ -71,6 +71,12 @@ pub struct Engine {
     sweep: usize,
 }
 
+/// A copy of what all shards share, to be held on to while deciding. The count of those who hold a shared one would wander
+/// between the processors with every request. To copy one is cheap, and seldom done.
+fn own<T: Clone>(shared: &Arc<T>) -> Arc<T> {
+    Arc::new(T::clone(shared))
+}
+
 impl Engine {
     /// An engine that has seen nothing yet.
     pub fn new(parts: Parts) -> Self {
@@ -92,8 +98,8 @@ impl Engine {
             core: Core {
                 shard,
                 boot,
-                settings,
-                directory,
+                settings: own(&settings),
+                directory: own(&directory),
                 location,
                 activity,
                 keys,
@@ -118,8 +124,8 @@ impl Engine {
             Input::Unframed { flow, head, problem } => self.core.refuse_unframed(&flow, head, problem),
             Input::FlowClosed(flow) => self.handle_closed_flow(&flow),
             Input::SendFailed(flow) => self.handle_failed_flow(&flow),
-            Input::Directory(directory) => self.core.directory = directory,
-            Input::Settings(settings) => self.core.settings = settings,
+            Input::Directory(directory) => self.core.directory = own(&directory),
+            Input::Settings(settings) => self.core.settings = own(&settings),
             Input::Deadline => self.handle_deadline(),
         }
         None

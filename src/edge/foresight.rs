@@ -55,9 +55,8 @@ impl Engine {
         let hosts = words.iter().map(|words| directory.ahead_of_tenant(words.host));
         let mut tenants: SmallVec<[_; GROUP]> = hosts.collect();
         while step_all(&mut tenants) {}
-        let default = self.core.default_tenant();
+        let default = self.core.default_tenant(directory);
         let mut extensions = SmallVec::<[_; 2 * GROUP]>::new();
-        let mut auth_names = SmallVec::<[_; GROUP]>::new();
         let mut records = SmallVec::<[_; GROUP]>::new();
         for words in &words {
             let Some(tenant) = directory.tenant_by_host(words.host).or(default) else { continue };
@@ -67,14 +66,10 @@ impl Engine {
                 add_number(words.number);
             }
             // Credentials say who it is; without any, a trusted network's sender does.
-            if words.auth_name.is_empty() {
-                add_number(words.sender);
-            } else {
-                auth_names.push(directory.ahead_of_auth_name(tenant.id, words.auth_name));
-            }
+            add_number(if words.auth_name.is_empty() { words.sender } else { words.auth_name });
         }
         // Of each a step, whether the others have ended or not.
-        while step_all(&mut extensions) | step_all(&mut auth_names) | step_all(&mut records) {}
+        while step_all(&mut extensions) | step_all(&mut records) {}
     }
 }
 

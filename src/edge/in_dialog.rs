@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ringway_directory::TenantId;
 use ringway_sip::{Flow, Message, Method, Name, NameAddr, Transport, Uri};
@@ -175,7 +176,7 @@ impl Engine {
             self.forward_ack(request, &routing, passage.request_uri.as_deref(), &target, cookie.tenant);
             return;
         }
-        let tenant = self.core.directory.tenant(cookie.tenant).cloned();
+        let directory = Arc::clone(&self.core.directory);
         if !passage.is_from_known_flow && !self.is_moved_side(request, cookie.tenant, passage.number.as_deref()) {
             return;
         }
@@ -190,7 +191,7 @@ impl Engine {
             cookie: self.renewed(cookie, passage.place),
             refresh,
         };
-        let realm = tenant.as_deref().map(|tenant| tenant.domain.as_bytes());
+        let realm = directory.tenant(cookie.tenant).map(|tenant| tenant.domain.as_bytes());
         self.proxy_within_dialog(request, &routing, within, realm);
     }
 
@@ -261,15 +262,16 @@ impl Engine {
         if !self.admit(request) {
             return false;
         }
-        let Some(tenant) = self.core.directory.tenant(tenant).cloned() else {
+        let directory = Arc::clone(&self.core.directory);
+        let Some(tenant) = directory.tenant(tenant) else {
             self.core.refuse(request, Reject::NoDialog);
             return false;
         };
-        let Some(extension) = self.authenticate(request, &tenant, Role::Proxy) else { return false };
+        let Some(extension) = self.authenticate(request, &directory, tenant, Role::Proxy) else { return false };
         let expected = match number {
             Some(number) => *extension.number == *number,
             // After a restart nobody remembers the number; then From must be the extension's own.
-            None => self.core.names_sender(request, &extension, &tenant),
+            None => self.core.names_sender(request, extension, tenant),
         };
         if !expected {
             self.core.refuse(request, Reject::IdentityMismatch);
@@ -320,7 +322,7 @@ impl Engine {
         target: &Flow,
         tenant: TenantId,
     ) {
-        let tenant = self.core.directory.tenant(tenant).cloned();
+        let directory = Arc::clone(&self.core.directory);
         let essentials = request.essentials;
         if essentials.max_forwards == Some(0) {
             return self.core.counters.drop(DropReason::StrayAck);
@@ -344,7 +346,7 @@ impl Engine {
             cookie: None,
             max_forwards: essentials.max_forwards.map_or(70, |left| left - 1),
             breadth: ACK_BREADTH,
-            realm: tenant.as_deref().map(|tenant| tenant.domain.as_bytes()),
+            realm: directory.tenant(tenant).map(|tenant| tenant.domain.as_bytes()),
         };
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use ringway_directory::{Extension, Tenant};
+use ringway_directory::{Extension, Snapshot, Tenant};
 use ringway_sip::{Flow, Message, Method, Name, NameAddr, Scheme, ShardId, Transport, Uri};
 
 use crate::answer::Received;
@@ -191,18 +191,19 @@ impl Engine {
         {
             return Err(if method == Method::Register { Reject::RegisterUnknownDomain } else { Reject::UnknownDomain });
         }
-        let tenant = self.core.tenant_of(request, uri)?;
-        let Some(extension) = self.authenticate(request, &tenant, Role::of(method)) else { return Ok(()) };
+        let directory = Arc::clone(&self.core.directory);
+        let tenant = self.core.tenant_of(&directory, request, uri)?;
+        let Some(extension) = self.authenticate(request, &directory, tenant, Role::of(method)) else { return Ok(()) };
         match method {
             Method::Register => {
                 requires_nothing_unknown(request)?;
-                self.register(request, &tenant, &extension)
+                self.register(request, tenant, extension)
             }
             Method::Subscribe | Method::Publish => Err(Reject::EventNotServed),
             // These live in a dialog or not at all.
             Method::Bye | Method::Prack | Method::Update => Err(Reject::NoDialog),
-            _ if !self.core.is_sender(request, &extension, &tenant) => Err(Reject::IdentityMismatch),
-            _ => self.call(request, &tenant, &extension, uri, routing),
+            _ if !self.core.is_sender(request, extension, tenant) => Err(Reject::IdentityMismatch),
+            _ => self.call(request, &directory, tenant, extension, uri, routing),
         }
     }
 
@@ -210,14 +211,15 @@ impl Engine {
     fn call(
         &mut self,
         request: Received<'_, '_>,
-        tenant: &Arc<Tenant>,
+        directory: &Snapshot,
+        tenant: &Tenant,
         caller: &Extension,
         uri: &Uri<'_>,
         routing: &Routing<'_>,
     ) -> Result<(), Reject> {
         self.core.accept_contact(request)?;
         let number = uri.user_unescaped();
-        let callee = self.core.directory.extension(tenant.id, &number).cloned().ok_or(Reject::UnknownNumber)?;
+        let callee = directory.extension(tenant.id, &number).ok_or(Reject::UnknownNumber)?;
         let mut targets = if callee.enabled { self.core.targets(tenant.id, &callee.number) } else { Vec::new() };
         if uri.scheme == Scheme::Sips {
             targets.retain(|target| matches!(target.flow.transport, Transport::Tls | Transport::Wss));

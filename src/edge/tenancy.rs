@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringway_directory::{Tenant, TenantId};
+use ringway_directory::{Snapshot, Tenant, TenantId};
 use ringway_sip::{Flow, Method, Scheme, Uri};
 
 use crate::answer::Received;
@@ -13,42 +13,55 @@ use crate::reject::Reject;
 
 impl Core {
     /// The tenant of an initial request; never chosen by To alone.
-    pub(crate) fn tenant_of(&self, request: Received<'_, '_>, uri: &Uri<'_>) -> Result<Arc<Tenant>, Reject> {
+    pub(crate) fn tenant_of<'d>(
+        &self,
+        directory: &'d Snapshot,
+        request: Received<'_, '_>,
+        uri: &Uri<'_>,
+    ) -> Result<&'d Tenant, Reject> {
         if request.essentials.cseq.method == Method::Register {
-            return self.tenant_of_register(request, uri);
+            return self.tenant_of_register(directory, request, uri);
         }
         // A domain goes before an address: one that we also advertise is its tenant's. A `tel` URI has neither.
-        let by_host = self.directory.tenant_by_host(uri.host);
+        let by_host = directory.tenant_by_host(uri.host);
         let names_sender = uri.scheme == Scheme::Tel || self.is_own(uri, &request.flow);
-        let found = if by_host.is_none() && names_sender { self.tenant_by_sender(request) } else { by_host };
-        found.filter(|tenant| tenant.enabled).cloned().ok_or(Reject::UnknownDomain)
+        let found = if by_host.is_none() && names_sender { self.tenant_by_sender(directory, request) } else { by_host };
+        found.map(|tenant| &**tenant).filter(|tenant| tenant.enabled).ok_or(Reject::UnknownDomain)
     }
 
     /// A REGISTER names its domain in the Request-URI (RFC 3261 section 10.2), and To must be of the same tenant.
-    fn tenant_of_register(&self, request: Received<'_, '_>, uri: &Uri<'_>) -> Result<Arc<Tenant>, Reject> {
+    fn tenant_of_register<'d>(
+        &self,
+        directory: &'d Snapshot,
+        request: Received<'_, '_>,
+        uri: &Uri<'_>,
+    ) -> Result<&'d Tenant, Reject> {
         let to = request.essentials.to.parse_uri().map_err(|_| Reject::Malformed)?;
-        let by_host = |uri: &Uri<'_>| self.directory.tenant_by_host(uri.host);
         let is_own = |uri: &Uri<'_>| self.is_own(uri, &request.flow);
-        let by_to = by_host(&to).or_else(|| self.default_tenant().filter(|_| is_own(&to)));
-        let found = by_host(uri).or_else(|| by_to.filter(|_| is_own(uri)));
+        let named = directory.tenant_by_host(uri.host);
+        let by_to = named
+            .filter(|tenant| tenant.has_host(to.host))
+            .or_else(|| directory.tenant_by_host(to.host))
+            .or_else(|| self.default_tenant(directory).filter(|_| is_own(&to)));
+        let found = named.or_else(|| by_to.filter(|_| is_own(uri)));
         let tenant = found.filter(|tenant| tenant.enabled).ok_or(Reject::RegisterUnknownDomain)?;
         if by_to.is_none_or(|by_to| by_to.id != tenant.id) {
             return Err(Reject::RegisterOtherDomain);
         }
-        Ok(Arc::clone(tenant))
+        Ok(tenant)
     }
 
     /// The Request-URI names no domain: the sender's does, or the flow that it is registered on.
-    fn tenant_by_sender(&self, request: Received<'_, '_>) -> Option<&Arc<Tenant>> {
+    fn tenant_by_sender<'d>(&self, directory: &'d Snapshot, request: Received<'_, '_>) -> Option<&'d Arc<Tenant>> {
         let from = request.essentials.from.parse_uri().ok();
-        from.and_then(|from| self.directory.tenant_by_host(from.host))
-            .or_else(|| self.directory.tenant(self.location.tenant_on_flow(&request.flow)?))
-            .or_else(|| self.default_tenant())
+        from.and_then(|from| directory.tenant_by_host(from.host))
+            .or_else(|| directory.tenant(self.location.tenant_on_flow(&request.flow)?))
+            .or_else(|| self.default_tenant(directory))
     }
 
     /// The tenant that a bare address of ours means.
-    pub(crate) fn default_tenant(&self) -> Option<&Arc<Tenant>> {
-        self.directory.tenant_by_host(self.settings.default_tenant.as_deref()?.as_bytes())
+    pub(crate) fn default_tenant<'d>(&self, directory: &'d Snapshot) -> Option<&'d Arc<Tenant>> {
+        directory.tenant_by_host(self.settings.default_tenant.as_deref()?.as_bytes())
     }
 
     /// Whether a URI's host and port are ours.
@@ -62,7 +75,8 @@ impl Core {
             Scheme::Tel => true,
             Scheme::Sip | Scheme::Sips => {
                 self.directory.tenant_by_host(uri.host).is_some_and(|found| found.id == tenant)
-                    || (self.is_own(uri, flow) && self.default_tenant().is_some_and(|found| found.id == tenant))
+                    || (self.is_own(uri, flow)
+                        && self.default_tenant(&self.directory).is_some_and(|found| found.id == tenant))
             }
             Scheme::Other => false,
         };

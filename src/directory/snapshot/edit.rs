@@ -53,8 +53,8 @@ impl SnapshotEdit {
         }
     }
 
-    /// Adds an extension, or replaces the one with the same number. Where another extension of the tenant has its auth
-    /// name, that name leads to this one from now on. False, and nothing done, when there is no such tenant.
+    /// Adds an extension, or replaces the one with the same number. Of several with one auth name, it leads to the one whose
+    /// number it is, otherwise to the one that was put last. False, and nothing done, when there is no such tenant.
     pub fn put_extension(&mut self, tenant: TenantId, extension: Extension) -> bool {
         if self.snapshot.tenant(tenant).is_none() {
             return false;
@@ -70,9 +70,11 @@ impl SnapshotEdit {
             Some(_) => {}
             None => self.count(tenant, |extensions| extensions + 1),
         }
-        let hash = self.snapshot.hashing.of_tenant(tenant, auth_name);
-        let slot = ExtensionSlot { tag: Tag::of(hash), tenant, extension: Arc::clone(&extension) };
-        self.snapshot.extension_by_auth_name.put(hash, slot, |other| other.has_auth_name(tenant, auth_name));
+        if auth_name != number {
+            let hash = self.snapshot.hashing.of_tenant(tenant, auth_name);
+            let slot = ExtensionSlot { tag: Tag::of(hash), tenant, extension: Arc::clone(&extension) };
+            self.snapshot.extension_by_auth_name.put(hash, slot, |other| other.has_auth_name(tenant, auth_name));
+        }
         true
     }
 

@@ -1,15 +1,14 @@
 //! Whether an address in a message is that of an extension.
 
-use ringway_directory::{Extension, Snapshot, Tenant};
+use ringway_directory::{Extension, Tenant};
 use ringway_sip::{Flow, NameAddr, Uri};
 
 use crate::settings::Settings;
 
 /// Whether this host means the tenant: its domain or an alias, or one of our own addresses if it is the default tenant.
-pub fn names_tenant(uri: &Uri<'_>, tenant: &Tenant, directory: &Snapshot, settings: &Settings, flow: &Flow) -> bool {
-    let is_tenant = |host| directory.tenant_by_host(host).is_some_and(|found| found.id == tenant.id);
-    is_tenant(uri.host)
-        || (settings.default_tenant.as_ref().is_some_and(|default| is_tenant(default.as_bytes()))
+pub fn names_tenant(uri: &Uri<'_>, tenant: &Tenant, settings: &Settings, flow: &Flow) -> bool {
+    tenant.has_host(uri.host)
+        || (settings.default_tenant.as_ref().is_some_and(|default| tenant.has_host(default.as_bytes()))
             && settings.is_own_address(uri.host, uri.port, flow))
 }
 
@@ -18,14 +17,13 @@ pub fn names_extension(
     address: &NameAddr<'_>,
     extension: &Extension,
     tenant: &Tenant,
-    directory: &Snapshot,
     settings: &Settings,
     flow: &Flow,
 ) -> bool {
     address.parse_uri().is_ok_and(|uri| {
         uri.user.is_some()
             && *uri.user_unescaped() == *extension.number.as_bytes()
-            && names_tenant(&uri, tenant, directory, settings, flow)
+            && names_tenant(&uri, tenant, settings, flow)
     })
 }
 

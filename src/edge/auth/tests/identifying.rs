@@ -4,7 +4,7 @@ use super::*;
 fn is_101(gate: &Gate, address: &str) -> bool {
     let (tenant, extension) = (gate.tenant(ACME), Arc::clone(gate.directory.extension(ACME, b"101").unwrap()));
     let address = NameAddr::parse(address.as_bytes()).unwrap();
-    names_extension(&address, &extension, &tenant, &gate.directory, &gate.settings, &gate.flow)
+    names_extension(&address, &extension, &tenant, &gate.settings, &gate.flow)
 }
 
 #[test]
