@@ -17,7 +17,7 @@ use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
-use ringway_directory::{Extension, Snapshot, Tenant};
+use ringway_directory::{Extension, Snapshot, Stretch, Tenant, TenantId};
 use ringway_sip::digest::{Algorithm, Credentials, Hash, write_challenge};
 use ringway_sip::write::ResponseWriter;
 use ringway_sip::{Essentials, Flow, Message, Method, Name, Now, ShardId, Transport, Uri, Wall};
@@ -205,11 +205,17 @@ impl Authenticator {
     ) -> Result<&'s Arc<Extension>, Flaw> {
         let tenant = question.tenant;
         let credentials = credentials_for(question)?;
+        let (nonce, mac) = Nonce::read(credentials.nonce).ok_or(Flaw::Stale)?;
         let lifetime = settings.nonce_lifetime;
-        let shard = self.shard;
-        let is_fresh = |nonce: &Nonce| nonce.shard == shard && nonce.minted <= now && now <= nonce.minted + lifetime;
-        let nonce = Nonce::read(credentials.nonce, &mut self.keys, self.start, tenant.domain.as_bytes(), is_fresh)
-            .ok_or(Flaw::Stale)?;
+        if nonce.shard != self.shard || nonce.minted > now || now > nonce.minted + lifetime {
+            return Err(Flaw::Stale);
+        }
+        // What was answered rightly before needs no HMAC to be known as ours.
+        let owner = self.owner(tenant.id, &credentials.username);
+        let realm = tenant.domain.as_bytes();
+        if !self.windows.knows(&nonce, owner, &mac) && !nonce.is_ours(&mac, &mut self.keys, self.start, realm) {
+            return Err(Flaw::Stale);
+        }
 
         let extension = directory.extension_by_auth_name(tenant.id, &credentials.username);
         let ha1 = extension.and_then(|extension| ha1_of(extension, credentials.algorithm));
@@ -230,18 +236,28 @@ impl Authenticator {
         self.windows.make_room(now, lifetime);
         // Clients of RFC 2069 send no count. Whoever has seen their answer could repeat it, so it is good for one message.
         let count = if credentials.qop.is_some() { credentials.nc.unwrap_or_default() } else { 1 };
-        let number = self.hashing.hash_one(extension.number.as_bytes());
         let is_repeatable = question.flow.transport == Transport::Udp;
         let epoch = now.as_seconds() / RETRANSMISSION_SECONDS;
         // What was remembered in the epoch before is still a retransmission; what is older is a replay.
         for epoch in [epoch, epoch.saturating_sub(1)] {
             let message = is_repeatable.then(|| self.fingerprint(question, epoch));
-            match self.windows.use_count(&nonce, number, count, message, settings.limits.max_nonces) {
+            match self.windows.use_count((&nonce, &mac), owner, count, message, settings.limits.max_nonces) {
                 Use::First | Use::Retransmission => return Ok(extension),
                 Use::Repeated => {}
             }
         }
         Err(Flaw::Stale)
+    }
+
+    /// What is read to tell whether somebody has used a nonce, one step after the other.
+    pub(crate) fn ahead(&self, tenant: TenantId, username: &[u8], nonce: &[u8]) -> impl Iterator<Item = Stretch> {
+        let serial = Nonce::serial_in(nonce);
+        serial.map(|serial| self.windows.ahead(serial, self.owner(tenant, username))).into_iter().flatten()
+    }
+
+    /// Whose the counts of a nonce are.
+    fn owner(&self, tenant: TenantId, username: &[u8]) -> u64 {
+        self.hashing.hash_one((tenant, username))
     }
 
     /// A retransmission is the same to the byte, and from the same source (section 17.1).

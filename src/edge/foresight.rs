@@ -11,7 +11,10 @@
 //!
 //! It is a hint. Nothing is decided here, nothing is checked, and what was not foreseen, or wrongly, is found in its time.
 
-use memchr::{memchr, memchr_iter};
+use std::sync::LazyLock;
+
+use memchr::memchr;
+use memchr::memmem::Finder;
 use ringway_directory::Stretch;
 use smallvec::SmallVec;
 
@@ -25,8 +28,9 @@ const GROUP: usize = 16;
 /// With so few extensions all that is read is in the caches anyway, and foresight costs more than it gains.
 const FEW_EXTENSIONS: usize = 2_000;
 
-/// Header lines that are looked at before it is given up.
-const MOST_LINES: usize = 32;
+/// Bytes that are looked at before a URI, and of one.
+const MOST_BEFORE_URI: usize = 128;
+const MOST_OF_URI: usize = 128;
 
 /// What a message will be searched by, as it is written there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +43,8 @@ struct Words<'m> {
     sender: &'m [u8],
     /// The user name of its credentials; empty when it has none.
     auth_name: &'m [u8],
+    /// Their nonce.
+    nonce: &'m [u8],
 }
 
 impl Engine {
@@ -58,6 +64,7 @@ impl Engine {
         let default = self.core.default_tenant(directory);
         let mut extensions = SmallVec::<[_; 2 * GROUP]>::new();
         let mut records = SmallVec::<[_; GROUP]>::new();
+        let mut nonces = SmallVec::<[_; GROUP]>::new();
         for words in &words {
             let Some(tenant) = directory.tenant_by_host(words.host).or(default) else { continue };
             records.push(location.ahead(&Aor { tenant: tenant.id, number: words.number }));
@@ -66,10 +73,15 @@ impl Engine {
                 add_number(words.number);
             }
             // Credentials say who it is; without any, a trusted network's sender does.
-            add_number(if words.auth_name.is_empty() { words.sender } else { words.auth_name });
+            if words.auth_name.is_empty() {
+                add_number(words.sender);
+            } else {
+                add_number(words.auth_name);
+                nonces.push(self.authenticator.ahead(tenant.id, words.auth_name, words.nonce));
+            }
         }
         // Of each a step, whether the others have ended or not.
-        while step_all(&mut extensions) | step_all(&mut records) {}
+        while step_all(&mut extensions) | step_all(&mut records) | step_all(&mut nonces) {}
     }
 }
 
@@ -91,62 +103,75 @@ fn read(message: &[u8]) -> Option<Words<'_>> {
     };
     let (number, host) = user_and_host(rest)?;
     let mut words = Words { host, number, ..Words::default() };
-    let mut ends = memchr_iter(b'\n', rest);
-    let mut begin = ends.next()? + 1;
-    for end in ends.take(MOST_LINES) {
-        let line = rest.get(begin..end)?;
-        begin = end + 1;
-        match line.first()? {
-            b'T' | b't' if is_register => {
-                if let Some(value) = value_of(line, b"To", b't') {
-                    (words.number, _) = user_and_host(value)?;
-                    words.sender = words.number;
-                }
-            }
-            b'F' | b'f' if !is_register => {
-                if let Some(value) = value_of(line, b"From", b'f') {
-                    (words.sender, _) = user_and_host(value)?;
-                }
-            }
-            b'A' | b'P' => {
-                if let Some(value) =
-                    value_of(line, if is_register { b"Authorization" } else { b"Proxy-Authorization" }, 0)
-                {
-                    words.auth_name = username(value).unwrap_or_default();
-                }
-            }
-            b'\r' => break,
-            _ => {}
-        }
+    let finders = &*FINDERS;
+    let (long, compact) =
+        if is_register { (&finders.to, &finders.compact_to) } else { (&finders.from, &finders.compact_from) };
+    let (_, value) = cut(rest, long).or_else(|| cut(rest, compact))?;
+    (words.sender, _) = user_and_host(value)?;
+    if is_register {
+        words.number = words.sender;
+    }
+    if let Some((_, digest)) = cut(rest, &finders.digest) {
+        words.auth_name = cut(digest, &finders.username).and_then(|(_, name)| quoted(name)).unwrap_or_default();
+        words.nonce = nonce(digest, &finders.nonce).unwrap_or_default();
     }
     Some(words)
 }
 
-/// The value of a header line with this name or its compact form.
-fn value_of<'m>(line: &'m [u8], name: &[u8], compact: u8) -> Option<&'m [u8]> {
-    let (found, value) = line.split_at(memchr(b':', line)?);
-    let found = found.trim_ascii_end();
-    (found.eq_ignore_ascii_case(name) || found.eq_ignore_ascii_case(&[compact])).then_some(value)
+/// What is searched for in a message, as nearly everybody writes it.
+struct Finders {
+    to: Finder<'static>,
+    compact_to: Finder<'static>,
+    from: Finder<'static>,
+    compact_from: Finder<'static>,
+    digest: Finder<'static>,
+    username: Finder<'static>,
+    nonce: Finder<'static>,
+}
+
+static FINDERS: LazyLock<Finders> = LazyLock::new(|| Finders {
+    to: Finder::new("\nTo:"),
+    compact_to: Finder::new("\nt:"),
+    from: Finder::new("\nFrom:"),
+    compact_from: Finder::new("\nf:"),
+    digest: Finder::new("uthorization: Digest "),
+    username: Finder::new("username=\""),
+    nonce: Finder::new("nonce=\""),
+});
+
+/// What stands before and behind the first place that is found.
+fn cut<'m>(text: &'m [u8], finder: &Finder<'_>) -> Option<(&'m [u8], &'m [u8])> {
+    let (before, found) = text.split_at_checked(finder.find(text)?)?;
+    Some((before, found.get(finder.needle().len()..)?))
+}
+
+fn nonce<'m>(digest: &'m [u8], finder: &Finder<'_>) -> Option<&'m [u8]> {
+    let (before, behind) = cut(digest, finder)?;
+    if before.last() == Some(&b'c') { nonce(behind, finder) } else { quoted(behind) }
+}
+
+/// The rest of a quoted text.
+fn quoted(text: &[u8]) -> Option<&[u8]> {
+    text.get(..memchr(b'"', text)?)
 }
 
 /// The user and the host of the first URI of a text; no user is an empty one.
 fn user_and_host(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let text = memchr(b'<', text).filter(|at| *at < 128).and_then(|at| text.get(at..)).unwrap_or(text);
-    let scheme = text.windows(4).take(128).position(|four| four.eq_ignore_ascii_case(b"sip:"));
-    let (_, uri) = scheme.and_then(|at| text.split_at_checked(at + 4))?;
-    let length = uri.iter().position(|byte| matches!(byte, b';' | b'>' | b'?' | b' ' | b'\r' | b'\n'))?;
-    let (uri, _) = uri.split_at_checked(length)?;
-    let (user, host) = match memchr(b'@', uri) {
-        Some(at) => (uri.get(..at)?, uri.get(at + 1..)?),
-        None => (Default::default(), uri),
-    };
-    Some((user, memchr(b':', host).and_then(|at| host.get(..at)).unwrap_or(host)))
-}
-
-/// The user name of credentials, when it is written as all phones do.
-fn username(credentials: &[u8]) -> Option<&[u8]> {
-    let (_, text) = credentials.split_at_checked(memchr::memmem::find(credentials, b"username=\"")? + 10)?;
-    text.get(..memchr(b'"', text)?)
+    // Behind a display name, perhaps; and within a line.
+    let begin = text.iter().take(MOST_BEFORE_URI).take_while(|byte| **byte != b'\r').position(|byte| *byte == b'<');
+    let (scheme, uri) = text.get(begin.map_or(0, |at| at + 1)..)?.trim_ascii_start().split_at_checked(4)?;
+    if !scheme.eq_ignore_ascii_case(b"sip:") {
+        return None;
+    }
+    let (mut user, mut begin) = (Default::default(), 0);
+    for (at, byte) in uri.iter().enumerate().take(MOST_OF_URI) {
+        match byte {
+            b'@' => (user, begin) = (uri.get(..at)?, at + 1),
+            b':' | b';' | b'>' | b'?' | b' ' | b'\r' | b'\n' => return Some((user, uri.get(begin..at)?)),
+            _ => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]

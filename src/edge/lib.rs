@@ -17,6 +17,7 @@ mod engine;
 mod fingerprint;
 mod foresight;
 mod in_dialog;
+mod index;
 pub mod io;
 pub mod keys;
 pub mod location;

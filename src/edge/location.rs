@@ -7,7 +7,6 @@
 mod aor;
 mod binding;
 mod flows;
-mod index;
 mod record;
 mod stripe;
 mod update;

@@ -67,8 +67,9 @@ impl Registrar {
     ) -> Result<Registered<'_>, Reject> {
         let Registration { essentials, tenant, extension, .. } = *registration;
         let aor = Aor { tenant: tenant.id, number: extension.number.as_bytes() };
+        let call_id = contact::lasting_hash(essentials.call_id);
         let asked;
-        let contacts = match contact::read(now.wall, registration, settings, &mut self.text)? {
+        let contacts = match contact::read(now.wall, call_id, registration, settings, &mut self.text)? {
             Purpose::Fetch => {
                 location.fetch(&aor, &mut self.record);
                 return Ok(Registered { change: None, record: &self.record, now: now.wall });
@@ -80,7 +81,7 @@ impl Registrar {
             }
         };
         let update = Update {
-            call_id: contact::lasting_hash(essentials.call_id),
+            call_id,
             cseq: essentials.cseq.number,
             contacts,
             max_bindings: usize::from(settings.registrar.max_bindings),

@@ -2,6 +2,8 @@
 
 use ringway_sip::Wall;
 
+use super::nonce::{Mac, Nonce};
+
 /// How far below the highest count one may still be used for the first time: requests overtake each other.
 const WIDTH: u32 = u64::BITS;
 
@@ -16,15 +18,17 @@ pub(super) enum Use {
     Repeated,
 }
 
-/// The counts used so far. 48 bytes: there may be one for each registration.
+/// The counts used so far. 64 bytes: there may be one for each registration.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     /// When the nonce was minted.
     pub(super) minted: Wall,
-    /// A hash of the extension's number.
-    pub(super) extension: u64,
+    /// A hash of who uses it: the tenant and the user name.
+    pub(super) owner: u64,
     /// The nonce's serial number.
     pub(super) serial: u32,
+    /// The nonce's HMAC, which was right.
+    pub(super) mac: Mac,
     highest: u32,
     /// Bit n: whether the count that lies n below the highest was used.
     used: u64,
@@ -34,8 +38,8 @@ pub(super) struct Window {
 
 impl Window {
     /// A window of which no count was used.
-    pub(super) const fn new(minted: Wall, serial: u32, extension: u64) -> Self {
-        Self { minted, extension, serial, highest: 0, used: 0, last: [(0, 0); 2] }
+    pub(super) const fn new(nonce: &Nonce, mac: &Mac, owner: u64) -> Self {
+        Self { minted: nonce.minted, owner, serial: nonce.serial, mac: *mac, highest: 0, used: 0, last: [(0, 0); 2] }
     }
 
     /// Uses a count. `message` is a fingerprint of the whole message where the transport may repeat it.
@@ -73,7 +77,8 @@ mod tests {
     use super::*;
 
     fn window() -> Window {
-        Window::new(Wall::from_millis(1), 1, 1)
+        let nonce = Nonce { minted: Wall::from_millis(1), serial: 1, shard: ringway_sip::ShardId(0) };
+        Window::new(&nonce, &[0; 12], 1)
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use hashbrown::HashTable;
+use ringway_directory::Stretch;
 use ringway_sip::Wall;
+use subtle::ConstantTimeEq as _;
 
-use super::nonce::Nonce;
+use super::nonce::{Mac, Nonce};
 use super::window::{Use, Window};
+use crate::index::{Hashed, Index};
 
 /// How many expired windows leave with each one that comes: more than come, so that they do leave.
 const LEAVING: usize = 4;
@@ -21,30 +23,58 @@ pub(super) struct Windows {
     queue: VecDeque<Window>,
     /// The sequence number of the queue's front.
     front: u32,
-    /// Sequence numbers, by serial and extension.
-    sequence_by_nonce: HashTable<u32>,
+    by_nonce: Index<Place>,
     /// The youngest nonce whose window was evicted: what is not younger and has no window may have been used before.
     youngest_evicted: Option<(Wall, u32)>,
 }
 
+/// Where the window of a nonce and its owner is: its sequence number.
+#[derive(Debug)]
+struct Place {
+    hash: u32,
+    sequence: u32,
+}
+
+impl Hashed for Place {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+}
+
 impl Windows {
+    /// Whether this owner has answered this nonce before, with this HMAC: then it is one of ours.
+    pub(super) fn knows(&self, nonce: &Nonce, owner: u64, mac: &Mac) -> bool {
+        let window = self.place(nonce.serial, owner).and_then(|place| self.queue.get(place));
+        window.is_some_and(|window| window.minted == nonce.minted && bool::from(window.mac.ct_eq(mac)))
+    }
+
+    /// What [`knows`](Self::knows) and [`use_count`](Self::use_count) read, one step after the other.
+    pub(super) fn ahead(&self, serial: u32, owner: u64) -> impl Iterator<Item = Stretch> {
+        let mut steps = [
+            |windows: &Self, serial, owner| windows.by_nonce.ahead(hash(serial, owner)),
+            |windows: &Self, serial, owner| Some(Stretch::of(windows.queue.get(windows.place(serial, owner)?)?)),
+        ]
+        .into_iter();
+        std::iter::from_fn(move || steps.next()?(self, serial, owner))
+    }
+
     /// Uses a count of a nonce whose digest verified.
     pub(super) fn use_count(
         &mut self,
-        nonce: &Nonce,
-        extension: u64,
+        (nonce, mac): (&Nonce, &Mac),
+        owner: u64,
         count: u32,
         message: Option<u32>,
         limit: usize,
     ) -> Use {
-        if let Some(window) = self.find(nonce.serial, extension) {
+        if let Some(window) = self.place(nonce.serial, owner).and_then(|place| self.queue.get_mut(place)) {
             return window.use_count(count, message);
         }
         let identity = (nonce.minted, nonce.serial);
         if self.youngest_evicted.is_some_and(|youngest| identity <= youngest) {
             return Use::Repeated;
         }
-        let mut window = Window::new(nonce.minted, nonce.serial, extension);
+        let mut window = Window::new(nonce, mac, owner);
         let used = window.use_count(count, message);
         if used == Use::First {
             self.add(window, limit);
@@ -62,8 +92,7 @@ impl Windows {
         }
         if self.queue.capacity() > SMALL && self.queue.len() * 4 < self.queue.capacity() {
             self.queue.shrink_to(self.queue.len() * 2);
-            let (queue, front) = (&self.queue, self.front);
-            self.sequence_by_nonce.shrink_to(queue.len() * 2, |sequence| hash_at(queue, front, *sequence));
+            self.by_nonce.retain(|_| true);
         }
     }
 
@@ -72,13 +101,14 @@ impl Windows {
         self.expire(now, lifetime, LEAVING);
     }
 
-    fn find(&mut self, serial: u32, extension: u64) -> Option<&mut Window> {
-        let (queue, front) = (&self.queue, self.front);
-        let is_it = |sequence: &u32| {
-            at(queue, front, *sequence).is_some_and(|found| found.serial == serial && found.extension == extension)
+    /// Where in the queue the window is.
+    fn place(&self, serial: u32, owner: u64) -> Option<usize> {
+        let at = |place: &Place| place.sequence.wrapping_sub(self.front) as usize;
+        let is_it = |place: &Place| {
+            self.queue.get(at(place)).is_some_and(|found| found.serial == serial && found.owner == owner)
         };
-        let sequence = *self.sequence_by_nonce.find(hash(serial, extension), is_it)?;
-        self.queue.get_mut(sequence.wrapping_sub(front) as usize)
+        let slot = self.by_nonce.find(hash(serial, owner), is_it)?;
+        self.by_nonce.get(slot).map(at)
     }
 
     fn add(&mut self, window: Window, limit: usize) {
@@ -89,35 +119,23 @@ impl Windows {
         }
         let sequence = self.front.wrapping_add(self.queue.len() as u32);
         self.queue.push_back(window);
-        let (queue, front) = (&self.queue, self.front);
-        let rehash = |sequence: &u32| hash_at(queue, front, *sequence);
-        self.sequence_by_nonce.insert_unique(hash(window.serial, window.extension), sequence, rehash);
+        self.by_nonce.insert(Place { hash: hash(window.serial, window.owner), sequence });
     }
 
     fn remove_front(&mut self) -> Option<Window> {
         let window = self.queue.pop_front()?;
         let sequence = self.front;
-        if let Ok(place) =
-            self.sequence_by_nonce.find_entry(hash(window.serial, window.extension), |found| *found == sequence)
-        {
-            place.remove();
+        if let Some(slot) = self.by_nonce.find(hash(window.serial, window.owner), |place| place.sequence == sequence) {
+            self.by_nonce.remove(slot);
         }
         self.front = self.front.wrapping_add(1);
         Some(window)
     }
 }
 
-fn at(queue: &VecDeque<Window>, front: u32, sequence: u32) -> Option<&Window> {
-    queue.get(sequence.wrapping_sub(front) as usize)
-}
-
-fn hash_at(queue: &VecDeque<Window>, front: u32, sequence: u32) -> u64 {
-    at(queue, front, sequence).map_or(0, |window| hash(window.serial, window.extension))
-}
-
-/// The extension's part is a hash already; the serial is spread over all bits.
-const fn hash(serial: u32, extension: u64) -> u64 {
-    extension ^ (serial as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+/// The owner is a hash already; the serial is spread over all bits.
+const fn hash(serial: u32, owner: u64) -> u32 {
+    ((owner ^ (serial as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)) >> u32::BITS) as u32
 }
 
 #[cfg(test)]
@@ -126,52 +144,79 @@ mod tests {
 
     use super::*;
 
+    const MAC: Mac = [7; 12];
     const LIFETIME: Duration = Duration::from_secs(300);
 
     fn nonce(millis: u64, serial: u32) -> Nonce {
         Nonce { minted: Wall::from_millis(millis), serial, shard: ShardId(0) }
     }
 
+    fn use_count(
+        windows: &mut Windows,
+        nonce: Nonce,
+        owner: u64,
+        count: u32,
+        message: Option<u32>,
+        limit: usize,
+    ) -> Use {
+        windows.use_count((&nonce, &MAC), owner, count, message, limit)
+    }
+
     #[test]
     fn each_extension_has_its_own_counts_on_each_nonce() {
         let mut windows = Windows::default();
         for (serial, extension) in [(1, 10), (1, 11), (2, 10)] {
-            assert_eq!(windows.use_count(&nonce(5, serial), extension, 1, None, 10), Use::First);
-            assert_eq!(windows.use_count(&nonce(5, serial), extension, 1, None, 10), Use::Repeated);
-            assert_eq!(windows.use_count(&nonce(5, serial), extension, 2, None, 10), Use::First);
+            assert_eq!(use_count(&mut windows, nonce(5, serial), extension, 1, None, 10), Use::First);
+            assert_eq!(use_count(&mut windows, nonce(5, serial), extension, 1, None, 10), Use::Repeated);
+            assert_eq!(use_count(&mut windows, nonce(5, serial), extension, 2, None, 10), Use::First);
         }
+    }
+
+    #[test]
+    fn a_nonce_is_known_by_all_that_it_says_once_it_was_used() {
+        let mut windows = Windows::default();
+        assert!(!windows.knows(&nonce(5, 1), 10, &MAC));
+        assert_eq!(use_count(&mut windows, nonce(5, 1), 10, 1, None, 10), Use::First);
+        assert!(windows.knows(&nonce(5, 1), 10, &MAC));
+        assert!(!windows.knows(&nonce(6, 1), 10, &MAC), "another time");
+        assert!(!windows.knows(&nonce(5, 2), 10, &MAC), "another serial number");
+        assert!(!windows.knows(&nonce(5, 1), 11, &MAC), "another owner");
+        assert!(!windows.knows(&nonce(5, 1), 10, &[8; 12]), "another HMAC");
+        let window = windows.queue.front().map(Stretch::of).map(|stretch| stretch.begin);
+        assert_eq!(windows.ahead(1, 10).last().map(|stretch| stretch.begin), window);
+        assert_eq!((windows.ahead(2, 10).count(), Windows::default().ahead(1, 10).count()), (1, 0));
     }
 
     #[test]
     fn the_oldest_window_makes_room_and_nothing_as_old_is_taken_again() {
         let mut windows = Windows::default();
         for serial in 1..=3 {
-            assert_eq!(windows.use_count(&nonce(100 + u64::from(serial), serial), 7, 1, None, 2), Use::First);
+            assert_eq!(use_count(&mut windows, nonce(100 + u64::from(serial), serial), 7, 1, None, 2), Use::First);
         }
         assert_eq!(windows.queue.len(), 2);
         // The first was evicted: used or not, it and whatever is older is no good.
-        assert_eq!(windows.use_count(&nonce(101, 1), 7, 2, None, 2), Use::Repeated);
-        assert_eq!(windows.use_count(&nonce(100, 0), 8, 1, None, 2), Use::Repeated);
+        assert_eq!(use_count(&mut windows, nonce(101, 1), 7, 2, None, 2), Use::Repeated);
+        assert_eq!(use_count(&mut windows, nonce(100, 0), 8, 1, None, 2), Use::Repeated);
         // The others live on, and so does a younger one that was never used.
-        assert_eq!(windows.use_count(&nonce(102, 2), 7, 2, None, 2), Use::First);
-        assert_eq!(windows.use_count(&nonce(103, 3), 7, 1, None, 2), Use::Repeated);
-        assert_eq!(windows.use_count(&nonce(101, 9), 7, 1, None, 2), Use::First);
+        assert_eq!(use_count(&mut windows, nonce(102, 2), 7, 2, None, 2), Use::First);
+        assert_eq!(use_count(&mut windows, nonce(103, 3), 7, 1, None, 2), Use::Repeated);
+        assert_eq!(use_count(&mut windows, nonce(101, 9), 7, 1, None, 2), Use::First);
     }
 
     #[test]
     fn windows_of_expired_nonces_leave_and_give_back_their_memory() {
         let mut windows = Windows::default();
         for serial in 0..1000 {
-            windows.use_count(&nonce(0, serial), 7, 1, None, 10_000);
+            use_count(&mut windows, nonce(0, serial), 7, 1, None, 10_000);
         }
         windows.expire(Wall::from_seconds(300), LIFETIME, 10_000);
         assert_eq!(windows.queue.len(), 1000, "they are good to the last millisecond");
         windows.expire(Wall::from_millis(300_001), LIFETIME, 600);
         assert_eq!(windows.queue.len(), 400);
-        assert_eq!(windows.use_count(&nonce(0, 999), 7, 2, None, 10_000), Use::First, "the rest is still found");
+        assert_eq!(use_count(&mut windows, nonce(0, 999), 7, 2, None, 10_000), Use::First, "the rest is still found");
         windows.expire(Wall::from_millis(300_001), LIFETIME, 10_000);
-        assert_eq!((windows.queue.len(), windows.sequence_by_nonce.len()), (0, 0));
-        assert!(windows.queue.capacity() < 100 && windows.sequence_by_nonce.capacity() < 100);
+        assert_eq!((windows.queue.len(), windows.by_nonce.iter().count()), (0, 0));
+        assert!(windows.queue.capacity() < 100 && windows.by_nonce.capacity() < 100);
         assert_eq!(windows.youngest_evicted, None);
     }
 
@@ -179,11 +224,11 @@ mod tests {
     fn sequence_numbers_may_wrap() {
         let mut windows = Windows { front: u32::MAX - 1, ..Windows::default() };
         for serial in 0..5 {
-            assert_eq!(windows.use_count(&nonce(9, serial), 7, 1, None, 4), Use::First);
+            assert_eq!(use_count(&mut windows, nonce(9, serial), 7, 1, None, 4), Use::First);
         }
         for serial in 1..5 {
-            assert_eq!(windows.use_count(&nonce(9, serial), 7, 1, None, 4), Use::Repeated);
+            assert_eq!(use_count(&mut windows, nonce(9, serial), 7, 1, None, 4), Use::Repeated);
         }
-        assert_eq!((windows.queue.len(), windows.sequence_by_nonce.len()), (4, 4));
+        assert_eq!((windows.queue.len(), windows.by_nonce.iter().count()), (4, 4));
     }
 }

@@ -12,7 +12,7 @@
 use ringway_directory::{Stretch, TenantId};
 
 use super::aor::{Aor, AorHash};
-use super::index::{Hashed, Index};
+use crate::index::{Hashed, Index};
 
 const VERSION_AT: usize = 4;
 const LENGTH_AT: usize = 12;

@@ -48,9 +48,11 @@ pub(super) fn lasting_hash(text: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Reads and checks the Contacts. `text` is room for the parameters that are kept.
+/// Reads and checks the Contacts. `call_id` is the lasting hash of the Call-ID, `text` room for the parameters that are
+/// kept.
 pub(super) fn read<'t, 'a: 't>(
     now: Wall,
+    call_id: u64,
     registration: &Registration<'_, 'a>,
     settings: &Settings,
     text: &'t mut Vec<u8>,
@@ -63,19 +65,19 @@ pub(super) fn read<'t, 'a: 't>(
         Err(_) if request.values(Name::Contact).any(|value| value == b"*") => return Err(Reject::WildcardWithOthers),
         Err(_) => return Err(Reject::Malformed),
     };
-    if contacts.clone().nth(MAX_CONTACTS).is_some() {
-        return Err(Reject::TooManyBindings);
-    }
     text.clear();
     let mut extras: SmallVec<[Extras<'a>; 2]> = SmallVec::new();
     for contact in contacts.clone() {
+        if extras.len() == MAX_CONTACTS {
+            return Err(Reject::TooManyBindings);
+        }
         let start = text.len();
         extras.push(write_parameters(&contact, text));
         if text.len() - start > MAX_PARAMETERS {
             return Err(Reject::ContactRefused);
         }
     }
-    let common = Common::new(now, registration, settings);
+    let common = Common::new(now, call_id, registration, settings);
     let mut asked = Asked::new();
     let mut start = 0;
     for (contact, extras) in contacts.zip(extras) {
@@ -131,9 +133,8 @@ struct Common<'q, 'a> {
 }
 
 impl<'q, 'a> Common<'q, 'a> {
-    fn new(now: Wall, registration: &'q Registration<'q, 'a>, settings: &'q Settings) -> Self {
+    fn new(now: Wall, call_id: u64, registration: &'q Registration<'q, 'a>, settings: &'q Settings) -> Self {
         let (request, essentials) = (registration.request, registration.essentials);
-        let call_id = lasting_hash(essentials.call_id);
         let mut spread = SipHasher13::new();
         spread.write_u64(call_id);
         spread.write_u32(essentials.cseq.number);

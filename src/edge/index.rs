@@ -1,4 +1,4 @@
-//! A hash table of one stripe: entries in an array, each as near behind the place its hash names as there was room.
+//! A hash table: entries in an array, each as near behind the place its hash names as there was room.
 //!
 //! A general map hides where its entries lie. Here the place is arithmetic on the hash alone, so that the memory of many
 //! searches can be asked for before the first of them is made (see `foresight`), and a search that nobody foresaw reads one
@@ -9,13 +9,14 @@
 use ringway_directory::Stretch;
 
 /// What a table is searched by. Hashes are spread over all of `u32`.
-pub(super) trait Hashed {
+pub(crate) trait Hashed {
     /// The hash, which stays the same while the entry is in a table.
     fn hash(&self) -> u32;
 }
 
 /// Entries by their hashes. Several may have the same hash.
-pub(super) struct Index<T> {
+#[derive(Debug)]
+pub(crate) struct Index<T> {
     slots: Box<[Option<T>]>,
     used: usize,
 }
@@ -32,47 +33,47 @@ impl<T> Default for Index<T> {
 impl<T: Hashed> Index<T> {
     /// How many slots there are.
     #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
     }
 
     /// What the search for a hash reads first: a slot and the one behind it. Nothing is read here.
-    pub(super) fn ahead(&self, hash: u32) -> Option<Stretch> {
+    pub(crate) fn ahead(&self, hash: u32) -> Option<Stretch> {
         let slot = self.slots.get(home(hash, self.slots.len()))?;
         let begin = std::ptr::from_ref(slot).cast();
         Some(Stretch { begin, length: 2 * size_of_val(slot) })
     }
 
     /// The slot of the entry with this hash that `is_it`.
-    pub(super) fn find(&self, hash: u32, is_it: impl Fn(&T) -> bool) -> Option<usize> {
+    pub(crate) fn find(&self, hash: u32, is_it: impl Fn(&T) -> bool) -> Option<usize> {
         let begin = home(hash, self.slots.len());
         let places = (begin..self.slots.len()).chain(0..begin);
         let mut entries = places.map_while(|slot| Some((slot, self.get(slot)?)));
         entries.find(|(_, entry)| entry.hash() == hash && is_it(entry)).map(|(slot, _)| slot)
     }
 
-    pub(super) fn get(&self, slot: usize) -> Option<&T> {
+    pub(crate) fn get(&self, slot: usize) -> Option<&T> {
         self.slots.get(slot)?.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, slot: usize) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, slot: usize) -> Option<&mut T> {
         self.slots.get_mut(slot)?.as_mut()
     }
 
     /// The entries with this hash.
-    pub(super) fn with_hash(&mut self, hash: u32) -> impl Iterator<Item = &mut T> {
+    pub(crate) fn with_hash(&mut self, hash: u32) -> impl Iterator<Item = &mut T> {
         let begin = home(hash, self.slots.len());
         let (before, behind) = self.slots.split_at_mut(begin);
         let entries = behind.iter_mut().chain(before).map_while(Option::as_mut);
         entries.filter(move |entry| entry.hash() == hash)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().flatten()
     }
 
     /// Adds an entry, whether there are some with its hash or not.
-    pub(super) fn insert(&mut self, entry: T) {
+    pub(crate) fn insert(&mut self, entry: T) {
         if (self.used + 1) * 4 > self.slots.len() * 3 {
             self.resize((self.slots.len() + self.slots.len() / 2).max(SMALLEST));
         }
@@ -81,7 +82,7 @@ impl<T: Hashed> Index<T> {
     }
 
     /// Takes the entry of a slot out. What stands behind it and would rather stand here moves up.
-    pub(super) fn remove(&mut self, slot: usize) -> Option<T> {
+    pub(crate) fn remove(&mut self, slot: usize) -> Option<T> {
         let length = self.slots.len();
         let removed = self.slots.get_mut(slot)?.take()?;
         self.used -= 1;
@@ -99,7 +100,7 @@ impl<T: Hashed> Index<T> {
 
     /// Keeps the entries of which `keep` says so, and gives back memory when most of it is unused. An entry that stays may
     /// be shown twice.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {
         let mut slot = 0;
         while slot < self.slots.len() {
             // A removal fills the slot again with one that stood behind it, at the end perhaps with one of the beginning.
