@@ -1,14 +1,16 @@
 //! The actions of the input at hand: text in one buffer, and what is to be done with each part of it.
 
+use std::hash::BuildHasher as _;
 use std::ops::Range;
 
+use foldhash::fast::FixedState;
 use ringway_sip::{Flow, ShardId};
 
 use crate::io::{Action, BindingChange};
 
 #[derive(Clone, Debug)]
 enum Queued {
-    Send { flow: Flow, bytes: Range<usize>, after_save: bool },
+    Send { flow: Flow, bytes: Range<usize>, after_save: bool, conversation: u16 },
     HandOver { to: ShardId, offered: u8, flow: Flow, bytes: Range<usize> },
     Save { key: Range<usize>, version: u64, expires: u32, record: Range<usize> },
 }
@@ -27,15 +29,23 @@ pub(crate) fn fits(flow: &Flow, length: usize) -> bool {
 pub(crate) struct Output {
     text: Vec<u8>,
     queue: Vec<Queued>,
+    hashing: FixedState,
+    conversation: u16,
 }
 
 impl Output {
+    /// What follows answers or passes on a message of this Call-ID.
+    pub(crate) fn speak_of(&mut self, call_id: &[u8]) {
+        self.conversation = self.hashing.hash_one(call_id) as u16;
+    }
+
     /// Queues what `write` writes. False from it takes back what it wrote.
     pub(crate) fn send(&mut self, flow: Flow, after_save: bool, write: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
         let start = self.text.len();
         let is_written = write(&mut self.text) && fits(&flow, self.text.len() - start);
         if is_written {
-            self.queue.push(Queued::Send { flow, bytes: start..self.text.len(), after_save });
+            let (bytes, conversation) = (start..self.text.len(), self.conversation);
+            self.queue.push(Queued::Send { flow, bytes, after_save, conversation });
         } else {
             self.text.truncate(start);
         }
@@ -48,7 +58,8 @@ impl Output {
         }
         let start = self.text.len();
         self.text.extend_from_slice(bytes);
-        self.queue.push(Queued::Send { flow, bytes: start..self.text.len(), after_save: false });
+        let (bytes, conversation) = (start..self.text.len(), self.conversation);
+        self.queue.push(Queued::Send { flow, bytes, after_save: false, conversation });
     }
 
     pub(crate) fn hand_over(&mut self, to: ShardId, offered: u8, flow: Flow, bytes: &[u8]) {
@@ -87,7 +98,9 @@ impl Output {
     pub(crate) fn drain(&mut self, mut take: impl FnMut(Action<'_>)) {
         for queued in self.queue.drain(..) {
             take(match queued {
-                Queued::Send { flow, bytes, after_save } => Action::Send { flow, bytes: &self.text[bytes], after_save },
+                Queued::Send { flow, bytes, after_save, conversation } => {
+                    Action::Send { flow, bytes: &self.text[bytes], after_save, conversation }
+                }
                 Queued::HandOver { to, offered, flow, bytes } => {
                     Action::HandOver { to, offered, flow, bytes: &self.text[bytes] }
                 }

@@ -42,6 +42,7 @@ impl Engine {
                 return Some(message.method());
             }
         };
+        self.core.out.speak_of(essentials.call_id);
         let transaction = self.core.transaction_of(&message, &essentials);
         let request = Received { message: &message, essentials: &essentials, flow, offered, transaction };
         match essentials.cseq.method {
@@ -65,6 +66,7 @@ impl Engine {
         let Ok(essentials) = message.essentials() else {
             return self.core.counters.drop(DropReason::Malformed);
         };
+        self.core.out.speak_of(essentials.call_id);
         match essentials.via.branch.and_then(Branch::decode) {
             None => self.core.counters.drop(DropReason::StrayResponse),
             Some(branch) if branch.shard == self.core.shard => {

@@ -19,16 +19,17 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Queues a message on a flow. On a stream flow without a connection an open one to the remote address is used, or
+    /// Queues a message on a flow. Messages of one `conversation`, a number of the caller's choice, leave in their order;
+    /// datagrams of others may overtake each other to travel together. On a stream flow without a connection an open one to the remote address is used, or
     /// one is opened. What can't be sent is told later as `Received::SendFailed` with this flow.
-    pub fn send(&mut self, flow: &Flow, bytes: &[u8]) {
+    pub fn send(&mut self, flow: &Flow, conversation: u16, bytes: &[u8]) {
         match flow.transport {
             Transport::Udp => {
                 let socket = self.udp.iter_mut().find(|socket| {
                     socket.listener() == flow.listener && socket.local().is_ipv4() == flow.remote.is_ipv4()
                 });
                 match socket {
-                    Some(socket) => socket.queue(flow, bytes, &mut self.notices),
+                    Some(socket) => socket.queue(flow, conversation, bytes, &mut self.notices),
                     None => self.notices.send_failed(*flow, SendError::NoSocket),
                 }
             }

@@ -120,8 +120,8 @@ impl Sockets {
     }
 
     /// Queues a message; see [`Outgoing::send`].
-    pub fn send(&mut self, flow: &ringway_sip::Flow, bytes: &[u8]) {
-        self.outgoing.send(flow, bytes);
+    pub fn send(&mut self, flow: &ringway_sip::Flow, conversation: u16, bytes: &[u8]) {
+        self.outgoing.send(flow, conversation, bytes);
     }
 
     /// The sending half, for what is not sent in answer to something received.
@@ -129,7 +129,7 @@ impl Sockets {
         &mut self.outgoing
     }
 
-    /// Sends everything queued, in order on each flow, as far as the kernel takes it. The rest follows when `ready` says
+    /// Sends everything queued, in order within each conversation, as far as the kernel takes it. The rest follows when `ready` says
     /// so and this is called again.
     pub fn flush(&mut self) {
         unbudgeted(|| {

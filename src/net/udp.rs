@@ -160,8 +160,8 @@ impl UdpSocket {
     }
 
     /// Queues a datagram for the next flush.
-    pub(crate) fn queue(&mut self, flow: &Flow, payload: &[u8], notices: &mut Notices) {
-        notices.counters.sends_dropped += self.queue.push(*flow, payload);
+    pub(crate) fn queue(&mut self, flow: &Flow, conversation: u16, payload: &[u8], notices: &mut Notices) {
+        notices.counters.sends_dropped += self.queue.push(*flow, conversation, payload);
     }
 
     /// Sends what is queued, as far as the kernel takes it.

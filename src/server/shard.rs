@@ -167,7 +167,7 @@ impl Shard {
                 let input = Input::Message { flow, bytes: &bytes, arrival: Arrival::HandedOver { offered } };
                 self.handle(input, arrived);
             }
-            Mail::Send { flow, bytes } => self.sockets.send(&flow, &bytes),
+            Mail::Send { flow, bytes } => self.sockets.send(&flow, 0, &bytes),
             Mail::Closed(flow) => self.handle(Input::FlowClosed(flow), Monotonic::START),
             Mail::SendFailed(flow) => self.handle(Input::SendFailed(flow), Monotonic::START),
             Mail::Directory(directory, taken) => {
@@ -253,14 +253,14 @@ impl Shard {
         let mut unsent = Vec::new();
         engine.drain(|action| match action {
             Action::Send { after_save: true, .. } if !is_kept => counts.withheld += 1,
-            Action::Send { flow, bytes, .. } => match owner(&flow) {
+            Action::Send { flow, bytes, conversation, .. } => match owner(&flow) {
                 Some(owner) if owner != id => {
                     if !mailboxes.post(owner, Mail::Send { flow, bytes: bytes.into() }) {
                         counts.mail_dropped += 1;
                         unsent.push(flow);
                     }
                 }
-                _ => sockets.send(&flow, bytes),
+                _ => sockets.send(&flow, conversation, bytes),
             },
             Action::HandOver { to, offered, flow, bytes } => hand_overs.push((to, offered, flow, Box::from(bytes))),
             // It is with the kernel, or its answers are withheld.

@@ -93,7 +93,7 @@ async fn a_peer_that_never_reads_is_cut_off_when_its_queue_is_full() {
     let message = vec![b'x'; 60_000];
     let mut sent = 0;
     while shard.counters().closed_unread == 0 {
-        shard.sockets.send(&flow, &message);
+        shard.sockets.send(&flow, 0, &message);
         shard.sockets.flush();
         sent += message.len();
         assert!(sent < 64 << 20, "the kernel's buffers and our queue are bounded");
@@ -107,7 +107,7 @@ async fn a_peer_that_never_reads_is_cut_off_in_time_though_its_queue_has_room() 
     let mut shard = listen(StreamOptions { write_queue: 64 << 20, ..StreamOptions::default() });
     let (_client, flow) = known_client(&mut shard).await;
     // More than the kernel's buffers hold.
-    shard.sockets.send(&flow, &vec![b'x'; 40 << 20]);
+    shard.sockets.send(&flow, 0, &vec![b'x'; 40 << 20]);
     shard.sockets.flush();
     let begun = Instant::now();
     assert_eq!(shard.event().await, Event::Closed(flow));

@@ -25,11 +25,11 @@ async fn a_connection_is_opened_once_used_again_and_its_answers_come_by_it() {
         let mut shard = listen(address, StreamOptions::default());
         let peer = TcpListener::bind("127.0.0.1:0").unwrap();
         let flow = towards(&shard, peer.local_addr().unwrap());
-        shard.sockets.send(&flow, b"one ");
-        shard.sockets.send(&flow, b"two ");
+        shard.sockets.send(&flow, 0, b"one ");
+        shard.sockets.send(&flow, 0, b"two ");
         shard.sockets.flush();
         shard.until(|counters| counters.connections_opened == 1).await;
-        shard.sockets.send(&flow, b"three");
+        shard.sockets.send(&flow, 0, b"three");
         shard.sockets.flush();
         let (mut accepted, from) = peer.accept().unwrap();
         let mut received = [0; 13];
@@ -54,7 +54,7 @@ async fn a_connection_that_the_peer_opened_is_used_for_its_address_too() {
     let mut client = connect(shard.address);
     shard.until(|counters| counters.connections_accepted == 1).await;
     let flow = towards(&shard, client.local_addr().unwrap());
-    shard.sockets.send(&flow, b"hello");
+    shard.sockets.send(&flow, 0, b"hello");
     shard.sockets.flush();
     let mut received = [0; 5];
     client.read_exact(&mut received).unwrap();
@@ -68,9 +68,9 @@ async fn a_refused_connection_is_reported_once_for_each_flow() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let first = towards(&shard, closed);
     let second = Flow { local: SocketAddr::from(([127, 0, 0, 1], shard.address.port())), ..first };
-    shard.sockets.send(&first, b"one");
-    shard.sockets.send(&second, b"two");
-    shard.sockets.send(&first, b"three");
+    shard.sockets.send(&first, 0, b"one");
+    shard.sockets.send(&second, 0, b"two");
+    shard.sockets.send(&first, 0, b"three");
     shard.sockets.flush();
     let refused = SendError::System(libc::ECONNREFUSED);
     let events = shard.events(2).await;
@@ -84,7 +84,7 @@ async fn a_connection_that_does_not_open_in_time_is_reported() {
     let mut shard = listen("127.0.0.1:0", StreamOptions::default());
     let (peer, _held) = full_listener();
     let flow = towards(&shard, peer);
-    shard.sockets.send(&flow, b"hello");
+    shard.sockets.send(&flow, 0, b"hello");
     shard.sockets.flush();
     let begun = tokio::time::Instant::now();
     assert_eq!(shard.event().await, Event::SendFailed(flow, SendError::ConnectTimeout));
@@ -98,8 +98,8 @@ async fn what_waits_for_a_connection_to_open_is_bounded() {
     let mut shard = listen("127.0.0.1:0", StreamOptions { write_queue: 100, ..StreamOptions::default() });
     let (peer, _held) = full_listener();
     let flow = towards(&shard, peer);
-    shard.sockets.send(&flow, &[b'x'; 60]);
-    shard.sockets.send(&flow, &[b'x'; 60]);
+    shard.sockets.send(&flow, 0, &[b'x'; 60]);
+    shard.sockets.send(&flow, 0, &[b'x'; 60]);
     assert_eq!(shard.event().await, Event::SendFailed(flow, SendError::Unread));
     assert_eq!(shard.counters().connections_open, 1);
 }
@@ -114,7 +114,7 @@ async fn a_connection_of_the_past_of_another_peer_or_of_another_shard_is_not_use
     let other_peer = Flow { remote: SocketAddr::from(([127, 0, 0, 1], 9)), ..flow };
     let other_shard = Flow { connection: Some(ConnectionId { shard: ShardId(7), ..id }), ..flow };
     for wrong in [other_peer, other_shard] {
-        shard.sockets.send(&wrong, b"hello");
+        shard.sockets.send(&wrong, 0, b"hello");
         assert_eq!(shard.event().await, Event::SendFailed(wrong, SendError::NoConnection));
     }
     drop(client);
@@ -122,7 +122,7 @@ async fn a_connection_of_the_past_of_another_peer_or_of_another_shard_is_not_use
     let mut newer = connect(shard.address);
     newer.write_all(&options_request(2, "")).unwrap();
     assert_ne!(shard.event().await.flow().connection, flow.connection);
-    shard.sockets.send(&flow, b"hello");
+    shard.sockets.send(&flow, 0, b"hello");
     assert_eq!(shard.event().await, Event::SendFailed(flow, SendError::NoConnection));
 }
 
@@ -155,7 +155,7 @@ async fn each_source_has_its_share_of_connections_and_all_together_theirs() {
     shard.until(|counters| counters.refused_in_all == 1).await;
     assert!(fourth.read(&mut [0; 1]).is_err(), "it is reset");
     let flow = towards(&shard, SocketAddr::from(([127, 0, 0, 1], 9)));
-    shard.sockets.send(&flow, b"hello");
+    shard.sockets.send(&flow, 0, b"hello");
     assert_eq!(shard.event().await, Event::SendFailed(flow, SendError::TooManyConnections));
 
     held.remove(0);

@@ -148,7 +148,7 @@ async fn a_stream_that_cannot_be_framed_is_answered_and_closed() {
     let events = shard
         .answered_events(2, |event, outgoing| {
             if let Event::FrameError(flow, ..) = event {
-                outgoing.send(flow, b"SIP/2.0 400 Bad Request\r\n\r\n");
+                outgoing.send(flow, 0, b"SIP/2.0 400 Bad Request\r\n\r\n");
             }
         })
         .await;
@@ -188,7 +188,7 @@ async fn messages_behind_one_that_closes_the_flow_are_not_handled() {
     let events = shard
         .answered_events(2, |event, outgoing| {
             if let Event::Message(flow, bytes) = event {
-                outgoing.send(flow, bytes);
+                outgoing.send(flow, 0, bytes);
                 outgoing.close(flow);
             }
         })

@@ -154,10 +154,10 @@ async fn a_datagram_that_the_kernel_refuses_is_reported_and_the_others_go_out_in
     let client = client("127.0.0.1:0");
     let flow = Flow::udp(ListenerId(3), shard.address, client.local_addr().unwrap());
     let nowhere = Flow { remote: SocketAddr::from(([127, 0, 0, 1], 0)), ..flow };
-    shard.sockets.send(&flow, b"first");
-    shard.sockets.send(&nowhere, b"to port 0");
-    shard.sockets.send(&flow, &[b'x'; 65_508]);
-    shard.sockets.send(&flow, b"last");
+    shard.sockets.send(&flow, 0, b"first");
+    shard.sockets.send(&nowhere, 0, b"to port 0");
+    shard.sockets.send(&flow, 0, &[b'x'; 65_508]);
+    shard.sockets.send(&flow, 0, b"last");
     shard.sockets.flush();
     let events = shard.events(2).await;
     let failed = |flow, number| Event::SendFailed(flow, SendError::System(number));
@@ -178,7 +178,8 @@ async fn datagrams_of_one_length_to_one_address_arrive_each_by_itself_and_in_ord
         let text = |number: usize| format!("{:>1$}", number, [300, 300, 300, 200, 1300][number % 5]);
         for number in 0..100 {
             let remote = clients[number % 2].local_addr().unwrap();
-            shard.sockets.send(&Flow::udp(ListenerId(3), shard.address, remote), text(number).as_bytes());
+            let flow = Flow::udp(ListenerId(3), shard.address, remote);
+            shard.sockets.send(&flow, (number % 2) as u16, text(number).as_bytes());
         }
         shard.sockets.flush();
         shard.turn(1, |_, _| ()).await;
@@ -195,8 +196,10 @@ async fn of_datagrams_that_are_refused_together_each_is_reported_and_the_next_go
     let client = client("127.0.0.1:0");
     let flow = Flow::udp(ListenerId(3), shard.address, client.local_addr().unwrap());
     let nowhere = Flow { remote: SocketAddr::from(([127, 0, 0, 1], 0)), ..flow };
-    for (flow, text) in [(&nowhere, b"one"), (&flow, b"two"), (&nowhere, b"3rd"), (&flow, b"4th")] {
-        shard.sockets.send(flow, text);
+    for (conversation, flow, text) in
+        [(1, &nowhere, b"one"), (2, &flow, b"two"), (3, &nowhere, b"3rd"), (4, &flow, b"4th")]
+    {
+        shard.sockets.send(flow, conversation, text);
     }
     shard.sockets.flush();
     let failed = Event::SendFailed(nowhere, SendError::System(libc::EINVAL));
@@ -217,7 +220,7 @@ async fn a_flow_of_no_socket_is_reported() {
         Flow { transport: Transport::Ws, ..flow },
     ];
     for flow in wrong {
-        shard.sockets.send(&flow, b"hello");
+        shard.sockets.send(&flow, 0, b"hello");
         assert_eq!(shard.event().await, Event::SendFailed(flow, SendError::NoSocket));
     }
 }

@@ -22,6 +22,7 @@ pub(super) struct SendQueue {
 #[derive(Debug)]
 pub(super) struct Queued {
     pub(super) flow: Flow,
+    pub(super) conversation: u16,
     begin: usize,
     end: usize,
     is_sent: bool,
@@ -35,7 +36,7 @@ impl Queued {
 
 impl SendQueue {
     /// Queues a datagram; returns how many old ones were dropped for it.
-    pub(super) fn push(&mut self, flow: Flow, payload: &[u8]) -> u64 {
+    pub(super) fn push(&mut self, flow: Flow, conversation: u16, payload: &[u8]) -> u64 {
         let mut dropped = 0;
         while self.queued.len() >= MOST_DATAGRAMS || self.waiting_bytes() + payload.len() > MOST_BYTES {
             if self.queued.pop_front().is_none() {
@@ -46,7 +47,7 @@ impl SendQueue {
         self.reclaim();
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(payload);
-        self.queued.push_back(Queued { flow, begin, end: self.bytes.len(), is_sent: false });
+        self.queued.push_back(Queued { flow, conversation, begin, end: self.bytes.len(), is_sent: false });
         dropped
     }
 
@@ -129,12 +130,12 @@ mod tests {
     #[test]
     fn datagrams_leave_in_the_order_in_which_they_were_queued() {
         let mut queue = SendQueue::default();
-        assert_eq!(queue.push(flow(1), b"one"), 0);
-        assert_eq!(queue.push(flow(2), b"two"), 0);
-        assert_eq!(queue.push(flow(3), b"three"), 0);
+        assert_eq!(queue.push(flow(1), 0, b"one"), 0);
+        assert_eq!(queue.push(flow(2), 0, b"two"), 0);
+        assert_eq!(queue.push(flow(3), 0, b"three"), 0);
         queue.sent(0..1);
         assert_eq!(queue.pop(), Some(flow(2)));
-        assert_eq!(queue.push(flow(4), b""), 0);
+        assert_eq!(queue.push(flow(4), 0, b""), 0);
         assert_eq!(contents(&queue), [(3, b"three".to_vec()), (4, Vec::new())]);
         queue.sent(0..2);
         assert!(queue.is_empty());
@@ -146,7 +147,7 @@ mod tests {
     fn what_was_sent_before_an_older_one_is_not_sent_again() {
         let mut queue = SendQueue::default();
         for port in 1..=4 {
-            queue.push(flow(port), b"x");
+            queue.push(flow(port), 0, b"x");
         }
         queue.sent([1, 3].into_iter());
         assert_eq!(contents(&queue), [(1, b"x".to_vec()), (3, b"x".to_vec())]);
@@ -160,9 +161,9 @@ mod tests {
     fn a_full_queue_drops_its_oldest() {
         let mut queue = SendQueue::default();
         for number in 0..MOST_DATAGRAMS {
-            assert_eq!(queue.push(flow(7), &number.to_be_bytes()), 0);
+            assert_eq!(queue.push(flow(7), 0, &number.to_be_bytes()), 0);
         }
-        assert_eq!(queue.push(flow(8), b"new"), 1);
+        assert_eq!(queue.push(flow(8), 0, b"new"), 1);
         let contents = contents(&queue);
         assert_eq!(contents.len(), MOST_DATAGRAMS);
         assert_eq!(contents[0].1, 1_usize.to_be_bytes());
@@ -175,12 +176,12 @@ mod tests {
         let large = vec![7; 65_000];
         let mut dropped = 0;
         for _ in 0..1000 {
-            dropped += queue.push(flow(7), &large);
+            dropped += queue.push(flow(7), 0, &large);
         }
         assert_eq!(dropped, 1000 - (MOST_BYTES / large.len()) as u64);
         assert!(queue.bytes.len() <= 2 * MOST_BYTES + large.len());
         for _ in 0..1000 {
-            queue.push(flow(7), b"x");
+            queue.push(flow(7), 0, b"x");
             queue.sent(0..1);
         }
         assert!(contents(&queue).iter().all(|(_, bytes)| bytes.len() == 1 || *bytes == large));

@@ -1,8 +1,8 @@
 //! Datagrams of one length to one address, as the kernel takes them together (UDP_SEGMENT).
 //!
 //! Sending is most of what a datagram costs, and most of that is a way through the kernel that is the same for all that go
-//! to one address: a trunk, another proxy, a carrier's NAT. Where the answers to neighbours are equally long, they take
-//! that way once. Phones of an address each gain nothing by it, and lose nothing.
+//! to one address: a trunk, another proxy, a carrier's NAT. Those that are equally long take that way once. Phones of an
+//! address each gain nothing by it, and lose nothing.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -19,8 +19,8 @@ const HEAVIEST: usize = 65_507;
 /// The longest datagram that travels in a train. The kernel refuses those that the way's MTU would have it fragment.
 const LARGEST: usize = 1_200;
 
-/// Places of the table of destinations; a power of two.
-const DESTINATIONS: usize = 256;
+/// Places of each table; a power of two. What shares one only makes more trains.
+const PLACES: usize = 256;
 
 /// No train, or the end of one.
 const NONE: u16 = u16::MAX;
@@ -31,8 +31,10 @@ pub(super) struct Trains {
     trains: Vec<Train>,
     /// Behind each place of the queue, the place of the next in its train.
     next: Vec<u16>,
-    /// The latest train to a destination, by the destination's hash.
-    latest: Box<[u16; DESTINATIONS]>,
+    /// The latest train to a destination with segments of a length, by the hash of both.
+    latest: Box<[u16; PLACES]>,
+    /// The last train that has something of a conversation.
+    spoken: Box<[u16; PLACES]>,
 }
 
 #[derive(Debug)]
@@ -42,43 +44,49 @@ struct Train {
     first: u16,
     last: u16,
     count: u16,
-    /// The length of each; a shorter one is the last.
+    /// The length of each.
     segment: usize,
-    bytes: usize,
 }
 
 impl Default for Trains {
     fn default() -> Self {
-        Self { trains: Vec::with_capacity(BATCH), next: Vec::new(), latest: Box::new([NONE; DESTINATIONS]) }
+        Self {
+            trains: Vec::with_capacity(BATCH),
+            next: Vec::new(),
+            latest: Box::new([NONE; PLACES]),
+            spoken: Box::new([NONE; PLACES]),
+        }
     }
 }
 
 impl Trains {
-    /// Deals the oldest of a queue to trains. Two datagrams to the same destination stay in their order. With `alone`
-    /// each travels by itself.
+    /// Deals the oldest of a queue to trains. What belongs to one conversation stays in its order. With `alone` each
+    /// travels by itself.
     pub(super) fn make_up(&mut self, queue: &SendQueue, alone: bool, source: impl Fn(SocketAddr) -> Option<IpAddr>) {
-        for train in self.trains.drain(..) {
-            self.latest[slot(&train.remote)] = NONE;
-        }
+        self.trains.clear();
         self.next.clear();
+        self.latest.fill(NONE);
+        self.spoken.fill(NONE);
         for (count, (place, queued)) in queue.waiting().enumerate() {
             let (Ok(at), true) = (u16::try_from(place), count < MOST_PAYLOADS) else { return };
             self.next.resize(place + 1, NONE);
             let source = source(queued.flow.local);
-            let slot = slot(&queued.flow.remote);
+            let latest = &mut self.latest[slot(&queued.flow.remote, queued.length())];
+            let spoken = &mut self.spoken[usize::from(queued.conversation) % PLACES];
+            let is_in_order = *spoken == NONE || *spoken <= *latest;
             if !alone
-                && let Some(train) = self.trains.get_mut(usize::from(self.latest[slot]))
+                && is_in_order
+                && let Some(train) = self.trains.get_mut(usize::from(*latest))
                 && train.takes(queued, source)
             {
                 self.next[usize::from(train.last)] = at;
                 train.last = at;
                 train.count += 1;
-                train.bytes += queued.length();
             } else {
                 if self.trains.len() == BATCH {
                     return;
                 }
-                self.latest[slot] = self.trains.len() as u16;
+                *latest = self.trains.len() as u16;
                 self.trains.push(Train {
                     remote: queued.flow.remote,
                     source,
@@ -86,9 +94,9 @@ impl Trains {
                     last: at,
                     count: 1,
                     segment: queued.length(),
-                    bytes: queued.length(),
                 });
             }
+            *spoken = *latest;
         }
     }
 
@@ -123,25 +131,22 @@ impl Trains {
 
 impl Train {
     fn takes(&self, queued: &Queued, source: Option<IpAddr>) -> bool {
-        let is_full = self.bytes != usize::from(self.count) * self.segment;
-        !is_full
+        self.segment == queued.length()
+            && (1..=LARGEST).contains(&self.segment)
             && self.count < LONGEST
-            && (1..=self.segment.min(LARGEST)).contains(&queued.length())
-            && self.segment <= LARGEST
-            && self.bytes + queued.length() <= HEAVIEST
+            && (usize::from(self.count) + 1) * self.segment <= HEAVIEST
             && self.remote == queued.flow.remote
             && self.source == source
     }
 }
 
-/// Where a destination's latest train is looked up. Two destinations may share the place; then they only make more trains.
-fn slot(remote: &SocketAddr) -> usize {
+fn slot(remote: &SocketAddr, length: usize) -> usize {
     let ip = match remote.ip() {
         IpAddr::V4(ip) => u32::from(ip),
         IpAddr::V6(ip) => ip.to_bits() as u32,
     };
-    let mixed = (ip ^ u32::from(remote.port()).rotate_left(16)).wrapping_mul(0x9E37_79B1);
-    (mixed >> (32 - DESTINATIONS.trailing_zeros())) as usize
+    let mixed = ip ^ u32::from(remote.port()).rotate_left(16) ^ (length as u32).wrapping_mul(0x85EB_CA6B);
+    (mixed.wrapping_mul(0x9E37_79B1) >> (u32::BITS - PLACES.trailing_zeros())) as usize
 }
 
 #[cfg(test)]
@@ -155,11 +160,18 @@ mod tests {
         Flow::udp(ListenerId(0), local, SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
-    /// The trains of datagrams with these ports and lengths: the port, and the place of each.
+    /// The trains of datagrams with these ports and lengths, each a conversation of its own: the port, and the place of
+    /// each.
     fn trains(datagrams: &[(u16, usize)], alone: bool) -> Vec<(u16, Vec<usize>)> {
+        let own = datagrams.iter().zip(0..).map(|(&(port, length), own)| (port, length, own));
+        trains_of(own, alone)
+    }
+
+    /// As [`trains`], with the number of each one's conversation.
+    fn trains_of(datagrams: impl Iterator<Item = (u16, usize, u16)>, alone: bool) -> Vec<(u16, Vec<usize>)> {
         let mut queue = SendQueue::default();
-        for (port, length) in datagrams {
-            queue.push(flow(*port), &vec![b'x'; *length]);
+        for (port, length, conversation) in datagrams {
+            queue.push(flow(port), conversation, &vec![b'x'; length]);
         }
         let mut trains = Trains::default();
         // The second time nothing of the first is left.
@@ -170,20 +182,21 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_of_one_length_to_one_address_travel_together() {
+    fn those_of_one_length_to_one_address_travel_together() {
         assert_eq!(trains(&[(1, 9), (2, 9), (1, 9), (2, 9), (1, 9)], false), [(1, vec![0, 2, 4]), (2, vec![1, 3])]);
+        assert_eq!(trains(&[(1, 9), (1, 8), (1, 9), (1, 8)], false), [(1, vec![0, 2]), (1, vec![1, 3])]);
         assert_eq!(trains(&[(1, 9), (1, 9), (1, 9)], true), [(1, vec![0]), (1, vec![1]), (1, vec![2])]);
+        assert_eq!(trains(&[(1, 0), (1, 0)], false), [(1, vec![0]), (1, vec![1])], "nothing can't be parted");
     }
 
     #[test]
-    fn another_length_begins_a_train_behind_which_the_next_are_sent() {
-        let expected = [(1, vec![0, 1, 2]), (1, vec![3, 4]), (1, vec![5])];
-        assert_eq!(
-            trains(&[(1, 9), (1, 9), (1, 8), (1, 9), (1, 9), (1, 10)], false),
-            expected,
-            "the shorter is a last one"
-        );
-        assert_eq!(trains(&[(1, 0), (1, 0)], false), [(1, vec![0]), (1, vec![1])], "nothing can't be parted");
+    fn nothing_overtakes_what_belongs_to_the_same_conversation() {
+        let ringing_then_answered = [(1, 8, 5), (1, 9, 5), (1, 8, 6), (1, 9, 6), (1, 8, 5)];
+        let expected = [(1, vec![0, 2]), (1, vec![1, 3]), (1, vec![4])];
+        assert_eq!(trains_of(ringing_then_answered.into_iter(), false), expected);
+        // Not even on its way to another address.
+        let expected = [(1, vec![0]), (2, vec![1]), (1, vec![2])];
+        assert_eq!(trains_of([(1, 8, 5), (2, 9, 5), (1, 8, 5)].into_iter(), false), expected);
     }
 
     #[test]
