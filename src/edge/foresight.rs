@@ -13,8 +13,8 @@
 
 use std::sync::LazyLock;
 
-use memchr::memchr;
 use memchr::memmem::Finder;
+use memchr::{memchr, memchr2};
 use ringway_directory::Stretch;
 use smallvec::SmallVec;
 
@@ -158,8 +158,9 @@ fn quoted(text: &[u8]) -> Option<&[u8]> {
 /// The user and the host of the first URI of a text; no user is an empty one.
 fn user_and_host(text: &[u8]) -> Option<(&[u8], &[u8])> {
     // Behind a display name, perhaps; and within a line.
-    let begin = text.iter().take(MOST_BEFORE_URI).take_while(|byte| **byte != b'\r').position(|byte| *byte == b'<');
-    let (scheme, uri) = text.get(begin.map_or(0, |at| at + 1)..)?.trim_ascii_start().split_at_checked(4)?;
+    let begin = memchr2(b'<', b'\r', text.get(..MOST_BEFORE_URI).unwrap_or(text));
+    let begin = begin.filter(|at| text.get(*at) == Some(&b'<')).map_or(0, |at| at + 1);
+    let (scheme, uri) = text.get(begin..)?.trim_ascii_start().split_at_checked(4)?;
     if !scheme.eq_ignore_ascii_case(b"sip:") {
         return None;
     }
