@@ -34,6 +34,7 @@ class Bench:
         self.programs = programs
         self.directory = Path(tempfile.mkdtemp(prefix="ringway-bench-", dir=directory))
         self.generator = Generator(programs / "ringway-load")
+        self.generators = {self.generator.addresses: self.generator}
         self.data = RingwayData(self.directory, programs / "ringway")
 
     def __enter__(self) -> "Bench":
@@ -56,6 +57,12 @@ class Bench:
     def kamailio(self, count: int, authentication: bool, configuration: str = "kamailio.cfg") -> Kamailio:
         return Kamailio(self.directory, configuration, authentication, count)
 
+    def generator_of(self, workload: Workload) -> Generator:
+        """The generator with as many addresses as the workload wants."""
+        if workload.addresses not in self.generators:
+            self.generators[workload.addresses] = Generator(self.generator.program, workload.addresses)
+        return self.generators[workload.addresses]
+
     def server(self, name: str, workload: Workload, count: int) -> Server:
         """The server of a row of the table."""
         match name:
@@ -66,7 +73,8 @@ class Bench:
             case _:
                 # A refresh is never challenged.
                 challenge = workload.authentication and workload.scenario != "refresh"
-                phones = self.generator.local_port, self.generator.callees
+                generator = self.generator_of(workload)
+                phones = generator.local_port, generator.callees
                 return Floor(self.directory, self.programs / "ringway-floor", *phones, challenge)
 
 

@@ -57,7 +57,8 @@ class Row:
     @property
     def is_met(self) -> bool | None:
         """Whether the bar is met; `None` without a ratio."""
-        return self.ratio and self.ratio.median <= self.workload.bar
+        bar = self.workload.bar
+        return None if self.ratio is None or bar is None else self.ratio.median <= bar
 
     def is_generator_bound(self, server: str) -> bool:
         return any(sample and sample.is_generator_bound for sample in self.samples.get(server, []))
@@ -131,4 +132,4 @@ class Comparison:
         is_set_up = not is_first and workload.scenario != "refresh"
         setup = "--no-setup" if is_set_up else "--register-first"
         options = ["--duration", str(seconds), "--warm-up", str(self.lengths.warm_up), setup, *arrivals]
-        return self.bench.generator.run(server, self.bench.users(self.users), workload.scenario, *options)
+        return self.bench.generator_of(workload).run(server, self.bench.users(self.users), workload.scenario, *options)

@@ -18,29 +18,27 @@ RUN_SECONDS = 300
 FAILED_LIMIT = 0.001
 
 
-# Local sockets for callers and for whoever registers, and as many for callees.
-SOCKETS = 16
-
-
 class Generator:
     """The program, and the ports of its phones: the same in each run, so that a phone registers the same Contact."""
 
-    def __init__(self, program: Path):
+    def __init__(self, program: Path, addresses: int = 16):
         self.program = program
-        self.local_port = Ports.take(2 * SOCKETS)
-        self.callee_port = self.local_port + SOCKETS
+        # Local sockets for callers and for whoever registers, and as many for callees.
+        self.addresses = addresses
+        self.local_port = Ports.take(2 * addresses)
+        self.callee_port = self.local_port + addresses
 
     @property
     def callees(self) -> list[str]:
         """Where callees listen."""
-        return [f"{HOST}:{port}" for port in range(self.callee_port, self.callee_port + SOCKETS)]
+        return [f"{HOST}:{port}" for port in range(self.callee_port, self.callee_port + self.addresses)]
 
     def command(self, server: Server, users: Path, scenario: str, *options: str) -> list[str]:
         return pinned(
             (GENERATOR_CORE,),
             [
                 *(str(self.program), scenario, "--target", server.target, "--transport", "udp", "--domain", DOMAIN),
-                *("--users", str(users), "--sockets", str(SOCKETS), "--json", "--spin", *options),
+                *("--users", str(users), "--sockets", str(self.addresses), "--json", "--spin", *options),
                 *("--local-port", str(self.local_port), "--callee-port", str(self.callee_port)),
                 *(["--floor"] if isinstance(server, Floor) else []),
             ],

@@ -17,7 +17,7 @@ def cpu(rows: list[Row]) -> str:
     ]
     for row in rows:
         ours = row.workload.ringway_lacks or spread(row.figure("ringway", "cpu"))
-        cells = [ours, spread(row.figure("kamailio", "cpu")), spread(row.ratio, 3), f"{row.workload.bar:.2f}"]
+        cells = [ours, spread(row.figure("kamailio", "cpu")), spread(row.ratio, 3), bar(row.workload.bar)]
         floor = [spread(row.figure("floor", "cpu")), spread(row.above_floor)]
         lines.append(line(row.workload.title, *cells, answer(row.is_met), *floor))
     return "\n".join(lines)
@@ -60,6 +60,10 @@ def spread(figure: Figure | None, digits: int = 2) -> str:
     if figure is None:
         return "-"
     return f"**{figure.median:.{digits}f}** ({figure.least:.{digits}f}..{figure.most:.{digits}f})"
+
+
+def bar(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.2f}"
 
 
 def rate(row: Row, server: str) -> str:

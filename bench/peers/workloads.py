@@ -14,17 +14,25 @@ class Workload:
     scenario: str
     # Whether the servers challenge. Where they don't, Ringway's tenant trusts the generator's network.
     authentication: bool
-    # Ringway's CPU time an operation to Kamailio's, at most.
-    bar: float
+    # Ringway's CPU time an operation to Kamailio's, at most; none where only the difference to another row is of interest.
+    bar: float | None
     # Which of Kamailio's configurations is the peer.
     kamailio: str = "kamailio.cfg"
     # Why Ringway has no figure in this row; empty when it has one.
     ringway_lacks: str = ""
+    # Addresses that the phones share; callees have as many of their own.
+    addresses: int = 16
 
+
+# So many that two datagrams of a batch seldom go to the same one: each is sent by itself.
+SCATTERED = 1_000
 
 WORKLOADS = [
     Workload("options", "OPTIONS answered", "options", False, 0.60),
     Workload("register", "REGISTER, no authentication", "register", False, 0.50),
+    Workload(
+        "register-scattered", "the same, phones at 1,000 addresses", "register", False, None, addresses=SCATTERED
+    ),
     Workload("refresh", "REGISTER refresh, nonce known", "refresh", True, 0.50),
     Workload("register-challenge", "REGISTER with digest challenge", "register", True, 0.50),
     Workload("call", "proxied call", "call", False, 0.45),
@@ -51,7 +59,7 @@ def by_names(names: str) -> list[Workload]:
     ['options', 'call']
     >>> by_names("cal")
     Traceback (most recent call last):
-    ValueError: no workload is called cal; there are options, register, refresh, register-challenge, call, call-auth, call-lua
+    ValueError: no workload is called cal; there are options, register, register-scattered, refresh, register-challenge, call, call-auth, call-lua
     """
     wanted = {name.strip() for name in names.split(",") if name.strip()}
     known = [workload.name for workload in WORKLOADS]
