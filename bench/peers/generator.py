@@ -33,12 +33,13 @@ class Generator:
         """Where callees listen."""
         return [f"{HOST}:{port}" for port in range(self.callee_port, self.callee_port + self.addresses)]
 
-    def command(self, server: Server, users: Path, scenario: str, *options: str) -> list[str]:
+    def command(self, server: Server, users: Path, scenario: str, *options: str, sleeps: bool = False) -> list[str]:
         return pinned(
             (GENERATOR_CORE,),
             [
                 *(str(self.program), scenario, "--target", server.target, "--transport", "udp", "--domain", DOMAIN),
-                *("--users", str(users), "--sockets", str(self.addresses), "--json", "--spin", *options),
+                *("--users", str(users), "--sockets", str(self.addresses), "--json", *options),
+                *([] if sleeps else ["--spin"]),
                 *("--local-port", str(self.local_port), "--callee-port", str(self.callee_port)),
                 *(["--floor"] if isinstance(server, Floor) else []),
             ],
@@ -48,10 +49,10 @@ class Generator:
         """Registers every user once, from where the scenario has them."""
         self.work(server, users, scenario, "--setup-only", *(["--rate", str(rate)] if rate else []))
 
-    def work(self, server: Server, users: Path, scenario: str, *options: str) -> dict:
-        """Runs a scenario whose own times are not used, so that it does not matter whether the generator kept its pace.
-        `Invalid` when an operation did not succeed."""
-        command = self.command(server, users, scenario, *options)
+    def work(self, server: Server, users: Path, scenario: str, *options: str, sleeps: bool = False) -> dict:
+        """Runs a scenario whose own times are not used, so that it does not matter whether the generator kept its pace, nor
+        whether it sleeps in between. `Invalid` when an operation did not succeed."""
+        command = self.command(server, users, scenario, *options, sleeps=sleeps)
         done = run_to_end(command, server)
         report = read(done.stdout, done.stderr, command)
         operations = report["operations"]

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import Invalid, accounting
+from . import GENERATOR_CORE, SERVER_CORE, Invalid, accounting
 from .bench import Bench, Lengths, say
 from .figures import Figure, ratios, turning_order
 from .generator import WINDOW, cpu_us, finish
@@ -106,16 +106,18 @@ class Scale:
         seconds = self.many / REFRESH_RATE
         stolen = accounting.stolen_ticks()
         findings = []
-        with self.bench.ringway(self.many, False) as server, Scraper(server.metrics_url):
+        # The threads beside the shard and the kernel's own find time on both cores: a generator that never sleeps would leave
+        # them only the shard's.
+        with self.bench.ringway(self.many, False, cores=(SERVER_CORE, GENERATOR_CORE)) as server, Scraper(server.metrics_url):
             self.bench.generator.register_all(server, file, rate=REFRESH_RATE)
             begin = scrape(server.metrics_url)
             options = ["--rate", str(REFRESH_RATE), "--operations", str(self.many), "--expires", str(SHORT_EXPIRES)]
-            refresh = self.bench.generator.work(server, file, "register", "--no-setup", *options)
+            refresh = self.bench.generator.work(server, file, "register", "--no-setup", *options, sleeps=True)
             refreshed = scrape(server.metrics_url)
             findings.append(self.stall(f"refresh of {self.many:,} at {REFRESH_RATE:,}/s", begin, refreshed))
             # All that were refreshed run out now. The probes register nobody.
             options = ["--rate", str(PROBE_RATE), "--duration", str(SHORT_EXPIRES + seconds + 10)]
-            probe = self.bench.generator.work(server, few, "options", "--no-setup", *options)
+            probe = self.bench.generator.work(server, few, "options", "--no-setup", *options, sleeps=True)
             expired = scrape(server.metrics_url)
             findings.append(self.stall(f"expiry of as many, probed by OPTIONS at {PROBE_RATE:,}/s", refreshed, expired))
             left = value(expired, "ringway_registrations")

@@ -233,7 +233,7 @@ impl Authenticator {
         if !extension.enabled {
             return Err(Flaw::Disabled);
         }
-        self.windows.make_room(now, lifetime);
+        self.windows.make_room(owner, now, lifetime);
         // Clients of RFC 2069 send no count. Whoever has seen their answer could repeat it, so it is good for one message.
         let count = if credentials.qop.is_some() { credentials.nc.unwrap_or_default() } else { 1 };
         let is_repeatable = question.flow.transport == Transport::Udp;

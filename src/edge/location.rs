@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 use ringway_directory::{Stretch, TenantId};
 use ringway_sip::{ConnectionId, Flow, Wall};
 
+use crate::prefetch::prefetch;
 use crate::reject::Reject;
 use aor::{AorHash, STRIPES};
 use flows::Flows;
@@ -30,6 +31,9 @@ use update::Applied;
 
 /// The longest packed record: many bindings with absurdly long Contacts. The journal takes records twice as long.
 const MAX_RECORD: usize = 64 * 1024;
+
+/// How far ahead of a visit records are fetched.
+const VISITED_AHEAD: usize = 8;
 
 /// Where everybody is, now.
 pub struct Location {
@@ -164,7 +168,13 @@ impl Location {
     /// `visit` runs under a lock; it gets the address-of-record, the version, the Unix seconds after which nothing of it lives, and the record.
     pub fn visit(&self, now: Wall, stripe: usize, mut visit: impl FnMut(Aor<'_>, u64, u32, &[u8])) {
         let Some(stripe) = self.stripes.get(stripe) else { return };
-        for entry in stripe.lock().iter() {
+        let stripe = stripe.lock();
+        // Records lie anywhere: while one is read the next are on their way.
+        let mut ahead = stripe.iter().skip(VISITED_AHEAD);
+        for entry in stripe.iter() {
+            if let Some(next) = ahead.next() {
+                prefetch(Stretch::of(next.block()));
+            }
             let expires = latest(&unpack(entry.record()).unwrap_or_default());
             if unix_seconds(now) < expires {
                 visit(entry.aor(), entry.version(), expires, entry.record());

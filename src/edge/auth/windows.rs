@@ -17,8 +17,64 @@ const LEAVING: usize = 4;
 /// Below so many places there is nothing worth giving back.
 const SMALL: usize = 64;
 
-#[derive(Debug, Default)]
+/// Parts of the table. One that grows is moved at once, and a million windows would hold up the shard for long.
+const PARTS: usize = 64;
+
+/// The windows of one shard.
+#[derive(Debug)]
 pub(super) struct Windows {
+    parts: Box<[Part]>,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self { parts: (0..PARTS).map(|_| Part::default()).collect() }
+    }
+}
+
+impl Windows {
+    /// Whether this owner has answered this nonce before, with this HMAC: then it is one of ours.
+    pub(super) fn knows(&self, nonce: &Nonce, owner: u64, mac: &Mac) -> bool {
+        self.parts[part(owner)].knows(nonce, owner, mac)
+    }
+
+    /// What [`knows`](Self::knows) and [`use_count`](Self::use_count) read, one step after the other.
+    pub(super) fn ahead(&self, serial: u32, owner: u64) -> impl Iterator<Item = Stretch> {
+        self.parts[part(owner)].ahead(serial, owner)
+    }
+
+    /// Uses a count of a nonce whose digest verified. There are about `limit` windows at most.
+    pub(super) fn use_count(
+        &mut self,
+        signed: (&Nonce, &Mac),
+        owner: u64,
+        count: u32,
+        message: Option<u32>,
+        limit: usize,
+    ) -> Use {
+        self.parts[part(owner)].use_count(signed, owner, count, message, limit.div_ceil(PARTS))
+    }
+
+    /// Forgets some windows of nonces that nobody can use any more.
+    pub(super) fn expire(&mut self, now: Wall, lifetime: Duration, most: usize) {
+        for part in &mut self.parts {
+            part.expire(now, lifetime, most.div_ceil(PARTS));
+        }
+    }
+
+    /// As [`expire`](Self::expire), for the moment when one more comes.
+    pub(super) fn make_room(&mut self, owner: u64, now: Wall, lifetime: Duration) {
+        self.parts[part(owner)].expire(now, lifetime, LEAVING);
+    }
+}
+
+const fn part(owner: u64) -> usize {
+    owner as usize % PARTS
+}
+
+/// The windows of some owners.
+#[derive(Debug, Default)]
+struct Part {
     /// In the order in which they came.
     queue: VecDeque<Window>,
     /// The sequence number of the queue's front.
@@ -41,15 +97,13 @@ impl Hashed for Place {
     }
 }
 
-impl Windows {
-    /// Whether this owner has answered this nonce before, with this HMAC: then it is one of ours.
-    pub(super) fn knows(&self, nonce: &Nonce, owner: u64, mac: &Mac) -> bool {
+impl Part {
+    fn knows(&self, nonce: &Nonce, owner: u64, mac: &Mac) -> bool {
         let window = self.place(nonce.serial, owner).and_then(|place| self.queue.get(place));
         window.is_some_and(|window| window.minted == nonce.minted && bool::from(window.mac.ct_eq(mac)))
     }
 
-    /// What [`knows`](Self::knows) and [`use_count`](Self::use_count) read, one step after the other.
-    pub(super) fn ahead(&self, serial: u32, owner: u64) -> impl Iterator<Item = Stretch> {
+    fn ahead(&self, serial: u32, owner: u64) -> impl Iterator<Item = Stretch> {
         let mut steps = [
             |windows: &Self, serial, owner| windows.by_nonce.ahead(hash(serial, owner)),
             |windows: &Self, serial, owner| Some(Stretch::of(windows.queue.get(windows.place(serial, owner)?)?)),
@@ -58,8 +112,7 @@ impl Windows {
         std::iter::from_fn(move || steps.next()?(self, serial, owner))
     }
 
-    /// Uses a count of a nonce whose digest verified.
-    pub(super) fn use_count(
+    fn use_count(
         &mut self,
         (nonce, mac): (&Nonce, &Mac),
         owner: u64,
@@ -82,8 +135,7 @@ impl Windows {
         used
     }
 
-    /// Forgets some windows of nonces that nobody can use any more.
-    pub(super) fn expire(&mut self, now: Wall, lifetime: Duration, most: usize) {
+    fn expire(&mut self, now: Wall, lifetime: Duration, most: usize) {
         for _ in 0..most {
             match self.queue.front() {
                 Some(window) if window.minted + lifetime < now => self.remove_front(),
@@ -94,11 +146,6 @@ impl Windows {
             self.queue.shrink_to(self.queue.len() * 2);
             self.by_nonce.retain(|_| true);
         }
-    }
-
-    /// As [`expire`](Self::expire), for the moment when one more comes.
-    pub(super) fn make_room(&mut self, now: Wall, lifetime: Duration) {
-        self.expire(now, lifetime, LEAVING);
     }
 
     /// Where in the queue the window is.
@@ -151,20 +198,13 @@ mod tests {
         Nonce { minted: Wall::from_millis(millis), serial, shard: ShardId(0) }
     }
 
-    fn use_count(
-        windows: &mut Windows,
-        nonce: Nonce,
-        owner: u64,
-        count: u32,
-        message: Option<u32>,
-        limit: usize,
-    ) -> Use {
+    fn use_count(windows: &mut Part, nonce: Nonce, owner: u64, count: u32, message: Option<u32>, limit: usize) -> Use {
         windows.use_count((&nonce, &MAC), owner, count, message, limit)
     }
 
     #[test]
     fn each_extension_has_its_own_counts_on_each_nonce() {
-        let mut windows = Windows::default();
+        let mut windows = Part::default();
         for (serial, extension) in [(1, 10), (1, 11), (2, 10)] {
             assert_eq!(use_count(&mut windows, nonce(5, serial), extension, 1, None, 10), Use::First);
             assert_eq!(use_count(&mut windows, nonce(5, serial), extension, 1, None, 10), Use::Repeated);
@@ -174,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_nonce_is_known_by_all_that_it_says_once_it_was_used() {
-        let mut windows = Windows::default();
+        let mut windows = Part::default();
         assert!(!windows.knows(&nonce(5, 1), 10, &MAC));
         assert_eq!(use_count(&mut windows, nonce(5, 1), 10, 1, None, 10), Use::First);
         assert!(windows.knows(&nonce(5, 1), 10, &MAC));
@@ -184,12 +224,12 @@ mod tests {
         assert!(!windows.knows(&nonce(5, 1), 10, &[8; 12]), "another HMAC");
         let window = windows.queue.front().map(Stretch::of).map(|stretch| stretch.begin);
         assert_eq!(windows.ahead(1, 10).last().map(|stretch| stretch.begin), window);
-        assert_eq!((windows.ahead(2, 10).count(), Windows::default().ahead(1, 10).count()), (1, 0));
+        assert_eq!((windows.ahead(2, 10).count(), Part::default().ahead(1, 10).count()), (1, 0));
     }
 
     #[test]
     fn the_oldest_window_makes_room_and_nothing_as_old_is_taken_again() {
-        let mut windows = Windows::default();
+        let mut windows = Part::default();
         for serial in 1..=3 {
             assert_eq!(use_count(&mut windows, nonce(100 + u64::from(serial), serial), 7, 1, None, 2), Use::First);
         }
@@ -205,7 +245,7 @@ mod tests {
 
     #[test]
     fn windows_of_expired_nonces_leave_and_give_back_their_memory() {
-        let mut windows = Windows::default();
+        let mut windows = Part::default();
         for serial in 0..1000 {
             use_count(&mut windows, nonce(0, serial), 7, 1, None, 10_000);
         }
@@ -222,7 +262,7 @@ mod tests {
 
     #[test]
     fn sequence_numbers_may_wrap() {
-        let mut windows = Windows { front: u32::MAX - 1, ..Windows::default() };
+        let mut windows = Part { front: u32::MAX - 1, ..Part::default() };
         for serial in 0..5 {
             assert_eq!(use_count(&mut windows, nonce(9, serial), 7, 1, None, 4), Use::First);
         }

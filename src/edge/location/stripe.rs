@@ -58,6 +58,11 @@ impl Entry {
         self.block.get(self.record_at()..).unwrap_or_default()
     }
 
+    /// The whole of its memory.
+    pub(super) fn block(&self) -> &[u8] {
+        &self.block
+    }
+
     pub(super) const fn soonest(&self) -> u32 {
         self.soonest
     }

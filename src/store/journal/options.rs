@@ -12,7 +12,7 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Log size in bytes below which no compaction begins. Default 64 MiB.
     pub compaction_floor_bytes: u64,
-    /// A compaction begins when the log is larger than this many times the newest base (and than the floor). Default 2.
+    /// A compaction begins when the log is larger than this many times the newest base (and than the floor). Default 3.
     pub compaction_ratio: u64,
     /// How long the compactor waits after a compaction that failed, a full disk for instance. Default 30 s.
     pub compaction_retry: Duration,
@@ -24,7 +24,7 @@ impl Default for Options {
             sync_interval: Duration::from_millis(200),
             segment_bytes: 64 << 20,
             compaction_floor_bytes: 64 << 20,
-            compaction_ratio: 2,
+            compaction_ratio: 3,
             compaction_retry: Duration::from_secs(30),
         }
     }
