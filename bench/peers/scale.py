@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import GENERATOR_CORE, SERVER_CORE, Invalid, accounting
+from . import Invalid, accounting
 from .bench import Bench, Lengths, say
 from .figures import Figure, ratios, turning_order
 from .generator import WINDOW, cpu_us, finish
@@ -106,9 +106,8 @@ class Scale:
         seconds = self.many / REFRESH_RATE
         stolen = accounting.stolen_ticks()
         findings = []
-        # The threads beside the shard and the kernel's own find time on both cores: a generator that never sleeps would leave
-        # them only the shard's.
-        with self.bench.ringway(self.many, False, cores=(SERVER_CORE, GENERATOR_CORE)) as server, Scraper(server.metrics_url):
+        # The generator sleeps: beside one that never does the kernel's own threads would find time only on the server's core.
+        with self.bench.ringway(self.many, False) as server, Scraper(server.metrics_url):
             self.bench.generator.register_all(server, file, rate=REFRESH_RATE)
             begin = scrape(server.metrics_url)
             options = ["--rate", str(REFRESH_RATE), "--operations", str(self.many), "--expires", str(SHORT_EXPIRES)]

@@ -28,6 +28,10 @@ use crate::wheel::Wheel;
 const SWEEP_EVERY: Duration = Duration::from_millis(125);
 /// In how many sweeps a shard has seen the whole of its part.
 const SWEEPS_A_ROUND: usize = 16;
+/// A sweep that has removed so many bindings goes on a little later: a removal costs a microsecond or two, and messages
+/// wait.
+const REMOVED_AT_ONCE: usize = 500;
+const GOES_ON_AFTER: Duration = Duration::from_millis(5);
 
 /// What an engine is made of.
 #[derive(Debug)]
@@ -69,6 +73,8 @@ pub struct Engine {
     pub(crate) scratch: Vec<u8>,
     next_sweep: Monotonic,
     sweep: usize,
+    /// Stripes of this sweep that have been looked through.
+    swept: usize,
 }
 
 /// A copy of what all shards share, to be held on to while deciding. The count of those who hold a shared one would wander
@@ -95,6 +101,7 @@ impl Engine {
             scratch: Vec::new(),
             next_sweep: now.monotonic + SWEEP_EVERY,
             sweep: 0,
+            swept: 0,
             core: Core {
                 shard,
                 boot,
@@ -222,8 +229,8 @@ impl Engine {
             self.fire(alarm);
         }
         if now >= self.next_sweep {
-            self.next_sweep = now + SWEEP_EVERY;
-            self.sweep_location();
+            let is_over = self.sweep_location();
+            self.next_sweep = now + if is_over { SWEEP_EVERY } else { GOES_ON_AFTER };
             self.authenticator.expire(self.core.now, &self.core.settings);
         }
     }
@@ -236,13 +243,100 @@ impl Engine {
         })
     }
 
-    /// Removes what has expired from a slice of this shard's part of the location.
-    fn sweep_location(&mut self) {
+    /// Removes what has expired from a slice of this shard's part of the location. False when it is to go on soon, for
+    /// there was much.
+    fn sweep_location(&mut self) -> bool {
         let shards = usize::from(self.core.settings.shards.max(1));
         let first = usize::from(self.core.shard.0) + self.sweep * shards;
-        for stripe in (first..Location::STRIPES).step_by(shards * SWEEPS_A_ROUND) {
-            self.core.location.sweep(self.core.now.wall, stripe);
+        let mut removed = 0;
+        for stripe in (first..Location::STRIPES).step_by(shards * SWEEPS_A_ROUND).skip(self.swept) {
+            if removed >= REMOVED_AT_ONCE {
+                return false;
+            }
+            removed += self.core.location.sweep(self.core.now.wall, stripe);
+            self.swept += 1;
         }
+        self.swept = 0;
         self.sweep = (self.sweep + 1) % SWEEPS_A_ROUND;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use ringway_directory::TenantId;
+    use ringway_sip::{ListenerId, Wall};
+
+    use super::*;
+    use crate::location::{Aor, Binding, pack};
+
+    const BINDINGS: u64 = 20_000;
+    const TENANT: TenantId = TenantId(1);
+
+    fn at(seconds: u64) -> Now {
+        let monotonic = Monotonic::from_micros(seconds * 1_000_000);
+        Now { monotonic, wall: Wall::from_seconds(1_800_000_000 + seconds) }
+    }
+
+    fn location() -> Arc<Location> {
+        let location = Location::new(1);
+        let address = SocketAddr::from(([192, 0, 2, 1], 5060));
+        let binding = Binding {
+            uri: b"sip:1@192.0.2.1",
+            parameters: b"",
+            user_agent: b"",
+            q: None,
+            registered_at: 1_800_000_000,
+            expires_at: 1_800_000_060,
+            cseq: 1,
+            call_id: 1,
+            flow: Flow::udp(ListenerId(0), address, address),
+            is_natted: false,
+            is_connection_lost: false,
+            instance: None,
+            reg_id: None,
+        };
+        let mut record = Vec::new();
+        pack(&[binding], &mut record);
+        for number in 0..BINDINGS {
+            let number = number.to_string();
+            let aor = Aor { tenant: TENANT, number: number.as_bytes() };
+            location.restore(at(0).wall, &aor, 1, &record).unwrap();
+        }
+        Arc::new(location)
+    }
+
+    fn left(location: &Location) -> u64 {
+        let mut left = 0;
+        location.count(|_, count| left += count);
+        left
+    }
+
+    #[test]
+    fn what_expires_all_at_once_leaves_in_steps_and_soon() {
+        let location = location();
+        let mut engine = Engine::new(Parts {
+            shard: ShardId(0),
+            boot: 1,
+            secret: [1; 32],
+            seed: 1,
+            location: Arc::clone(&location),
+            activity: Arc::new(Activity::new(1)),
+            settings: Arc::new(Settings::default()),
+            directory: Arc::new(Snapshot::empty()),
+            now: at(0),
+        });
+        assert_eq!(left(&location), BINDINGS);
+        let mut now = at(61);
+        let most = (REMOVED_AT_ONCE + BINDINGS as usize / Location::STRIPES * 2) as u64;
+        while left(&location) > 0 {
+            let before = left(&location);
+            engine.handle(now, Input::Deadline);
+            assert!(before - left(&location) <= most, "{before} to {}", left(&location));
+            now.monotonic = engine.deadline();
+        }
+        assert!(now.monotonic.since(at(61).monotonic) <= SWEEP_EVERY * (SWEEPS_A_ROUND as u32 + 8), "{now:?}");
     }
 }

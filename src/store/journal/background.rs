@@ -103,15 +103,7 @@ fn sync_by_the_clock(shared: &Shared, signal: &Signal) {
     }
 }
 
-/// How much of a processor a compaction leaves to a shard that wants the same one: about nine parts of ten.
-const COMPACTION_NICENESS: i32 = 10;
-
 fn compact_when_told(shared: &Shared, signal: &Signal, source: &dyn Source) {
-    // On Linux this is the thread's own. Without it a compaction of a million records holds up the shard on its processor
-    // for a tick of the scheduler (4 ms) at a time. Where it is refused, that is how it stays.
-    if let Err(error) = rustix::process::nice(COMPACTION_NICENESS) {
-        tracing::debug!(%error, "journal: compactions run at the priority of everything else");
-    }
     while signal.wait_for_compaction() {
         if !shared.is_compaction_due() {
             continue;

@@ -6,6 +6,8 @@
 use std::fs;
 use std::io::{self, Write};
 use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::counters::{add, take};
 use super::error::JournalError;
@@ -17,6 +19,14 @@ use super::shared::{Shared, hold};
 
 /// Bytes of a base that may wait for the disk: more would hold up the sync of the segments.
 const SYNC_STEP_BYTES: usize = 16 << 20;
+
+/// How many times as long as it took a compaction rests after each chunk. A thread that goes on and on keeps the shard on its
+/// processor waiting for a tick of the scheduler (4 ms) at a time; one that runs for less than a millisecond, and seldom,
+/// does not. A lower priority would not do: it would be put aside with a chunk's lock in its hands.
+const REST: u32 = 4;
+
+/// The longest rest: a chunk that took longer was waiting for the disk.
+const LONGEST_REST: Duration = Duration::from_millis(5);
 
 /// Who knows what lives: the table whose log the journal is.
 ///
@@ -112,6 +122,7 @@ impl<'s> Compaction<'s> {
             if self.shared.is_stopping.load(Ordering::Relaxed) {
                 return Err(JournalError::Stopping);
             }
+            let begun = Instant::now();
             source.visit(chunk, &mut |record| {
                 if record::fits(&record) {
                     record::encode(&record, self.shared.salt, &mut buffer);
@@ -128,6 +139,7 @@ impl<'s> Compaction<'s> {
                 file.sync_data().map_err(failed())?;
                 unsynced = 0;
             }
+            thread::sleep((begun.elapsed() * REST).min(LONGEST_REST));
         }
         if misfits > 0 {
             let error = format!("{misfits} live records are larger than a record may be");
