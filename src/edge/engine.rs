@@ -126,6 +126,7 @@ impl Engine {
     /// its duration can be counted.
     pub fn handle(&mut self, now: Now, input: Input<'_>) -> Option<Method> {
         self.core.now = now;
+        self.core.out.speak_of_nobody();
         match input {
             Input::Message { flow, bytes, arrival } => return self.handle_message(flow, bytes, arrival),
             Input::Unframed { flow, head, problem } => self.core.refuse_unframed(&flow, head, problem),

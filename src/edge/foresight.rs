@@ -146,8 +146,16 @@ fn cut<'m>(text: &'m [u8], finder: &Finder<'_>) -> Option<(&'m [u8], &'m [u8])> 
 }
 
 fn nonce<'m>(digest: &'m [u8], finder: &Finder<'_>) -> Option<&'m [u8]> {
-    let (before, behind) = cut(digest, finder)?;
-    if before.last() == Some(&b'c') { nonce(behind, finder) } else { quoted(behind) }
+    let mut rest = digest;
+    // The first may be that of `cnonce`.
+    for _ in 0..2 {
+        let (before, behind) = cut(rest, finder)?;
+        if before.last() != Some(&b'c') {
+            return quoted(behind);
+        }
+        rest = behind;
+    }
+    None
 }
 
 /// The rest of a quoted text.

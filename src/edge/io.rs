@@ -64,7 +64,8 @@ pub enum Action<'a> {
         /// Whether it says that something is kept: it leaves only when every [`Action::Save`] before it is with the
         /// kernel, and not at all when that fails.
         after_save: bool,
-        /// A number that all messages of one Call-ID have, and seldom others: they are to leave in this order.
+        /// A number that all messages of one Call-ID have, and seldom others: they are to leave in this order. 0 for what
+        /// no message has caused: that keeps its place among all.
         conversation: u16,
     },
     /// Give a message to the shard that owns it, or may: a CANCEL or ACK that matches nothing here is offered to one

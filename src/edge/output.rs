@@ -36,7 +36,12 @@ pub(crate) struct Output {
 impl Output {
     /// What follows answers or passes on a message of this Call-ID.
     pub(crate) fn speak_of(&mut self, call_id: &[u8]) {
-        self.conversation = self.hashing.hash_one(call_id) as u16;
+        self.conversation = (self.hashing.hash_one(call_id) as u16).max(1);
+    }
+
+    /// What follows is caused by no message.
+    pub(crate) fn speak_of_nobody(&mut self) {
+        self.conversation = 0;
     }
 
     /// Queues what `write` writes. False from it takes back what it wrote.

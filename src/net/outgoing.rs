@@ -20,7 +20,7 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// Queues a message on a flow. Messages of one `conversation`, a number of the caller's choice, leave in their order;
-    /// datagrams of others may overtake each other to travel together. On a stream flow without a connection an open one to the remote address is used, or
+    /// datagrams of others may overtake each other to travel together. Those of 0 keep their place among all. On a stream flow without a connection an open one to the remote address is used, or
     /// one is opened. What can't be sent is told later as `Received::SendFailed` with this flow.
     pub fn send(&mut self, flow: &Flow, conversation: u16, bytes: &[u8]) {
         match flow.transport {

@@ -354,6 +354,23 @@ fn write_control<T: Copy>(
     header.msg_controllen = (used + space as usize) as _;
 }
 
+/// Whether the kernel takes several datagrams as one. An older one would not refuse them, but send them as one.
+pub(crate) fn parts_datagrams(socket: BorrowedFd<'_>) -> bool {
+    let mut value: libc::c_int = 0;
+    let mut length = mem::size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the value is a C int that outlives the call, and its length is given and may be written.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_UDP,
+            libc::UDP_SEGMENT,
+            ptr::from_mut(&mut value).cast(),
+            &raw mut length,
+        )
+    };
+    result == 0
+}
+
 /// Sets a boolean socket option.
 pub(crate) fn switch_on(socket: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int) -> io::Result<()> {
     let on: libc::c_int = 1;

@@ -48,6 +48,8 @@ pub(crate) struct UdpSocket {
     socket: tokio::net::UdpSocket,
     queue: SendQueue,
     trains: Trains,
+    /// Whether the kernel knows trains.
+    has_trains: bool,
     /// System calls until datagrams are sent together again, after the kernel refused it.
     alone_for: u32,
     is_readable: bool,
@@ -102,12 +104,14 @@ impl Batch {
 impl UdpSocket {
     /// Takes over a bound socket. Must be called inside the shard's runtime.
     pub(crate) fn new(listener: ListenerId, socket: std::net::UdpSocket) -> io::Result<Self> {
+        let has_trains = system::parts_datagrams(socket.as_fd());
         Ok(Self {
             listener,
             local: socket.local_addr()?,
             socket: tokio::net::UdpSocket::from_std(socket)?,
             queue: SendQueue::default(),
             trains: Trains::default(),
+            has_trains,
             alone_for: 0,
             is_readable: false,
             is_blocked: false,
@@ -171,7 +175,7 @@ impl UdpSocket {
             (is_wildcard && !local.ip().is_unspecified()).then_some(local.ip())
         };
         while !self.queue.is_empty() && !self.is_blocked {
-            self.trains.make_up(&self.queue, self.alone_for > 0, source);
+            self.trains.make_up(&self.queue, !self.has_trains || self.alone_for > 0, source);
             self.alone_for = self.alone_for.saturating_sub(1);
             let departures = self.trains.departures(&self.queue);
             let result = self.socket.try_io(Interest::WRITABLE, || system::send(self.socket.as_fd(), departures));

@@ -24,11 +24,13 @@ const PARTS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Windows {
     parts: Box<[Part]>,
+    /// Windows in all parts.
+    used: usize,
 }
 
 impl Default for Windows {
     fn default() -> Self {
-        Self { parts: (0..PARTS).map(|_| Part::default()).collect() }
+        Self { parts: (0..PARTS).map(|_| Part::default()).collect(), used: 0 }
     }
 }
 
@@ -43,7 +45,8 @@ impl Windows {
         self.parts[part(owner)].ahead(serial, owner)
     }
 
-    /// Uses a count of a nonce whose digest verified. There are about `limit` windows at most.
+    /// Uses a count of a nonce whose digest verified. There are `limit` windows at most, and one more for each part that
+    /// had none when the table was full.
     pub(super) fn use_count(
         &mut self,
         signed: (&Nonce, &Mac),
@@ -52,19 +55,25 @@ impl Windows {
         message: Option<u32>,
         limit: usize,
     ) -> Use {
-        self.parts[part(owner)].use_count(signed, owner, count, message, limit.div_ceil(PARTS))
+        let part = &mut self.parts[part(owner)];
+        let before = part.queue.len();
+        // When the table is full, one of the same part makes room.
+        let limit = if self.used < limit { usize::MAX } else { before };
+        let used = part.use_count(signed, owner, count, message, limit);
+        self.used = self.used + part.queue.len() - before;
+        used
     }
 
     /// Forgets some windows of nonces that nobody can use any more.
     pub(super) fn expire(&mut self, now: Wall, lifetime: Duration, most: usize) {
         for part in &mut self.parts {
-            part.expire(now, lifetime, most.div_ceil(PARTS));
+            self.used -= part.expire(now, lifetime, most.div_ceil(PARTS));
         }
     }
 
     /// As [`expire`](Self::expire), for the moment when one more comes.
     pub(super) fn make_room(&mut self, owner: u64, now: Wall, lifetime: Duration) {
-        self.parts[part(owner)].expire(now, lifetime, LEAVING);
+        self.used -= self.parts[part(owner)].expire(now, lifetime, LEAVING);
     }
 }
 
@@ -135,7 +144,9 @@ impl Part {
         used
     }
 
-    fn expire(&mut self, now: Wall, lifetime: Duration, most: usize) {
+    /// Returns how many it has forgotten.
+    fn expire(&mut self, now: Wall, lifetime: Duration, most: usize) -> usize {
+        let before = self.queue.len();
         for _ in 0..most {
             match self.queue.front() {
                 Some(window) if window.minted + lifetime < now => self.remove_front(),
@@ -146,6 +157,7 @@ impl Part {
             self.queue.shrink_to(self.queue.len() * 2);
             self.by_nonce.retain(|_| true);
         }
+        before - self.queue.len()
     }
 
     /// Where in the queue the window is.

@@ -179,7 +179,7 @@ async fn datagrams_of_one_length_to_one_address_arrive_each_by_itself_and_in_ord
         for number in 0..100 {
             let remote = clients[number % 2].local_addr().unwrap();
             let flow = Flow::udp(ListenerId(3), shard.address, remote);
-            shard.sockets.send(&flow, (number % 2) as u16, text(number).as_bytes());
+            shard.sockets.send(&flow, 1 + (number % 2) as u16, text(number).as_bytes());
         }
         shard.sockets.flush();
         shard.turn(1, |_, _| ()).await;

@@ -39,12 +39,12 @@ impl SendQueue {
     pub(super) fn push(&mut self, flow: Flow, conversation: u16, payload: &[u8]) -> u64 {
         let mut dropped = 0;
         while self.queued.len() >= MOST_DATAGRAMS || self.waiting_bytes() + payload.len() > MOST_BYTES {
-            if self.queued.pop_front().is_none() {
-                break;
+            match self.queued.pop_front() {
+                Some(oldest) => dropped += u64::from(!oldest.is_sent),
+                None => break,
             }
-            dropped += 1;
         }
-        self.reclaim();
+        self.forget_sent();
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         self.queued.push_back(Queued { flow, conversation, begin, end: self.bytes.len(), is_sent: false });
@@ -168,6 +168,18 @@ mod tests {
         assert_eq!(contents.len(), MOST_DATAGRAMS);
         assert_eq!(contents[0].1, 1_usize.to_be_bytes());
         assert_eq!(contents[MOST_DATAGRAMS - 1], (8, b"new".to_vec()));
+    }
+
+    #[test]
+    fn a_full_queue_drops_what_was_not_sent() {
+        let mut queue = SendQueue::default();
+        for number in 0..MOST_DATAGRAMS {
+            queue.push(flow(7), 0, &number.to_be_bytes());
+        }
+        queue.sent([1, 2].into_iter());
+        assert_eq!(queue.push(flow(8), 0, b"new"), 1);
+        assert_eq!(contents(&queue)[0].1, 3_usize.to_be_bytes(), "the one behind the two that were sent");
+        assert_eq!(queue.push(flow(8), 0, b"new"), 0);
     }
 
     #[test]

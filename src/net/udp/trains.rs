@@ -22,6 +22,9 @@ const LARGEST: usize = 1_200;
 /// Places of each table; a power of two. What shares one only makes more trains.
 const PLACES: usize = 256;
 
+/// The conversation of what may belong to any: it overtakes nothing, and nothing overtakes it.
+const NOBODY: u16 = 0;
+
 /// No train, or the end of one.
 const NONE: u16 = u16::MAX;
 
@@ -67,14 +70,16 @@ impl Trains {
         self.next.clear();
         self.latest.fill(NONE);
         self.spoken.fill(NONE);
+        let mut barrier = 0;
         for (count, (place, queued)) in queue.waiting().enumerate() {
             let (Ok(at), true) = (u16::try_from(place), count < MOST_PAYLOADS) else { return };
             self.next.resize(place + 1, NONE);
             let source = source(queued.flow.local);
             let latest = &mut self.latest[slot(&queued.flow.remote, queued.length())];
             let spoken = &mut self.spoken[usize::from(queued.conversation) % PLACES];
-            let is_in_order = *spoken == NONE || *spoken <= *latest;
+            let is_in_order = (*spoken == NONE || *spoken <= *latest) && *latest >= barrier;
             if !alone
+                && queued.conversation != NOBODY
                 && is_in_order
                 && let Some(train) = self.trains.get_mut(usize::from(*latest))
                 && train.takes(queued, source)
@@ -97,6 +102,9 @@ impl Trains {
                 });
             }
             *spoken = *latest;
+            if queued.conversation == NOBODY {
+                barrier = self.trains.len() as u16;
+            }
         }
     }
 
@@ -163,7 +171,7 @@ mod tests {
     /// The trains of datagrams with these ports and lengths, each a conversation of its own: the port, and the place of
     /// each.
     fn trains(datagrams: &[(u16, usize)], alone: bool) -> Vec<(u16, Vec<usize>)> {
-        let own = datagrams.iter().zip(0..).map(|(&(port, length), own)| (port, length, own));
+        let own = datagrams.iter().zip(1..).map(|(&(port, length), own)| (port, length, own));
         trains_of(own, alone)
     }
 
@@ -197,6 +205,8 @@ mod tests {
         // Not even on its way to another address.
         let expected = [(1, vec![0]), (2, vec![1]), (1, vec![2])];
         assert_eq!(trains_of([(1, 8, 5), (2, 9, 5), (1, 8, 5)].into_iter(), false), expected);
+        let expected = [(1, vec![0]), (1, vec![1]), (1, vec![2, 3])];
+        assert_eq!(trains_of([(1, 8, 5), (1, 8, NOBODY), (1, 8, 6), (1, 8, 7)].into_iter(), false), expected);
     }
 
     #[test]

@@ -25,8 +25,9 @@ const SYNC_STEP_BYTES: usize = 16 << 20;
 /// does not. A lower priority would not do: it would be put aside with a chunk's lock in its hands.
 const REST: u32 = 4;
 
-/// The longest rest: a chunk that took longer was waiting for the disk.
-const LONGEST_REST: Duration = Duration::from_millis(5);
+/// The longest rest: a compaction of a thousand chunks lasts a second longer by it, and what is removed meanwhile is
+/// remembered for thirty.
+const LONGEST_REST: Duration = Duration::from_millis(1);
 
 /// Who knows what lives: the table whose log the journal is.
 ///

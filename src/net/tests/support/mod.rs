@@ -145,7 +145,7 @@ impl Shard {
 /// Sends back what came.
 pub fn echo(event: &Event, outgoing: &mut Outgoing) {
     if let Event::Message(flow, bytes) = event {
-        outgoing.send(flow, 0, bytes);
+        outgoing.send(flow, 1, bytes);
     }
 }
 
