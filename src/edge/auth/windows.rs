@@ -59,9 +59,9 @@ impl Windows {
         let before = part.queue.len();
         // When the table is full, one of the same part makes room.
         let limit = if self.used < limit { usize::MAX } else { before };
-        let used = part.use_count(signed, owner, count, message, limit);
+        let outcome = part.use_count(signed, owner, count, message, limit);
         self.used = self.used + part.queue.len() - before;
-        used
+        outcome
     }
 
     /// Forgets some windows of nonces that nobody can use any more.
@@ -114,8 +114,8 @@ impl Part {
 
     fn ahead(&self, serial: u32, owner: u64) -> impl Iterator<Item = Stretch> {
         let mut steps = [
-            |windows: &Self, serial, owner| windows.by_nonce.ahead(hash(serial, owner)),
-            |windows: &Self, serial, owner| Some(Stretch::of(windows.queue.get(windows.place(serial, owner)?)?)),
+            |part: &Self, serial, owner| part.by_nonce.ahead(hash(serial, owner)),
+            |part: &Self, serial, owner| Some(Stretch::of(part.queue.get(part.place(serial, owner)?)?)),
         ]
         .into_iter();
         std::iter::from_fn(move || steps.next()?(self, serial, owner))
