@@ -114,18 +114,9 @@ impl Node {
             journal: Arc::clone(&journal),
             last: Mutex::default(),
         };
-        status.become_ready(running);
         for listener in &fixed.listeners {
             tracing::info!(transport = %listener.transport, address = %listener.bound, "listening");
         }
-        tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            node = %settings.node,
-            shards = config.shards,
-            http = %http_address,
-            data = %data.path().display(),
-            "ready"
-        );
         if is_first_start {
             greet(&fixed, http_address, data.path(), wishes.is_demo);
         }
@@ -137,6 +128,16 @@ impl Node {
                 say("There is no UDP listener: choose TCP as the phones' transport.");
             }
         }
+        // Last: whoever waited for it finds everything above told.
+        status.become_ready(running);
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            node = %settings.node,
+            shards = config.shards,
+            http = %http_address,
+            data = %data.path().display(),
+            "ready"
+        );
         let status = Arc::clone(status);
         Ok(Self { config, fixed, settings, status, publication, shards, threads, journal, http, commands, stopping })
     }
