@@ -52,6 +52,9 @@ pub struct Arguments {
     /// Never sleep, on a core of its own: a server on this machine is then not charged with waking the generator
     #[arg(long)]
     pub spin: bool,
+    /// Take each datagram by itself: a server on this machine that sends several as one is charged with parting them
+    #[arg(long)]
+    pub part_trains: bool,
     /// Print the report as JSON on standard output; the text goes to standard error
     #[arg(long)]
     pub json: bool,

@@ -36,6 +36,7 @@ WORKLOADS = [
     Workload("refresh", "REGISTER refresh, nonce known", "refresh", True, 0.50),
     Workload("register-challenge", "REGISTER with digest challenge", "register", True, 0.50),
     Workload("call", "proxied call", "call", False, 0.45),
+    Workload("call-scattered", "the same, phones at 2,000 addresses", "call", False, None, addresses=SCATTERED),
     Workload("call-auth", "proxied call with 407", "call-auth", True, 0.45),
     Workload(
         "call-lua",

@@ -104,7 +104,9 @@ fn open(arguments: &Arguments, users: &Users, ports: &[u16]) -> Result<Wire, Str
                     route_to(arguments.target).map_err(|error| format!("no way to {}: {error}", arguments.target))?
                 }
             };
-            return Udp::open(local, ports, arguments.target).map(Wire::Udp).map_err(|error| error.to_string());
+            return Udp::open(local, ports, arguments.target, arguments.part_trains)
+                .map(Wire::Udp)
+                .map_err(|error| error.to_string());
         }
         (Transport::Tcp, ..) => None,
         (Transport::Tls, Some(ca), _) => Some(Trust::Authorities(ca.clone())),

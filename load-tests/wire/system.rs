@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use std::time::Duration;
 /// Datagrams received or sent by one system call.
 pub(crate) const BATCH: usize = 128;
 
-/// The longest datagram that is taken; no SIP over UDP comes near it.
-const LARGEST: usize = 8192;
+/// The most that the kernel gives at once: a train of datagrams (`UDP_GRO`), as long together as the longest datagram.
+const LARGEST: usize = 65_536;
 
 /// The distance of two slots: no power of two, which would put the first lines of all slots into the same few sets of the
 /// processor's caches.
@@ -99,35 +100,48 @@ fn no_header() -> libc::mmsghdr {
     unsafe { mem::zeroed() }
 }
 
+/// Room for what the kernel tells of a train: the length of each datagram but the last.
+const CONTROL_LENGTH: usize = 32;
+
+/// Ancillary data, aligned as the kernel lays it out.
+#[repr(C, align(8))]
+struct Control([u8; CONTROL_LENGTH]);
+
 /// Where batches of datagrams are received.
 pub(crate) struct Arena {
+    /// Pages of it are only taken as they are written.
     bytes: Vec<u8>,
-    lengths: Vec<usize>,
+    /// Where each datagram of the last batch lies.
+    datagrams: Vec<Range<usize>>,
 }
 
 impl Arena {
     pub(crate) fn new() -> Self {
-        Self { bytes: vec![0; DISTANCE * BATCH], lengths: Vec::with_capacity(BATCH) }
+        Self { bytes: vec![0; DISTANCE * BATCH], datagrams: Vec::with_capacity(BATCH) }
     }
 
-    /// Receives what is there, up to `most`, without waiting. `most` keeps small batches cheap: a header is made for each
-    /// datagram that might come.
+    /// Receives what is there, up to `most` datagrams or trains, without waiting; tells how many. `most` keeps small batches
+    /// cheap: a header is made for each that might come.
     pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
         let mut vectors = [NO_VECTOR; BATCH];
+        let mut controls = [const { mem::MaybeUninit::<Control>::uninit() }; BATCH];
         let mut headers = [const { mem::MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
         let most = most.clamp(1, BATCH);
-        self.lengths.clear();
+        self.datagrams.clear();
         let bytes = self.bytes.as_mut_ptr();
-        for (index, (vector, header)) in vectors.iter_mut().zip(&mut headers).take(most).enumerate() {
+        let slots = vectors.iter_mut().zip(&mut controls).zip(&mut headers);
+        for (index, ((vector, control), header)) in slots.take(most).enumerate() {
             // SAFETY: the arena was made with room for `BATCH` slots at this distance.
             vector.iov_base = unsafe { bytes.add(index * DISTANCE) }.cast();
             vector.iov_len = LARGEST;
             let header = header.write(no_header());
             header.msg_hdr.msg_iov = vector;
             header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_control = control.as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = CONTROL_LENGTH as _;
         }
-        // SAFETY: the first `most` headers are written, each with one vector over a slot of its own; all outlive the
-        // call. No names, no ancillary data and no time-out are asked for.
+        // SAFETY: the first `most` headers are written, each with one vector over a slot and room for ancillary data of its
+        // own; all outlive the call. No names and no time-out are asked for.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -138,17 +152,61 @@ impl Arena {
             )
         };
         let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
-        // SAFETY: `received` is at most `most`, and so many headers are written.
-        self.lengths
-            .extend(headers.iter().take(received).map(|header| unsafe { header.assume_init_ref() }.msg_len as usize));
+        for (index, header) in headers.iter().take(received).enumerate() {
+            // SAFETY: `received` is at most `most`, and so many headers are written.
+            let header = unsafe { header.assume_init_ref() };
+            let begin = index * DISTANCE;
+            let end = begin + header.msg_len as usize;
+            // SAFETY: the kernel has filled the header's ancillary data, which is still there.
+            let each = unsafe { length_in_train(&header.msg_hdr) }.unwrap_or(LARGEST);
+            self.datagrams.push(begin..end.min(begin + each));
+            self.datagrams.extend((begin + each..end).step_by(each).map(|begin| begin..end.min(begin + each)));
+        }
         Ok(received)
     }
 
-    /// The datagram at `index` of the last batch.
-    pub(crate) fn datagram(&self, index: usize) -> &[u8] {
-        let begin = index * DISTANCE;
-        &self.bytes[begin..begin + self.lengths[index]]
+    /// The datagrams of the last batch.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
+        self.datagrams.iter().map(|range| &self.bytes[range.clone()])
     }
+}
+
+/// How long each datagram of a train is but the last, which may be shorter; none for one that came alone.
+///
+/// # Safety
+///
+/// The header's ancillary data is what the kernel wrote.
+unsafe fn length_in_train(header: &libc::msghdr) -> Option<usize> {
+    // SAFETY: the header's pointer and length are of one piece of memory, filled by the kernel.
+    let control = unsafe { libc::CMSG_FIRSTHDR(header).as_ref() }?;
+    if (control.cmsg_level, control.cmsg_type) != (libc::SOL_UDP, libc::UDP_GRO) {
+        return None;
+    }
+    // SAFETY: the data of this kind is a C int; nothing is said of how it is aligned.
+    let length = unsafe { libc::CMSG_DATA(control).cast::<libc::c_int>().read_unaligned() };
+    usize::try_from(length).ok().filter(|length| *length > 0)
+}
+
+/// Asks the kernel to hand over whole what came as a train. On loopback the way up to this socket is taken in the sender's time,
+/// and parting a train with it, which on a network is the work of the card and of the other machine. Kernels before 5.0 don't
+/// know it.
+pub(crate) fn take_trains_whole(socket: BorrowedFd<'_>) {
+    set(socket, libc::SOL_UDP, libc::UDP_GRO, 1);
+}
+
+/// Sets an option whose value is a number. False when the kernel refuses.
+fn set(socket: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> bool {
+    // SAFETY: the value is a C int that outlives the call, and its length is given.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            ptr::from_ref(&value).cast(),
+            mem::size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    result == 0
 }
 
 /// Sends datagrams on a connected socket, without waiting; how many the kernel took. `ends` says where each ends in `bytes`.
@@ -181,21 +239,9 @@ pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], mut begin: usize, ends:
 
 /// Asks for a receive buffer of so many bytes, past the system's limit when this process may.
 pub(crate) fn ask_for_room(socket: BorrowedFd<'_>, bytes: libc::c_int) {
-    for option in [libc::SO_RCVBUFFORCE, libc::SO_RCVBUF] {
-        // SAFETY: the value is a C int that outlives the call, and its length is given.
-        let result = unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                option,
-                ptr::from_ref(&bytes).cast(),
-                mem::size_of::<libc::c_int>() as libc::socklen_t,
-            )
-        };
-        if result == 0 {
-            return;
-        }
-    }
+    // The second is asked for only where the first is not allowed.
+    let _ =
+        [libc::SO_RCVBUFFORCE, libc::SO_RCVBUF].into_iter().any(|option| set(socket, libc::SOL_SOCKET, option, bytes));
 }
 
 /// Datagrams that the kernel has dropped because the socket's receive buffer was full.
@@ -214,4 +260,47 @@ pub(crate) fn drops(socket: BorrowedFd<'_>) -> u64 {
         )
     };
     if result == 0 { u64::from(numbers[8]) } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    /// What a socket receives of 25 bytes that are sent in one call, as datagrams of ten: how many pieces the kernel gives, and
+    /// the datagrams.
+    fn received(takes_trains: bool) -> (usize, Vec<String>) {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        if takes_trains {
+            take_trains_whole(receiver.as_fd());
+        }
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(set(sender.as_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, 10), "Linux 4.18 or later");
+        sender.send_to(b"0123456789abcdefghijABCDE", receiver.local_addr().unwrap()).unwrap();
+        let mut arena = Arena::new();
+        let count = arena.receive(receiver.as_fd(), BATCH).unwrap();
+        (count, arena.datagrams().map(|datagram| String::from_utf8_lossy(datagram).into_owned()).collect())
+    }
+
+    #[test]
+    fn a_train_is_taken_whole_and_read_as_its_datagrams() {
+        let datagrams = ["0123456789", "abcdefghij", "ABCDE"].map(String::from).to_vec();
+        assert_eq!(received(true), (1, datagrams.clone()));
+        assert_eq!(received(false), (3, datagrams));
+    }
+
+    #[test]
+    fn a_datagram_that_came_alone_is_one_and_so_is_an_empty_one() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        take_trains_whole(receiver.as_fd());
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for payload in [&b"alone"[..], b""] {
+            sender.send_to(payload, receiver.local_addr().unwrap()).unwrap();
+        }
+        let mut arena = Arena::new();
+        assert_eq!(arena.receive(receiver.as_fd(), BATCH).unwrap(), 2);
+        assert_eq!(arena.datagrams().collect::<Vec<_>>(), [&b"alone"[..], b""]);
+    }
 }

@@ -25,8 +25,9 @@ pub(crate) struct Udp {
 }
 
 impl Udp {
-    /// Binds a socket for each port and connects it to the target; port 0 is the kernel's choice.
-    pub(crate) fn open(ip: IpAddr, ports: &[u16], target: SocketAddr) -> io::Result<Self> {
+    /// Binds a socket for each port and connects it to the target; port 0 is the kernel's choice. What comes
+    /// as a train is taken whole, unless `part_trains`.
+    pub(crate) fn open(ip: IpAddr, ports: &[u16], target: SocketAddr, part_trains: bool) -> io::Result<Self> {
         let poll = Poll::new(ports.len())?;
         let mut sockets = Vec::with_capacity(ports.len());
         for (key, port) in ports.iter().enumerate() {
@@ -35,6 +36,9 @@ impl Udp {
             socket.connect(target)?;
             socket.set_nonblocking(true)?;
             system::ask_for_room(socket.as_fd(), RECEIVE_BUFFER);
+            if !part_trains {
+                system::take_trains_whole(socket.as_fd());
+            }
             poll.watch(socket.as_fd(), key as u32, false, true)?;
             sockets.push(socket);
         }
@@ -55,8 +59,8 @@ impl Udp {
             match self.arena.receive(socket.as_fd(), (self.expected * 2).clamp(4, BATCH)) {
                 Ok(count) => {
                     self.expected = count;
-                    for index in 0..count {
-                        handle(ready.key as u16, Event::Message(self.arena.datagram(index)));
+                    for datagram in self.arena.datagrams() {
+                        handle(ready.key as u16, Event::Message(datagram));
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

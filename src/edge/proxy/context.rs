@@ -150,11 +150,14 @@ pub(crate) struct Branch {
     pub(crate) is_over: bool,
     /// The number that a redirection led to, when it is not the one that was dialled.
     pub(crate) redirected_to: Option<Box<str>>,
-    /// Its place in the list of its flow; [`Contexts`] keeps it.
+    /// Its place in the list of its flow, or [`UNLISTED`](Self::UNLISTED); [`Contexts`] keeps it.
     pub(crate) place: u32,
 }
 
 impl Branch {
+    /// The place of a branch that is in no list.
+    pub(crate) const UNLISTED: u32 = u32::MAX;
+
     pub(crate) fn is_pending(&self) -> bool {
         !matches!(self.progress, Progress::Final(_))
     }
@@ -195,7 +198,8 @@ pub(crate) struct Context {
     /// The request as it came; emptied when nothing can need it again.
     pub(crate) request: Vec<u8>,
     pub(crate) flow: Flow,
-    pub(crate) response_flow: Flow,
+    /// Where responses go, on the same flow.
+    pub(crate) response_remote: SocketAddr,
     pub(crate) server: Server,
     /// The last response that was sent upstream.
     pub(crate) answer: Vec<u8>,
@@ -210,9 +214,9 @@ pub(crate) struct Context {
     pub(crate) is_cancelled: bool,
     pub(crate) dialog: Option<DialogPlace>,
     /// The cookie of its dialog, when the request renews the Record-Route.
-    pub(crate) cookie: Option<Cookie>,
+    pub(crate) cookie: Option<Box<Cookie>>,
     /// What changes of its sender's side of the dialog when it is accepted.
-    pub(crate) refresh: Option<Refresh>,
+    pub(crate) refresh: Option<Box<Refresh>>,
     /// Max-Breadth that is left to share out (RFC 5393).
     pub(crate) breadth: u32,
     /// The number that an initial request is for, so that a 3xx can be dialled again as that extension.
@@ -222,6 +226,10 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn is_invite(&self) -> bool {
         self.method == Method::Invite
+    }
+
+    pub(crate) fn response_flow(&self) -> Flow {
+        Flow { remote: self.response_remote, ..self.flow }
     }
 
     /// Whether nothing can come of it any more.
@@ -239,7 +247,8 @@ impl Context {
 pub(crate) struct Contexts {
     by_key: SlotMap<ContextKey, Context>,
     key_by_transaction: HashMap<u128, ContextKey, foldhash::fast::FixedState>,
-    /// The branches on each way out, so that one that fails is not searched for among all contexts.
+    /// The branches on each way out, so that one that fails is not searched for among all contexts. They leave it with the
+    /// answer, if they have had theirs: what stays for half a minute would make each list long and its places cold.
     branches_by_remote: HashMap<Remote, SmallVec<[(ContextKey, u8); 1]>, FixedState>,
     /// How many have not had a final answer.
     unanswered: usize,
@@ -277,7 +286,9 @@ impl Contexts {
             context.waiting = VecDeque::new();
             context.challenges = Vec::new();
             context.best = None;
+            context.cookie = None;
             self.unanswered -= 1;
+            self.unlist_branches(key, |branch| !branch.is_pending());
         }
     }
 
@@ -320,12 +331,16 @@ impl Contexts {
                 "what is unanswered waits for somebody"
             );
             for (index, branch) in context.branches.iter().enumerate() {
+                assert!(!branch.is_over || branch.request.is_empty(), "who is gone keeps no request");
+                if branch.place == Branch::UNLISTED {
+                    assert!(!branch.is_pending(), "a branch that may fail is in the list of its flow");
+                    continue;
+                }
+                branches += 1;
                 let list = self.branches_by_remote.get(&(branch.flow.transport, branch.flow.remote));
                 let listed = list.and_then(|list| list.get(branch.place as usize));
                 assert_eq!(listed, Some(&(key, index as u8)), "a branch is in the list of its flow");
-                assert!(!branch.is_over || branch.request.is_empty(), "who is gone keeps no request");
             }
-            branches += context.branches.len();
         }
         let listed: usize = self.branches_by_remote.values().map(|list| list.len()).sum();
         assert_eq!(listed, branches, "a list has only branches that exist");
@@ -341,12 +356,16 @@ impl Contexts {
         context.branches.push(branch);
     }
 
-    /// Takes a context's branches from the lists of their flows.
-    fn unlist_branches(&mut self, key: ContextKey) {
+    /// Takes those of a context's branches from the lists of their flows that are there and meant.
+    fn unlist_branches(&mut self, key: ContextKey, is_meant: impl Fn(&Branch) -> bool) {
         let count = self.by_key.get(key).map_or(0, |context| context.branches.len());
         for index in 0..count {
-            let Some(branch) = self.by_key.get(key).and_then(|context| context.branches.get(index)) else { return };
+            let branch = self.by_key.get_mut(key).and_then(|context| context.branches.get_mut(index));
+            let Some(branch) = branch.filter(|branch| branch.place != Branch::UNLISTED && is_meant(branch)) else {
+                continue;
+            };
             let (remote, place) = ((branch.flow.transport, branch.flow.remote), branch.place as usize);
+            branch.place = Branch::UNLISTED;
             let Some(list) = self.branches_by_remote.get_mut(&remote) else { continue };
             debug_assert_eq!(list.get(place), Some(&(key, index as u8)), "a branch knows its place");
             if place >= list.len() {
@@ -365,7 +384,7 @@ impl Contexts {
     }
 
     pub(crate) fn remove(&mut self, key: ContextKey) {
-        self.unlist_branches(key);
+        self.unlist_branches(key, |_| true);
         let Some(context) = self.by_key.remove(key) else { return };
         self.unanswered -= usize::from(!context.has_answered);
         if self.key_by_transaction.get(&context.transaction) == Some(&key) {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::{memchr, memchr2_iter};
 use ringway_sip::write::{stamp_via, write_number, write_sent_by, write_via};
 use ringway_sip::{Edits, Flow, Message, Name, Transport, Via};
 
@@ -140,6 +141,34 @@ fn remove_credentials(message: &Message<'_>, realm: &[u8], edits: &mut Edits) {
 /// Whether credentials or a challenge speak of this realm. Rather once too often: escapes in a quoted string are undone,
 /// and any parameter counts.
 pub(super) fn names_realm(value: &[u8], realm: &[u8]) -> bool {
+    if memchr(b'\\', value).is_none() {
+        return contains_ignoring_case(value, realm);
+    }
     let text: Vec<u8> = value.iter().copied().filter(|byte| *byte != b'\\').collect();
-    !realm.is_empty() && text.windows(realm.len()).any(|window| window.eq_ignore_ascii_case(realm))
+    contains_ignoring_case(&text, realm)
+}
+
+fn contains_ignoring_case(text: &[u8], word: &[u8]) -> bool {
+    let Some(first) = word.first() else { return false };
+    let begins = memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text);
+    let mut places = begins.filter_map(|begin| text.get(begin..begin + word.len()));
+    places.any(|place| place.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_realm_is_found_however_it_is_written() {
+        let realm = b"example.com";
+        assert!(names_realm(br#"Digest username="1", realm="example.com", nonce="x""#, realm));
+        assert!(names_realm(br#"Digest realm="EXAMPLE.com""#, realm));
+        assert!(names_realm(br#"Digest realm="ex\am\ple.c\om""#, realm));
+        assert!(names_realm(b"example.com", realm));
+        assert!(!names_realm(br#"Digest realm="example.org", nonce="example.c""#, realm));
+        assert!(!names_realm(b"example.co", realm));
+        assert!(!names_realm(b"", realm));
+        assert!(!names_realm(b"Digest realm=x", b""), "nobody's realm is named by nobody");
+    }
 }

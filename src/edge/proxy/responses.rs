@@ -165,7 +165,7 @@ impl Engine {
             && let Some(DialogPlace { key: place, callee_tag: Some(tag), from_caller }) = context.dialog
             && let Some(side) = self.dialogs.get_mut(place).and_then(|dialog| dialog.side_mut(tag, from_caller))
         {
-            side.refresh(refresh);
+            side.refresh(*refresh);
         }
         if is_invite {
             self.learn_callee(key, index, response);
@@ -289,7 +289,7 @@ impl Engine {
         if context.has_answered {
             // A further 2xx goes past the server transaction, which may have ended with another answer (section 16.7,
             // step 5): the callee repeats it until its ACK comes.
-            let flow = context.response_flow;
+            let flow = context.response_flow();
             if self.core.out.send(flow, false, |out| write_upstream(message, next, None, out)) {
                 self.core.counters.response(Method::Invite, status);
             } else {

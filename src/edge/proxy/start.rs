@@ -100,9 +100,9 @@ impl Engine {
         let targets = VecDeque::from([within.target]);
         let Some(key) = self.open_context(request, within.tenant, within.place, targets) else { return };
         if let Some(context) = self.contexts.get_mut(key) {
-            context.refresh = within.refresh;
+            context.refresh = within.refresh.map(Box::new);
             if matches!(context.method, Method::Invite | Method::Subscribe | Method::Notify) {
-                context.cookie = Some(within.cookie);
+                context.cookie = Some(Box::new(within.cookie));
             }
         }
         if request.essentials.cseq.method == Method::Invite {
@@ -180,7 +180,7 @@ impl Engine {
             transaction: request.transaction,
             request: request.message.bytes().to_vec(),
             flow: request.flow,
-            response_flow: request.response_flow(),
+            response_remote: request.response_flow().remote,
             server: if method == Method::Invite {
                 Server::Invite(InviteServer::new(reliable, timers))
             } else {
@@ -292,8 +292,8 @@ impl Engine {
             routing: self.core.routing_fingerprint(request),
         }
         .encode();
-        let cookie = match context.cookie {
-            Some(cookie) => Some(cookie),
+        let cookie = match &context.cookie {
+            Some(cookie) => Some(Cookie::clone(cookie)),
             // Whatever may open a dialog: an unknown method might.
             None if essentials.to_tag.is_none() && may_open_dialog(context.method) => Some(Cookie {
                 shard: self.core.shard,
@@ -348,7 +348,7 @@ impl Engine {
             rings_until: self.core.now.monotonic + rings_for,
             is_over: false,
             redirected_to: target.redirected_to,
-            place: 0,
+            place: Branch::UNLISTED,
         };
         self.contexts.add_branch(key, branch);
         if is_invite {

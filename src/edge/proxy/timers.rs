@@ -51,7 +51,7 @@ impl Engine {
         let Some(context) = self.contexts.get_mut(key) else { return };
         for step in steps {
             match step {
-                Step::Transmit => self.core.out.send_copy(context.response_flow, &context.answer),
+                Step::Transmit => self.core.out.send_copy(context.response_flow(), &context.answer),
                 Step::Start(timer, after) => self.core.start(key, Part::Server, timer, after),
                 Step::Destroy => {
                     context.is_server_over = true;
