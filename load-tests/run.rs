@@ -105,9 +105,23 @@ fn configuration(arguments: &Arguments, scenario: &Scenario, endpoints: usize) -
     if let Some(operations) = arguments.operations {
         note("operations", operations.to_string());
     }
-    for (name, is_set) in
-        [("floor", arguments.floor), ("setup_only", arguments.setup_only), ("no_setup", arguments.no_setup)]
-    {
+    if let Some(limit) = arguments.limit_users {
+        note("limit_users", limit.to_string());
+    }
+    if scenario.operation == What::Avalanche {
+        note("calls", arguments.calls.unwrap_or(scenario.calls).to_string());
+    }
+    note("drain", arguments.drain.to_string());
+    note("seed", arguments.seed.to_string());
+    let switches = [
+        ("floor", arguments.floor),
+        ("setup_only", arguments.setup_only),
+        ("register_first", arguments.register_first),
+        ("no_setup", arguments.no_setup),
+        ("spin", arguments.spin),
+        ("part_trains", arguments.part_trains),
+    ];
+    for (name, is_set) in switches {
         if is_set {
             note(name, "true".to_owned());
         }

@@ -43,10 +43,10 @@ class Bench:
     def __exit__(self, *_) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def users(self, count: int) -> Path:
-        """The CSV of so many extensions."""
-        path = self.directory / f"users-{count}.csv"
-        return path if path.exists() else users.write(path, count)
+    def users(self, count: int, in_any_order: bool = False) -> Path:
+        """The CSV of so many extensions, by their numbers or in the order in which phones might come."""
+        path = self.directory / f"users-{count}{'-in-any-order' if in_any_order else ''}.csv"
+        return path if path.exists() else users.write(path, count, in_any_order)
 
     def ringway(self, count: int, authentication: bool, **options) -> Ringway:
         """A node with so many extensions, on a data directory of its own."""

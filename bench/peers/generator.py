@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from . import DOMAIN, GENERATOR_CORE, Invalid, Unable
+from . import DOMAIN, GENERATOR_CORE, Invalid
 from .servers import HOST, Floor, Ports, Server, pinned
 
 # Operations in progress in a closed loop: enough to keep any server busy, and few enough that none of them waits so
@@ -94,7 +94,7 @@ def read(output: str, error: str, command: list[str]) -> dict:
     try:
         return json.loads(output)
     except json.JSONDecodeError:
-        raise Unable(f"{' '.join(command)} gave no report: {error.strip()[-800:]}") from None
+        raise Invalid(f"{' '.join(command)} gave no report: {error.strip()[-800:]}") from None
 
 
 def checked(report: dict, server: str) -> dict:

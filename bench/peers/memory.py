@@ -48,8 +48,13 @@ class Memory:
 
     def extension(self, count: int) -> Line:
         """What Ringway keeps of an extension that nobody has registered. Kamailio's configuration has none at all."""
-        empty, full = (self.resident(self.bench.ringway(users, True)) for users in (0, count))
-        return Line(f"an extension at {count:,}", (full - empty) / count, None)
+        what = f"an extension at {count:,}"
+        try:
+            empty, full = (self.resident(self.bench.ringway(users, True)) for users in (0, count))
+        except Invalid as fault:
+            self.faults.append(f"memory of {what}: {fault}")
+            return Line(what, None, None)
+        return Line(what, (full - empty) / count, None)
 
     def calls(self) -> list[Line]:
         """Calls that stand, and calls that have ended, while all their transactions are still kept."""

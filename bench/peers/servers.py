@@ -9,7 +9,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from . import DOMAIN, HERE, SERVER_CORE, Unable, accounting
+from . import DOMAIN, HERE, SERVER_CORE, Invalid, Unable, accounting
 
 START_SECONDS = 120
 STOP_SECONDS = 30
@@ -50,7 +50,7 @@ class Server:
                 raise Unable(f"{self.name} did not start: {self.why()}")
             if time.monotonic() > deadline:
                 self.stop()
-                raise Unable(f"{self.name} was not ready within {START_SECONDS} s: {self.why()}")
+                raise Invalid(f"{self.name} was not ready within {START_SECONDS} s: {self.why()}")
             time.sleep(0.05)
 
     def is_running(self) -> bool:

@@ -1,15 +1,20 @@
 """The extensions of the benchmark, as one CSV that Ringway imports and ringway-load reads."""
 
+import random
 from pathlib import Path
 
 FIRST_NUMBER = 1_000_000
 
 
-def write(path: Path, count: int) -> Path:
-    """Writes `count` extensions. Their passwords follow from their auth names, as kamailio.cfg expects."""
+def write(path: Path, count: int, in_any_order: bool = False) -> Path:
+    """Writes `count` extensions, by their numbers or in an order that is random and the same each time. Their passwords follow
+    from their auth names, as kamailio.cfg expects."""
+    numbers = list(range(FIRST_NUMBER, FIRST_NUMBER + count))
+    if in_any_order:
+        random.Random(count).shuffle(numbers)
     with path.open("w", encoding="ascii") as file:
         file.write("extension_number,auth_name,extension_password,email\n")
-        file.writelines(row(FIRST_NUMBER + index) for index in range(count))
+        file.writelines(row(number) for number in numbers)
     return path
 
 

@@ -36,7 +36,7 @@ WORKLOADS = [
     Workload("refresh", "REGISTER refresh, nonce known", "refresh", True, 0.50),
     Workload("register-challenge", "REGISTER with digest challenge", "register", True, 0.50),
     Workload("call", "proxied call", "call", False, 0.45),
-    Workload("call-scattered", "the same, phones at 2,000 addresses", "call", False, None, addresses=SCATTERED),
+    Workload("call-scattered", "the same, phones at 1,000 addresses a side", "call", False, None, addresses=SCATTERED),
     Workload("call-auth", "proxied call with 407", "call-auth", True, 0.45),
     Workload(
         "call-lua",
@@ -60,7 +60,7 @@ def by_names(names: str) -> list[Workload]:
     ['options', 'call']
     >>> by_names("cal")
     Traceback (most recent call last):
-    ValueError: no workload is called cal; there are options, register, register-scattered, refresh, register-challenge, call, call-auth, call-lua
+    ValueError: no workload is called cal; there are options, register, register-scattered, refresh, register-challenge, call, call-scattered, call-auth, call-lua
     """
     wanted = {name.strip() for name in names.split(",") if name.strip()}
     known = [workload.name for workload in WORKLOADS]

@@ -224,7 +224,7 @@ impl RunReport {
             latencies: recorder.summaries().collect(),
             timeline: recorder.timeline(),
             messages: recorder.messages.clone(),
-            notes: notes(&setup, &operations),
+            notes: notes(&setup, &operations, recorder.arrivals_dropped),
             setup,
             operations,
             generator,
@@ -240,17 +240,21 @@ impl RunReport {
     }
 }
 
-fn notes(setup: &Setup, operations: &Operations) -> Vec<String> {
+fn notes(setup: &Setup, operations: &Operations, given_up: u64) -> Vec<String> {
     let mut notes = Vec::new();
     if let Arrivals::Closed { window } = setup.arrivals {
         notes.push(format!(
             "Closed loop: latencies tell the server's queue of {window}, not a user's wait. Use --rate for that."
         ));
     }
-    if operations.failed + operations.unfinished > 0 {
-        notes.push(
-            "Latencies are of operations that succeeded; those that failed or did not end are not in them.".into(),
-        );
+    let (missing, due) = (operations.failed + operations.unfinished + given_up, operations.started + given_up);
+    if missing > 0 {
+        let percent = ratio(missing as f64, due as f64) * 100.0;
+        notes.push(format!(
+            "Latencies are of operations that succeeded. {missing} of {due} failed, did not end or were given up: a percentile \
+             above {:.2} would be worse had those taken longest.",
+            100.0 - percent
+        ));
     }
     notes
 }

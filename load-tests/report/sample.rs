@@ -107,7 +107,7 @@ fn setup(scenario: &str, arrivals: Arrivals) -> Setup {
         arrivals,
         started_at: "2026-03-01T12:00:00Z".into(),
         users: 20_000,
-        configuration: [("seed", "7"), ("sockets", "4"), ("warm-up", "2")]
+        configuration: [("seed", "7"), ("sockets", "4"), ("warm_up", "2")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
     }

@@ -55,7 +55,8 @@ impl Udp {
         self.poll.wait(patience, &mut self.ready)?;
         for ready in &self.ready {
             let socket = &self.sockets[ready.key as usize];
-            // One batch a turn: what is left makes the socket ready again, after the arrivals that are due.
+            // One batch of datagrams and trains a turn: what is left makes the socket ready again, after the arrivals that
+            // are due.
             match self.arena.receive(socket.as_fd(), (self.expected * 2).clamp(4, BATCH)) {
                 Ok(count) => {
                     self.expected = count;
