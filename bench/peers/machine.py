@@ -92,16 +92,16 @@ def disk(wanted: str | None) -> Path:
 
 
 @contextmanager
-def kernel_threads_elsewhere() -> Iterator[int]:
-    """Keeps the kernel's own threads off the server's core, as far as they may move and this process may move them; tells how
-    many went. One that samples memory, for example, takes a core for 12 to 26 ms at a time, and nothing preempts it."""
+def others_elsewhere() -> Iterator[int]:
+    """Keeps everything else that runs off the server's core, the kernel's own threads too, as far as it may move and this process
+    may move it; tells how many threads went. A kernel thread that samples memory, for example, takes a core for 12 to 26 ms at a
+    time, and whatever else has work takes it for a tick of the scheduler."""
     moved: dict[int, set[int]] = {}
-    for directory in Path("/proc").glob("[0-9]*"):
+    for directory in Path("/proc").glob("[0-9]*/task/[0-9]*"):
         thread = int(directory.name)
         try:
-            is_kernels = not (directory / "cmdline").read_bytes()
             cores = os.sched_getaffinity(thread)
-            if is_kernels and SERVER_CORE in cores and len(cores) > 1:
+            if SERVER_CORE in cores and len(cores) > 1:
                 os.sched_setaffinity(thread, cores - {SERVER_CORE})
                 moved[thread] = cores
         except OSError:

@@ -112,9 +112,9 @@ class Scale:
         stolen = accounting.stolen_ticks()
         findings = []
         # The generator sleeps: beside one that never does the kernel's own threads would find time only on the server's core.
-        quiet, ringway = machine.kernel_threads_elsewhere(), self.bench.ringway(self.many, False)
+        quiet, ringway = machine.others_elsewhere(), self.bench.ringway(self.many, False)
         with quiet as moved, ringway as server, Scraper(server.metrics_url):
-            say(f"{moved} threads of the kernel keep off core {SERVER_CORE} meanwhile")
+            say(f"{moved} threads of the kernel and of others keep off core {SERVER_CORE} meanwhile")
             self.bench.generator.register_all(server, file, rate=REFRESH_RATE)
             begin = metrics_of(server)
             held = value(begin, "ringway_registrations")

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ use super::shared::{Shared, hold};
 
 /// Bytes of a base that may wait for the disk: more would hold up the sync of the segments.
 const SYNC_STEP_BYTES: usize = 16 << 20;
+
+/// So much of a replaced file is let go at a time.
+const REMOVE_STEP_BYTES: u64 = 1 << 20;
 
 /// How many times as long as it took a compaction rests after each chunk. A thread that goes on and on keeps the shard on its
 /// processor waiting for a tick of the scheduler (4 ms) at a time; one that runs for less than a millisecond, and seldom,
@@ -172,11 +176,24 @@ impl<'s> Compaction<'s> {
                 continue;
             }
             let bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
-            fs::remove_file(&path).map_err(JournalError::io("remove", &path))?;
+            self.remove_in_steps(&path, bytes).map_err(JournalError::io("remove", &path))?;
             take(&self.shared.counts.log_bytes, bytes);
             removed += 1;
         }
         self.shared.has_new_entries.store(true, Ordering::Release);
         Ok(removed)
+    }
+    /// Removes a file that no longer counts, shortening it before. The kernel lets go of a file's pages on the processor that
+    /// asks for it, and hardly lets anybody else run: three files of a million refreshes took 19, 29 and 37 ms.
+    fn remove_in_steps(&self, path: &Path, mut length: u64) -> io::Result<()> {
+        let file = fs::OpenOptions::new().write(true).open(path)?;
+        while length > REMOVE_STEP_BYTES && !self.shared.is_stopping.load(Ordering::Relaxed) {
+            let begun = Instant::now();
+            length -= REMOVE_STEP_BYTES;
+            file.set_len(length)?;
+            thread::sleep((begun.elapsed() * REST).min(LONGEST_REST));
+        }
+        drop(file);
+        fs::remove_file(path)
     }
 }
