@@ -144,7 +144,7 @@ impl<'s> Compaction<'s> {
                 file.sync_data().map_err(failed())?;
                 unsynced = 0;
             }
-            thread::sleep((begun.elapsed() * REST).min(LONGEST_REST));
+            rest(begun);
         }
         if misfits > 0 {
             let error = format!("{misfits} live records are larger than a record may be");
@@ -183,6 +183,7 @@ impl<'s> Compaction<'s> {
         self.shared.has_new_entries.store(true, Ordering::Release);
         Ok(removed)
     }
+
     /// Removes a file that no longer counts, shortening it before. The kernel lets go of a file's pages on the processor that
     /// asks for it, and hardly lets anybody else run: three files of a million refreshes took 19, 29 and 37 ms.
     fn remove_in_steps(&self, path: &Path, mut length: u64) -> io::Result<()> {
@@ -191,9 +192,14 @@ impl<'s> Compaction<'s> {
             let begun = Instant::now();
             length -= REMOVE_STEP_BYTES;
             file.set_len(length)?;
-            thread::sleep((begun.elapsed() * REST).min(LONGEST_REST));
+            rest(begun);
         }
         drop(file);
         fs::remove_file(path)
     }
+}
+
+/// Lets others run after what was begun then.
+fn rest(begun: Instant) {
+    thread::sleep((begun.elapsed() * REST).min(LONGEST_REST));
 }

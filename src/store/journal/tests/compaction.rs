@@ -94,6 +94,40 @@ fn a_crash_while_the_replaced_files_are_removed_one_by_one_brings_nothing_back()
 }
 
 #[test]
+fn a_crash_while_a_replaced_file_is_shortened_brings_nothing_back() {
+    let directory = scratch();
+    let journal = open(directory.path()).journal;
+    let (_first, _second, changes) = history(&journal);
+    let compaction = Compaction::begin(&journal.shared);
+    let (_, bytes) = compaction.write_base(&SharedTable::of(&changes)).unwrap();
+    compaction.publish(bytes).unwrap();
+    let replaced = "001-000000000002.log";
+    let length = fs::metadata(directory.path().join(replaced)).unwrap().len();
+    for length in 0..=length {
+        let crashed = snapshot_of(directory.path());
+        fs::File::options().write(true).open(crashed.path().join(replaced)).unwrap().set_len(length).unwrap();
+        let opened = open(crashed.path());
+        assert_eq!((opened.live(), opened.replay.damage.len()), (vec![changes[3].clone()], 0), "{length} bytes");
+        assert_eq!(file_names(crashed.path()), ["base-000000000003.log"]);
+    }
+}
+
+#[test]
+fn a_large_file_that_is_replaced_is_gone_as_well() {
+    let directory = scratch();
+    let journal = open(directory.path()).journal;
+    let (_first, _second, changes) = history(&journal);
+    let compaction = Compaction::begin(&journal.shared);
+    let (_, bytes) = compaction.write_base(&SharedTable::of(&changes)).unwrap();
+    compaction.publish(bytes).unwrap();
+    let large = fs::File::options().write(true).open(directory.path().join("000-000000000001.log")).unwrap();
+    large.set_len(3 << 20).unwrap();
+    assert_eq!(compaction.remove_replaced().unwrap(), 2);
+    assert_eq!(file_names(directory.path()), ["base-000000000003.log"]);
+    assert!(large.metadata().unwrap().len() <= 1 << 20, "it was shortened before");
+}
+
+#[test]
 fn a_crash_at_any_byte_of_the_unfinished_base_loses_nothing() {
     let directory = scratch();
     let journal = open(directory.path()).journal;
