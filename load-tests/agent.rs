@@ -379,6 +379,7 @@ impl Phones {
         self.failed += 1;
         let operation = self.operations.at(slot);
         let stream = &mut self.streams[usize::from(operation.stream)];
+        stream.failed += 1;
         match &stream.label {
             None => self.recorder.failed(reason),
             Some(label) => self.recorder.failed(&format!("{}: {reason}", label.name)),

@@ -57,11 +57,11 @@ class Bench:
     def kamailio(self, count: int, authentication: bool, configuration: str = "kamailio.cfg") -> Kamailio:
         return Kamailio(self.directory, configuration, authentication, count)
 
-    def generator_of(self, workload: Workload) -> Generator:
-        """The generator with as many addresses as the workload wants."""
-        if workload.addresses not in self.generators:
-            self.generators[workload.addresses] = Generator(self.generator.program, workload.addresses)
-        return self.generators[workload.addresses]
+    def generator_with(self, addresses: int) -> Generator:
+        """The generator whose phones have so many addresses."""
+        if addresses not in self.generators:
+            self.generators[addresses] = Generator(self.generator.program, addresses)
+        return self.generators[addresses]
 
     def server(self, name: str, workload: Workload, count: int) -> Server:
         """The server of a row of the table."""
@@ -73,7 +73,7 @@ class Bench:
             case _:
                 # A refresh is never challenged.
                 challenge = workload.authentication and workload.scenario != "refresh"
-                generator = self.generator_of(workload)
+                generator = self.generator_with(workload.addresses)
                 phones = generator.local_port, generator.callees
                 return Floor(self.directory, self.programs / "ringway-floor", *phones, challenge)
 

@@ -132,4 +132,4 @@ class Comparison:
         is_set_up = not is_first and workload.scenario != "refresh"
         setup = "--no-setup" if is_set_up else "--register-first"
         options = ["--duration", str(seconds), "--warm-up", str(self.lengths.warm_up), setup, *arrivals]
-        return self.bench.generator_of(workload).run(server, self.bench.users(self.users), workload.scenario, *options)
+        return self.bench.generator_with(workload.addresses).run(server, self.bench.users(self.users), workload.scenario, *options)

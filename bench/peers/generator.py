@@ -11,6 +11,9 @@ from .servers import HOST, Floor, Ports, Server, pinned
 # long for its answer that it is sent again.
 WINDOW = 256
 
+# Addresses of the phones, unless a workload wants others: as behind a proxy or a carrier's NAT.
+ADDRESSES = 16
+
 # No run takes longer, not even one of a million users.
 RUN_SECONDS = 300
 
@@ -21,7 +24,7 @@ FAILED_LIMIT = 0.001
 class Generator:
     """The program, and the ports of its phones: the same in each run, so that a phone registers the same Contact."""
 
-    def __init__(self, program: Path, addresses: int = 16):
+    def __init__(self, program: Path, addresses: int = ADDRESSES):
         self.program = program
         # Local sockets for callers and for whoever registers, and as many for callees.
         self.addresses = addresses

@@ -14,6 +14,8 @@ from . import ROOT, SERVER_CORE, Unable
 
 PACKAGES = ["kamailio", "kamailio-tls-modules", "kamailio-lua-modules", "kamailio-extra-modules"]
 MODULES = Path("/usr/lib")
+# The version that the bars were set by.
+KAMAILIO = "5.6"
 
 
 def describe() -> dict[str, str]:
@@ -22,7 +24,7 @@ def describe() -> dict[str, str]:
     return {
         "machine": f"{processor()}, {os.cpu_count()} cores, {memory_gib()} GiB, {hypervisor()}",
         "kernel": f"{platform.system()} {platform.release()}",
-        "Kamailio": output("kamailio", "-v").split("\n")[0].removeprefix("version: ").strip(),
+        "Kamailio": kamailio(),
         "rustc": output("rustc", "--version"),
         "Ringway": output("git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD") + changed,
         "command": " ".join([os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]]),
@@ -115,6 +117,12 @@ def others_elsewhere() -> Iterator[int]:
                 os.sched_setaffinity(thread, cores)
             except OSError:
                 continue
+
+
+def kamailio() -> str:
+    """The version that is installed, with a word about another one than the bars are of."""
+    version = output("kamailio", "-v").split("\n")[0].removeprefix("version: ").strip()
+    return version if f" {KAMAILIO}." in version or not version else f"{version} (the bars were set by {KAMAILIO})"
 
 
 def processor() -> str:

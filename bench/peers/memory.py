@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from . import Invalid
 from .bench import Bench, Lengths, say
+from .figures import Figure
 from .generator import finish
 from .servers import Server
 
@@ -12,6 +13,8 @@ from .servers import Server
 CALLS, CALLS_A_SECOND = 10_000, 1_000
 # Longer than all of them take to be set up; shorter than a finished transaction is kept (RFC 3261, timers of 32 s).
 HOLD_SECONDS = 15
+# How often the memory of a binding is measured where there is a bar for it.
+BAR_REPETITIONS = 3
 
 
 @dataclass
@@ -19,13 +22,13 @@ class Line:
     """One line of the memory table, in bytes each; `None` where there is nothing to measure."""
 
     what: str
-    ringway: float | None
-    kamailio: float | None
+    ringway: Figure | None
+    kamailio: Figure | None
     bar: float | None = None
 
     @property
     def is_met(self) -> bool | None:
-        return None if self.bar is None or self.ringway is None else self.ringway <= self.bar
+        return None if self.bar is None or self.ringway is None else self.ringway.median <= self.bar
 
 
 class Memory:
@@ -37,12 +40,13 @@ class Memory:
         self.faults: list[str] = []
 
     def bindings(self, count: int, authentication: bool, bar: float | None = None) -> Line:
-        """`count` extensions register once, from as many Contacts."""
+        """`count` extensions register once, from as many Contacts; several times where there is a bar."""
+        repetitions = range(BAR_REPETITIONS if bar else 1)
         how = "registered with digest: the windows of nonce counts are in it" if authentication else "registered without authentication"
         return Line(
             f"a binding at {count:,}, {how}",
-            self.growth(self.bench.ringway(count, authentication), count, authentication),
-            self.growth(self.bench.kamailio(count, authentication), count, authentication),
+            Figure.of([self.growth(self.bench.ringway(count, authentication), count, authentication) for _ in repetitions]),
+            Figure.of([self.growth(self.bench.kamailio(count, authentication), count, authentication) for _ in repetitions]),
             bar,
         )
 
@@ -54,7 +58,7 @@ class Memory:
         except Invalid as fault:
             self.faults.append(f"memory of {what}: {fault}")
             return Line(what, None, None)
-        return Line(what, (full - empty) / count, None)
+        return Line(what, Figure.of([(full - empty) / count]), None)
 
     def calls(self) -> list[Line]:
         """Calls that stand, and calls that have ended, while all their transactions are still kept."""
@@ -65,10 +69,10 @@ class Memory:
         ]:
             ringway = self.call_growth(self.bench.ringway(4 * CALLS, False), hold)
             kamailio = self.call_growth(self.bench.kamailio(4 * CALLS, False), hold)
-            lines.append(Line(what, ringway[0], kamailio[0]))
+            lines.append(Line(what, Figure.of(ringway[:1]), Figure.of(kamailio[:1])))
             kind = "such calls" if hold == 0 else "calls that were held"
             rest = f"what the process still has of {kind}, {self.lengths.settle:.0f} s after they ended"
-            lines.append(Line(rest, ringway[1], kamailio[1]))
+            lines.append(Line(rest, Figure.of(ringway[1:]), Figure.of(kamailio[1:])))
         return lines
 
     def resident(self, server: Server) -> int:

@@ -41,7 +41,7 @@ def throughput(rows: list[Row]) -> str:
 def memory(lines_: list[Line]) -> str:
     lines = ["| memory, bytes each | Ringway | Kamailio | bar | met? |", "|---|---:|---:|---:|---|"]
     for found in lines_:
-        cells = [number(found.ringway), number(found.kamailio), number(found.bar), answer(found.is_met)]
+        cells = [spread(found.ringway, 0), spread(found.kamailio, 0), number(found.bar), answer(found.is_met)]
         lines.append(line(found.what, *cells))
     return "\n".join(lines)
 
@@ -59,7 +59,7 @@ def spread(figure: Figure | None, digits: int = 2) -> str:
     """
     if figure is None:
         return "-"
-    return f"**{figure.median:.{digits}f}** ({figure.least:.{digits}f}..{figure.most:.{digits}f})"
+    return f"**{figure.median:,.{digits}f}** ({figure.least:,.{digits}f}..{figure.most:,.{digits}f})"
 
 
 def bar(ratio: float | None) -> str:
@@ -67,14 +67,13 @@ def bar(ratio: float | None) -> str:
 
 
 def rate(row: Row, server: str) -> str:
-    figure = row.figure(server, "throughput")
     mark = " (g)" if row.is_generator_bound(server) else ""
-    return f"{figure.median:,.0f}{mark}" if figure else "-"
+    return f"{spread(row.figure(server, 'throughput'), 0)}{mark}"
 
 
 def quantiles(row: Row, server: str) -> str:
     p50, p99 = row.figure(server, "p50"), row.figure(server, "p99")
-    return f"{p50.median:,.0f}, {p99.median:,.0f}" if p50 and p99 else "-"
+    return f"{spread(p50, 0)}, {spread(p99, 0)}" if p50 and p99 else "-"
 
 
 def number(value: float | None) -> str:

@@ -40,8 +40,8 @@ impl Phones {
         }
     }
 
-    /// Hangs up some of the calls that stand; how many are left. Their operations count from now on.
-    pub(crate) fn hang_up_some(&mut self, now: u64) -> u64 {
+    /// Hangs up some of the calls that stand, so many at most; how many are left. Their operations count from now on.
+    pub(crate) fn hang_up_some(&mut self, most: usize, now: u64) -> u64 {
         let mut left = 0;
         for (count, slot) in self
             .operations
@@ -50,7 +50,7 @@ impl Phones {
             .enumerate()
             .collect::<Vec<_>>()
         {
-            if count < STARTS {
+            if count < most.min(STARTS) {
                 self.operations.at(slot).intended = now;
                 call::hang_up(self, slot, now);
             } else {

@@ -26,7 +26,8 @@ pub(crate) struct Stream {
     pub(crate) retry: Option<u64>,
     /// Those who wait for that.
     pub(crate) again: Again,
-    /// How many operations have succeeded, and when the last did.
+    /// How many operations have failed, and have succeeded, and when the last did.
+    pub(crate) failed: u64,
     pub(crate) succeeded: u64,
     pub(crate) last_success: u64,
 }
@@ -59,6 +60,7 @@ impl Stream {
             label: None,
             retry: None,
             again: Again::default(),
+            failed: 0,
             succeeded: 0,
             last_success: 0,
         }

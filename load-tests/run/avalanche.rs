@@ -1,4 +1,5 @@
-//! Everybody registers anew at once, as after a restart, while calls stand.
+//! Everybody registers anew at once, as after a restart, while calls stand: half of them are hung up meanwhile, the others
+//! afterwards.
 
 use std::process::{Command, Stdio};
 
@@ -48,13 +49,23 @@ pub(super) fn run(
     runner.phones.streams.push(stream);
     let end = after(now, duration + scenario.give_up);
     let all = u64::from(group.count);
-    runner.until(end, "avalanche", Some(rate), |phones, _| phones.streams[REGISTERS].succeeded >= all)?;
+    let mut meanwhile = 0;
+    runner.until(end, "avalanche", Some(rate), |phones, moment| {
+        let passed = (moment.saturating_sub(now) as f64 / 1e9 / duration).min(1.0);
+        let due = (passed * (calls / 2) as f64) as u64 - meanwhile;
+        if due > 0 {
+            let standing = phones.standing();
+            let most = usize::try_from(due).unwrap_or(usize::MAX);
+            meanwhile += standing - phones.hang_up_some(most, moment);
+        }
+        phones.streams[REGISTERS].succeeded >= all
+    })?;
     runner.end();
 
     let stream = &runner.phones.streams[REGISTERS];
     let (bound, last) = (stream.succeeded, stream.last_success.saturating_sub(now) as f64 / 1e9);
     let operations = runner.phones.recorder.operations();
-    let again = operations.failed;
+    let again = operations.failed - runner.phones.streams[CALLS].failed;
     runner.phones.notes.push(match bound {
         _ if bound == all => format!(
             "All {all} users were bound {last:.1} s after the first REGISTER; {again} REGISTERs failed and were tried again."
@@ -64,12 +75,12 @@ pub(super) fn run(
 
     let standing = runner.phones.standing();
     let left = after(runner.now(), arguments.drain);
-    runner.until(left, "hanging up", None, |phones, now| phones.hang_up_some(now) == 0)?;
+    runner.until(left, "hanging up", None, |phones, now| phones.hang_up_some(usize::MAX, now) == 0)?;
     runner.drain(arguments)?;
     if calls > 0 {
         let ended = runner.phones.streams[CALLS].succeeded;
         runner.phones.notes.push(format!(
-            "Of {calls} calls, {standing} stood at the end, and {ended} were hung up as they should be."
+            "Of {calls} calls, {meanwhile} were hung up meanwhile, {standing} stood at the end, and {ended} were hung up as they should be."
         ));
     }
     Ok(Arrivals::Open { rate })

@@ -30,8 +30,8 @@ const SWEEP_EVERY: Duration = Duration::from_millis(125);
 const SWEEPS_A_ROUND: usize = 16;
 /// A sweep that has removed so many bindings goes on a little later: a removal costs a microsecond or two, and messages
 /// wait.
-const REMOVED_AT_ONCE: usize = 500;
-const GOES_ON_AFTER: Duration = Duration::from_millis(5);
+const REMOVED_AT_ONCE: usize = 100;
+const GOES_ON_AFTER: Duration = Duration::from_millis(1);
 
 /// What an engine is made of.
 #[derive(Debug)]

@@ -246,19 +246,25 @@ impl Location {
         }
     }
 
-    /// Changes the bindings of a record that keeps its version, and returns whether any is left.
+    /// Changes the bindings of a record that keeps its version, and returns whether any is left. If not, the caller removes
+    /// the entry.
     fn rewrite(&self, entry: &mut Entry, packed: &mut Vec<u8>, change: impl FnOnce(&mut Bindings<'_>)) -> bool {
         let old = unpack(entry.record()).unwrap_or_default();
         let mut bindings = old.clone();
         change(&mut bindings);
         let aor = entry.aor();
         self.account(aor.tenant, AorHash::new(&self.seed, &aor), &old, &bindings);
+        if bindings.is_empty() {
+            drop((old, bindings));
+            entry.empty();
+            return false;
+        }
         packed.clear();
         pack(&bindings, packed);
-        let (soonest, is_left) = (soonest(&bindings), !bindings.is_empty());
+        let soonest = soonest(&bindings);
         drop((old, bindings));
         entry.replace(entry.version(), packed, soonest);
-        is_left
+        true
     }
 
     /// Keeps the counts and the flows in step with a record. The caller holds the record's lock.

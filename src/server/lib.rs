@@ -17,6 +17,7 @@ mod serve;
 mod settings;
 mod shard;
 mod shards;
+mod slices;
 mod status;
 
 pub use cli::run;

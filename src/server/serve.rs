@@ -18,6 +18,7 @@ use crate::config::{Config, Overrides};
 use crate::data_directory::DataDirectory;
 use crate::environment::environment;
 use crate::failure::Failure;
+use crate::slices::{self, Slices};
 use crate::status::Status;
 
 use start::Node;
@@ -43,6 +44,8 @@ pub(crate) struct Wishes {
 /// When it can't start, or a shard dies.
 pub(crate) fn serve(wishes: &Wishes) -> Result<(), Failure> {
     allocator::join_what_is_freed();
+    // Before any thread is started: each begins with the slices of its parent.
+    slices::ask(Slices::Long);
     let config = Config::load(&wishes.overrides, environment())?;
     let data = DataDirectory::open(&config.node.data_dir)?;
     let logs = Logs::start(config.log.level.clone(), config.log.format).map_err(Failure::Failed)?;

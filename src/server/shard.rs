@@ -18,6 +18,7 @@ use ringway_store::journal::{Record, Writer};
 use ringway_telemetry::Histogram;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::slices::{self, Slices};
 pub(crate) use mail::{Mail, Mailboxes, mailboxes};
 
 /// Messages of the sockets that one turn takes at most.
@@ -49,6 +50,7 @@ pub(crate) fn spawn(parts: Parts) -> io::Result<JoinHandle<()>> {
     let shard = parts.engine.shard;
     let (started, has_started) = std::sync::mpsc::sync_channel(1);
     let thread = std::thread::Builder::new().name(format!("shard-{}", shard.0)).spawn(move || {
+        slices::ask(Slices::Usual);
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {

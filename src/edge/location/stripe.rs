@@ -98,6 +98,12 @@ impl Entry {
         self.soonest = soonest;
     }
 
+    /// Forgets everything but the hash, by which it is then removed: a record of no bindings need not be written for that.
+    pub(super) fn empty(&mut self) {
+        self.block = Box::default();
+        self.soonest = 0;
+    }
+
     fn record_at(&self) -> usize {
         NUMBER_AT + usize::from(self.block.get(LENGTH_AT).copied().unwrap_or_default())
     }
