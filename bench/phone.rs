@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId};
+use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_sip::digest::{Algorithm, Hash, ha1};
 
 use crate::digest::{Asked, Known, put_credentials};
@@ -59,6 +59,7 @@ impl Phones {
                 trust: trust.into_iter().collect(),
                 max_extensions: None,
                 max_calls: None,
+                when_full: WhenFull::Reject,
                 enabled: true,
                 auth_name_equals_number: true,
             });
@@ -73,6 +74,8 @@ impl Phones {
                     auth_name: number.as_str().into(),
                     display_name: "".into(),
                     enabled: true,
+                    max_phones: 3,
+                    max_apps: 5,
                     hashes: Hashes { md5: hash.as_bytes().try_into().ok(), ..Hashes::default() },
                 },
             );

@@ -1,4 +1,4 @@
-"""What processes use, as the kernel accounts for it: time on a processor, memory."""
+"""What processes use, as the kernel accounts for it."""
 
 from pathlib import Path
 
@@ -12,12 +12,6 @@ def family(pid: int) -> list[int]:
         for task in (PROC / str(parent) / "task").glob("*/children"):
             pids += [int(child) for child in read(task).split()]
     return pids
-
-
-def cpu_ns(pids: list[int]) -> int:
-    """Nanoseconds on a processor of all threads of these processes: the scheduler's own account."""
-    tasks = [task for pid in pids for task in (PROC / str(pid) / "task").glob("*/schedstat")]
-    return sum(int(read(task).split()[0] or 0) for task in tasks if read(task))
 
 
 def memory(pids: list[int]) -> int:

@@ -103,24 +103,29 @@ def read(output: str, error: str, command: list[str]) -> dict:
 def checked(report: dict, server: str) -> dict:
     """The report itself when its figures can be used.
 
-    >>> operations = {"started": 10, "succeeded": 9, "failed": 1, "failures": {"403 Forbidden": 1}}
+    >>> operations = {"started": 10, "succeeded": 9, "failed": 1, "unfinished": 0, "failures": {"403 Forbidden": 1}}
     >>> checked({"verdict": {"kind": "valid"}, "operations": operations, "scenario": "call"}, "kamailio")
     Traceback (most recent call last):
     peers.Invalid: call at kamailio: 1 of 10 operations failed: 1 x 403 Forbidden
     """
     where = f"{report['scenario']} at {server}"
     operations, verdict = report["operations"], report["verdict"]
-    if operations["failed"] > FAILED_LIMIT * max(1, operations["started"]):
-        reasons = ", ".join(f"{count} x {reason}" for reason, count in operations["failures"].items())
-        raise Invalid(f"{where}: {operations['failed']} of {operations['started']} operations failed: {reasons}")
+    # What had no answer when the run ended would have failed half a minute later.
+    lost = operations["failed"] + operations["unfinished"]
+    if lost > FAILED_LIMIT * max(1, operations["started"]):
+        reasons = ", ".join(f"{count} x {reason}" for reason, count in operations["failures"].items()) or "no answer"
+        raise Invalid(f"{where}: {lost} of {operations['started']} operations failed: {reasons}")
     if verdict["kind"] == "invalid":
         raise Invalid(f"{where}: {verdict['reason']}")
     return report
 
 
 def cpu_us(report: dict) -> float:
-    """Microseconds of the server's processors an operation."""
-    return report["server"]["cpu_seconds_per_operation"] * 1e6
+    """Microseconds of the server's processors an operation; `Invalid` when the report does not know them."""
+    cost = (report["server"] or {}).get("cpu_seconds_per_operation")
+    if cost is None:
+        raise Invalid(f"{report['scenario']}: what the server's processes used is not known; has one of them ended?")
+    return cost * 1e6
 
 
 def latency_us(report: dict, quantile: str) -> float:

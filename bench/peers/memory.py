@@ -14,7 +14,7 @@ CALLS, CALLS_A_SECOND = 10_000, 1_000
 # Longer than all of them take to be set up; shorter than a finished transaction is kept (RFC 3261, timers of 32 s).
 HOLD_SECONDS = 15
 # How often the memory of a binding is measured where there is a bar for it.
-BAR_REPETITIONS = 3
+BAR_REPETITIONS = 5
 
 
 @dataclass

@@ -47,7 +47,7 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while not self.is_ready():
             if not self.is_running():
-                raise Unable(f"{self.name} did not start: {self.why()}")
+                raise Invalid(f"{self.name} did not start: {self.why()}")
             if time.monotonic() > deadline:
                 self.stop()
                 raise Invalid(f"{self.name} was not ready within {START_SECONDS} s: {self.why()}")

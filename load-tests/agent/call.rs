@@ -40,6 +40,9 @@ pub(super) fn handle_invited(
                 return;
             }
             operation.provisionals |= bit;
+            if status > 100 && !has_callees_tag(phones, slot, message) {
+                return phones.fail(slot, &format!("another To tag than the callee's in the {status} to INVITE"), now);
+            }
             let measure = if status == 100 { phones.measures.invite_100 } else { phones.measures.invite_180 };
             phones.recorder.latency(measure, elapsed);
         }
@@ -68,6 +71,12 @@ pub(super) fn handle_invited(
     }
 }
 
+/// Whether a response is of the dialog that our callee has opened.
+fn has_callees_tag(phones: &Phones, slot: u32, message: &Message<'_>) -> bool {
+    let tag = message.first(Name::To).and_then(verify::tag).and_then(|tag| phones.setting.run.read(tag));
+    tag == Some(Token { slot, serial: phones.operations.get(slot).callee.tag })
+}
+
 /// Keeps what the 200 says of the dialog (section 12.1.2), and holds it against what our callee has sent.
 fn take_dialog(phones: &mut Phones, slot: u32, message: &Message<'_>, status: u16) -> Result<(), String> {
     let operation = phones.operations.get(slot);
@@ -76,8 +85,7 @@ fn take_dialog(phones: &mut Phones, slot: u32, message: &Message<'_>, status: u1
         return Err("a 2xx to INVITE that the callee has not sent".into());
     }
     let to = message.first(Name::To).unwrap_or_default();
-    let tag = verify::tag(to).and_then(|tag| phones.setting.run.read(tag));
-    if tag != Some(Token { slot, serial: operation.callee.tag }) {
+    if !has_callees_tag(phones, slot, message) {
         return Err("another To tag than the callee's in the 200 to INVITE".into());
     }
     let target = message.first(Name::Contact).map(uri).ok_or("no Contact in the 200 to INVITE")?;

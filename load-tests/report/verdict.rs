@@ -50,7 +50,7 @@ impl Verdict {
     pub fn sentence(&self) -> String {
         match self {
             Verdict::Valid => "valid".to_owned(),
-            Verdict::GeneratorBound { reason } => format!("generator was the bottleneck: {reason}"),
+            Verdict::GeneratorBound { reason } => format!("throughput is invalid: generator saturated: {reason}"),
             Verdict::Invalid { reason } => format!("invalid: {reason}"),
         }
     }

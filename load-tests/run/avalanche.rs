@@ -65,7 +65,7 @@ pub(super) fn run(
     let stream = &runner.phones.streams[REGISTERS];
     let (bound, last) = (stream.succeeded, stream.last_success.saturating_sub(now) as f64 / 1e9);
     let operations = runner.phones.recorder.operations();
-    let again = operations.failed - runner.phones.streams[CALLS].failed;
+    let again = operations.failed.saturating_sub(runner.phones.streams[CALLS].failed);
     runner.phones.notes.push(match bound {
         _ if bound == all => format!(
             "All {all} users were bound {last:.1} s after the first REGISTER; {again} REGISTERs failed and were tried again."

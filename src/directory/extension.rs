@@ -10,6 +10,12 @@ pub use hashes::{HashSecret, Hashes, Secret};
 pub use profile::Profile;
 pub use short_text::ShortText;
 
+/// Phones that an extension may have registered at once, unless it says otherwise.
+pub const DEFAULT_MAX_PHONES: u8 = 3;
+
+/// Apps that an extension may have registered at once, unless it says otherwise.
+pub const DEFAULT_MAX_APPS: u8 = 5;
+
 /// An extension as the hot path reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension {
@@ -21,6 +27,10 @@ pub struct Extension {
     pub display_name: Box<str>,
     /// A disabled extension neither registers nor calls.
     pub enabled: bool,
+    /// Phones that may be registered at once.
+    pub max_phones: u8,
+    /// Apps that may be registered at once: devices that a push notification wakes.
+    pub max_apps: u8,
     /// What its digest responses are checked against.
     pub hashes: Hashes,
 }

@@ -11,10 +11,13 @@ mod fault;
 mod snapshot;
 mod tenant;
 pub mod validation;
+mod when_full;
 
 pub use extension::{
-    CheckedExtension, Extension, ExtensionDraft, HashSecret, Hashes, NewExtension, Profile, Secret, ShortText,
+    CheckedExtension, DEFAULT_MAX_APPS, DEFAULT_MAX_PHONES, Extension, ExtensionDraft, HashSecret, Hashes,
+    NewExtension, Profile, Secret, ShortText,
 };
 pub use fault::{Code, Fault};
 pub use snapshot::{Snapshot, SnapshotEdit, Stretch};
 pub use tenant::{NewTenant, Tenant, TenantDraft, TenantId};
+pub use when_full::WhenFull;

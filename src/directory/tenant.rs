@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use crate::fault::Fault;
 use crate::validation::{Domain, TenantName, parse_network};
+use crate::when_full::WhenFull;
 
 /// The number of a tenant in the directory; never reused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +29,8 @@ pub struct Tenant {
     pub max_extensions: Option<u32>,
     /// At most so many calls at once; `None` is no limit.
     pub max_calls: Option<u32>,
+    /// What becomes of a device too many of an extension.
+    pub when_full: WhenFull,
     /// A disabled tenant's requests are refused.
     pub enabled: bool,
     /// New extensions whose auth name is not given use their number instead of a random name.
@@ -69,6 +72,8 @@ pub struct TenantDraft {
     pub max_extensions: Option<u32>,
     /// At most so many calls at once.
     pub max_calls: Option<u32>,
+    /// What becomes of a device too many: `reject` or `replace_oldest`; empty: `reject`.
+    pub when_full: String,
     /// New extensions use their number as auth name unless they give one.
     pub auth_name_equals_number: bool,
 }
@@ -88,6 +93,8 @@ pub struct NewTenant {
     pub max_extensions: Option<u32>,
     /// At most so many calls at once.
     pub max_calls: Option<u32>,
+    /// What becomes of a device too many of an extension.
+    pub when_full: WhenFull,
     /// New extensions use their number as auth name unless they give one.
     pub auth_name_equals_number: bool,
 }
@@ -115,14 +122,16 @@ impl TenantDraft {
                 Err(fault) => faults.push(fault),
             }
         }
-        match (domain, name) {
-            (Some(domain), Some(name)) if faults.is_empty() => Ok(NewTenant {
+        let when_full = WhenFull::parse("when_full", &self.when_full).map_err(|fault| faults.push(fault)).ok();
+        match (domain, name, when_full) {
+            (Some(domain), Some(name), Some(when_full)) if faults.is_empty() => Ok(NewTenant {
                 domain,
                 aliases,
                 name,
                 trust,
                 max_extensions: self.max_extensions,
                 max_calls: self.max_calls,
+                when_full,
                 auth_name_equals_number: self.auth_name_equals_number,
             }),
             _ => Err(faults),

@@ -3,6 +3,7 @@
 //! Each `parse` takes the field's name first, because a fault names the field as its CSV column and JSON member do.
 
 mod auth_name;
+mod device_limit;
 mod domain;
 mod email;
 mod flag;
@@ -13,6 +14,7 @@ mod password;
 mod text;
 
 pub use auth_name::AuthName;
+pub use device_limit::{MOST_DEVICES, parse_device_limit};
 pub use domain::Domain;
 pub use email::Email;
 pub use flag::parse_flag;

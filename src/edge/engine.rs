@@ -232,7 +232,9 @@ impl Engine {
         if now >= self.next_sweep {
             let is_over = self.sweep_location();
             self.next_sweep = now + if is_over { SWEEP_EVERY } else { GOES_ON_AFTER };
-            self.authenticator.expire(self.core.now, &self.core.settings);
+            if is_over {
+                self.authenticator.expire(self.core.now, &self.core.settings);
+            }
         }
     }
 

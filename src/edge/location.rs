@@ -7,12 +7,14 @@
 mod aor;
 mod binding;
 mod flows;
+mod limits;
 mod record;
 mod stripe;
 mod update;
 
 pub use aor::Aor;
 pub use binding::Binding;
+pub use limits::Limits;
 pub use record::{Bindings, Garbage, pack, unpack};
 pub use update::{Contacts, Update};
 

@@ -15,7 +15,7 @@ use ringway_sip::write::{ResponseWriter, write_number};
 use ringway_sip::{Essentials, Flow, Message, Now, Wall};
 
 use crate::io::BindingChange;
-use crate::location::{Aor, Binding, Contacts, Location, Update, unpack};
+use crate::location::{Aor, Binding, Contacts, Limits, Location, Update, unpack};
 use crate::reject::Reject;
 use crate::settings::Settings;
 use contact::Purpose;
@@ -84,7 +84,12 @@ impl Registrar {
             call_id,
             cseq: essentials.cseq.number,
             contacts,
-            max_bindings: usize::from(settings.registrar.max_bindings),
+            limits: Limits {
+                phones: extension.max_phones.into(),
+                apps: extension.max_apps.into(),
+                total: settings.registrar.max_bindings.into(),
+                when_full: tenant.when_full,
+            },
         };
         let saved = location.save(now.wall, &aor, &update, &mut self.record)?;
         self.key.clear();

@@ -99,7 +99,7 @@ impl Source for LiveBindings {
 
 #[cfg(test)]
 mod tests {
-    use ringway_directory::{Tenant, TenantId};
+    use ringway_directory::{Tenant, TenantId, WhenFull};
     use ringway_edge::location::{Binding, pack};
     use ringway_sip::Wall;
 
@@ -121,6 +121,7 @@ mod tests {
             trust: Box::default(),
             max_extensions: None,
             max_calls: None,
+            when_full: WhenFull::Reject,
             enabled: true,
             auth_name_equals_number: false,
         };

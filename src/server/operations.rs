@@ -51,6 +51,7 @@ async fn add_tenant(directory: &Directory, new: NewTenant, events: &Events) -> R
         trust: new.trust,
         max_extensions: new.max_extensions,
         max_calls: new.max_calls,
+        when_full: new.when_full,
         auth_name_equals_number: false,
     };
     let tenant = directory.add_tenant(&draft).await.map_err(told)?;
@@ -75,6 +76,7 @@ fn row(tenant: &Tenant, extensions: u32) -> TenantRow {
         extensions,
         max_extensions: tenant.max_extensions,
         max_calls: tenant.max_calls,
+        when_full: tenant.when_full.as_str().to_owned(),
     }
 }
 
@@ -85,6 +87,8 @@ async fn add_extension(directory: &Directory, new: NewExtension, events: &Events
         auth_name: new.auth_name.as_deref(),
         password: new.password.as_deref(),
         display_name: new.display_name.as_deref(),
+        max_phones: new.max_phones.as_deref(),
+        max_apps: new.max_apps.as_deref(),
         ..ExtensionDraft::default()
     };
     let added = directory.add_extension(&new.tenant, &draft).await.map_err(told)?;

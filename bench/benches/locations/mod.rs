@@ -6,13 +6,14 @@ use std::hint::black_box;
 
 use dashmap::DashMap;
 use foldhash::quality::FixedState;
-use ringway_directory::TenantId;
+use ringway_directory::{TenantId, WhenFull};
 use ringway_edge::Location;
-use ringway_edge::location::{Aor, Binding, Contacts, Update, pack, unpack};
+use ringway_edge::location::{Aor, Binding, Contacts, Limits, Update, pack, unpack};
 use ringway_sip::{Flow, ListenerId, Transport, Wall};
 
 const NOW: Wall = Wall::from_seconds(1_800_000_000);
 const SECONDS: u32 = 1_800_000_000;
+const LIMITS: Limits = Limits { phones: 3, apps: 5, total: 10, when_full: WhenFull::Reject };
 /// Extensions a tenant.
 const TENANT: u32 = 100;
 
@@ -109,7 +110,7 @@ impl Store for Ringway {
         with_scratch(aor, |text, record| {
             let contacts = [binding(&text.uri, aor, cseq)];
             let contacts = Contacts::Some(&contacts);
-            let update = Update { call_id: u64::from(aor), cseq, contacts, max_bindings: 10 };
+            let update = Update { call_id: u64::from(aor), cseq, contacts, limits: LIMITS };
             let saved = self.0.save(NOW, &Aor { tenant: tenant(aor), number: &text.number }, &update, record);
             assert!(saved.is_ok(), "{saved:?}");
         });

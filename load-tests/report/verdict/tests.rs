@@ -68,12 +68,12 @@ fn a_closed_loop_whose_server_was_waiting_tells_the_generators_throughput() {
     assert_eq!(Verdict::of(&closed(0.99, Some(0.90))), Verdict::Valid);
     assert_eq!(
         Verdict::of(&closed(0.99, Some(0.89))).sentence(),
-        "generator was the bottleneck: its core was 99 % busy, the server's 89 %; throughput is the generator's, CPU an \
+        "throughput is invalid: generator saturated: its core was 99 % busy, the server's 89 %; throughput is the generator's, CPU an \
          operation still holds."
     );
     assert_eq!(
         Verdict::of(&closed(0.99, None)).sentence(),
-        "generator was the bottleneck: its core was 99 % busy (with --server-pid it can tell whether the server's was, \
+        "throughput is invalid: generator saturated: its core was 99 % busy (with --server-pid it can tell whether the server's was, \
          too); throughput is the generator's, CPU an operation still holds."
     );
 }

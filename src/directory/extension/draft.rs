@@ -10,10 +10,13 @@
 //! | first name, last name | number if neither is given | same | kept | removed (the number if none is left) |
 //! | display name | "First Last" | same | kept | "First Last" |
 //! | enabled | true | true | kept | kept |
+//! | most phones, most apps | 3, 5 | 3, 5 | kept | kept |
 
-use super::{Hashes, Profile, Secret};
+use super::{DEFAULT_MAX_APPS, DEFAULT_MAX_PHONES, Hashes, Profile, Secret};
 use crate::fault::{Code, Fault};
-use crate::validation::{AuthName, DisplayName, Email, Number, Password, PersonName, Random, parse_flag, parse_hash};
+use crate::validation::{
+    AuthName, DisplayName, Email, Number, Password, PersonName, Random, parse_device_limit, parse_flag, parse_hash,
+};
 
 /// Words for an extension; nothing is checked yet.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -34,6 +37,10 @@ pub struct ExtensionDraft<'a> {
     pub last_name: Option<&'a str>,
     /// `enabled`
     pub enabled: Option<&'a str>,
+    /// `max_phones`
+    pub max_phones: Option<&'a str>,
+    /// `max_apps`
+    pub max_apps: Option<&'a str>,
     /// `ha1_md5`
     pub ha1_md5: Option<&'a str>,
     /// `ha1_sha256`
@@ -60,6 +67,8 @@ pub struct CheckedExtension {
     first_name: Wish<PersonName>,
     last_name: Wish<PersonName>,
     enabled: Option<bool>,
+    max_phones: Option<u8>,
+    max_apps: Option<u8>,
 }
 
 /// What a draft says of a member.
@@ -79,14 +88,25 @@ impl ExtensionDraft<'_> {
         let email = Email::parse("email", self.email.unwrap_or_default()).map_err(&mut keep).ok();
         let auth_name = wish(self.auth_name, |text| AuthName::parse("auth_name", text), &mut keep);
         let enabled = wish(self.enabled, |text| parse_flag("enabled", text), &mut keep).value();
+        let max_phones = wish(self.max_phones, |text| parse_device_limit("max_phones", text, 1), &mut keep).value();
+        let max_apps = wish(self.max_apps, |text| parse_device_limit("max_apps", text, 0), &mut keep).value();
         let display_name = wish(self.display_name, |text| DisplayName::parse("display_name", text), &mut keep);
         let first_name = wish(self.first_name, |text| PersonName::parse("first_name", text), &mut keep);
         let last_name = wish(self.last_name, |text| PersonName::parse("last_name", text), &mut keep);
         let secret = self.secret().map_err(keep).ok().flatten();
         match (number, email) {
-            (Some(number), Some(email)) if faults.is_empty() => {
-                Ok(CheckedExtension { number, auth_name, email, secret, display_name, first_name, last_name, enabled })
-            }
+            (Some(number), Some(email)) if faults.is_empty() => Ok(CheckedExtension {
+                number,
+                auth_name,
+                email,
+                secret,
+                display_name,
+                first_name,
+                last_name,
+                enabled,
+                max_phones,
+                max_apps,
+            }),
             _ => Err(faults),
         }
     }
@@ -146,8 +166,11 @@ impl CheckedExtension {
         let whole_name = || display_name(&number, first_name.as_ref(), last_name.as_ref());
         let display_name = self.display_name.value().unwrap_or_else(whole_name);
         let enabled = self.enabled.unwrap_or(true);
+        let max_phones = self.max_phones.unwrap_or(DEFAULT_MAX_PHONES);
+        let max_apps = self.max_apps.unwrap_or(DEFAULT_MAX_APPS);
         let secret = secret.unwrap_or_else(|| Secret::Generated(Password::generate(random)));
-        let profile = Profile { number, auth_name, email, display_name, first_name, last_name, enabled };
+        let profile =
+            Profile { number, auth_name, email, display_name, first_name, last_name, enabled, max_phones, max_apps };
         Ok(NewExtension { profile, secret })
     }
 
@@ -168,8 +191,11 @@ impl CheckedExtension {
             Wish::Value(name) => name,
         };
         let enabled = self.enabled.unwrap_or(stored.enabled);
+        let max_phones = self.max_phones.unwrap_or(stored.max_phones);
+        let max_apps = self.max_apps.unwrap_or(stored.max_apps);
         let email = self.email;
-        let profile = Profile { number, auth_name, email, display_name, first_name, last_name, enabled };
+        let profile =
+            Profile { number, auth_name, email, display_name, first_name, last_name, enabled, max_phones, max_apps };
         Ok((profile, self.secret))
     }
 }

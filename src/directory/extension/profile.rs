@@ -19,4 +19,8 @@ pub struct Profile {
     pub last_name: Option<PersonName>,
     /// Whether it may register and call.
     pub enabled: bool,
+    /// Phones that may be registered at once.
+    pub max_phones: u8,
+    /// Apps that may be registered at once.
+    pub max_apps: u8,
 }

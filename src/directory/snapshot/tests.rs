@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::Snapshot;
 use super::ahead::Stretch;
 use super::buckets::{Branch, Bucket, Buckets, FAN_OUT, Slot, Tag, position_of};
-use crate::{Extension, Hashes, Tenant, TenantId};
+use crate::{Extension, Hashes, Tenant, TenantId, WhenFull};
 
 const ACME: TenantId = TenantId(1);
 const GLOBEX: TenantId = TenantId(2);
@@ -341,6 +341,7 @@ fn tenant(id: TenantId, domain: &str, aliases: &[&str]) -> Tenant {
         trust: Box::default(),
         max_extensions: None,
         max_calls: None,
+        when_full: WhenFull::Reject,
         enabled: true,
         auth_name_equals_number: false,
     }
@@ -352,6 +353,8 @@ fn extension(number: &str, auth_name: &str) -> Extension {
         auth_name: auth_name.into(),
         display_name: number.into(),
         enabled: true,
+        max_phones: 3,
+        max_apps: 5,
         hashes: Hashes::default(),
     }
 }

@@ -14,6 +14,7 @@ fn a_minimal_extension_gets_a_random_auth_name_and_password() {
     assert_eq!(new.profile.email.as_str(), "a@example.com");
     assert!(matches!(&new.secret, Secret::Generated(password) if password.as_str() == "AAAAAAAAAAAAAAAAAAAA"));
     assert!(new.profile.enabled);
+    assert_eq!((new.profile.max_phones, new.profile.max_apps), (3, 5));
 }
 
 #[test]
@@ -92,6 +93,8 @@ fn everything_that_is_wrong_is_reported_at_once() {
         first_name: Some(&"x".repeat(64)),
         last_name: Some("\u{1b}[2J"),
         enabled: Some("perhaps"),
+        max_phones: Some("0"),
+        max_apps: Some("many"),
         ..ExtensionDraft::default()
     };
     let expected = [
@@ -99,6 +102,8 @@ fn everything_that_is_wrong_is_reported_at_once() {
         ("email", Code::Required),
         ("auth_name", Code::BadCharacter),
         ("enabled", Code::BadFormat),
+        ("max_phones", Code::BadFormat),
+        ("max_apps", Code::BadFormat),
         ("display_name", Code::BadCharacter),
         ("first_name", Code::TooLong),
         ("last_name", Code::BadCharacter),
@@ -124,6 +129,8 @@ fn a_change_keeps_auth_name_secret_and_state_when_they_are_blank_and_clears_name
         ha1_md5: Some(""),
         ha1_sha256: Some(""),
         enabled: Some(""),
+        max_phones: Some(""),
+        max_apps: Some(" "),
         display_name: Some(""),
         last_name: Some(""),
         ..least()
@@ -132,6 +139,7 @@ fn a_change_keeps_auth_name_secret_and_state_when_they_are_blank_and_clears_name
     assert_eq!(secret, None);
     assert_eq!(changed.auth_name, stored.profile.auth_name);
     assert_eq!(changed.enabled, stored.profile.enabled);
+    assert_eq!((changed.max_phones, changed.max_apps), (1, 0));
     assert_eq!(changed.last_name, None);
     assert_eq!(changed.display_name.as_str(), "Ann");
 }
@@ -159,6 +167,8 @@ fn whole() -> NewExtension {
         first_name: Some("Ann"),
         last_name: Some("Lee"),
         enabled: Some("false"),
+        max_phones: Some("1"),
+        max_apps: Some("0"),
         ..least()
     };
     create(draft, false).unwrap()

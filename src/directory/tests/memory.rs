@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId};
+use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId, WhenFull};
 
 struct Counting;
 
@@ -82,6 +82,7 @@ fn snapshot(count: u32) -> Snapshot {
         trust: Box::default(),
         max_extensions: None,
         max_calls: None,
+        when_full: WhenFull::Reject,
         enabled: true,
         auth_name_equals_number: false,
     });
@@ -94,6 +95,8 @@ fn snapshot(count: u32) -> Snapshot {
                 display_name: format!("Extension {number}").into(),
                 number: number.into(),
                 enabled: true,
+                max_phones: 3,
+                max_apps: 5,
                 hashes: Hashes { md5: Some([1; 16]), sha256: Some(Box::new([2; 32])), sha512_256: None },
             },
         );

@@ -9,7 +9,7 @@ mod trusting;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ringway_directory::{Hashes, TenantId};
+use ringway_directory::{Hashes, TenantId, WhenFull};
 use ringway_sip::digest::ha1;
 use ringway_sip::{ConnectionId, ListenerId, NameAddr};
 
@@ -238,6 +238,7 @@ fn tenant(id: TenantId, domain: &str, aliases: &[&str]) -> Tenant {
         trust: Box::default(),
         max_extensions: None,
         max_calls: None,
+        when_full: WhenFull::Reject,
         enabled: true,
         auth_name_equals_number: true,
     }
@@ -251,6 +252,8 @@ fn extension(tenant: TenantId, number: &str, auth_name: &str, password: &str) ->
         auth_name: auth_name.into(),
         display_name: number.into(),
         enabled: number != "103",
+        max_phones: 3,
+        max_apps: 5,
         hashes: Hashes {
             md5: hash(Algorithm::Md5).as_bytes().try_into().ok(),
             sha256: hash(Algorithm::Sha256).as_bytes().try_into().ok().map(Box::new),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId};
+use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_sip::{Monotonic, Now, ShardId, Wall};
 
 use super::*;
@@ -70,6 +70,7 @@ fn engine_with(extensions: u32) -> Engine {
         trust: Box::default(),
         max_extensions: None,
         max_calls: None,
+        when_full: WhenFull::Reject,
         enabled: true,
         auth_name_equals_number: false,
     });
@@ -80,6 +81,8 @@ fn engine_with(extensions: u32) -> Engine {
             auth_name: number.into(),
             display_name: Box::default(),
             enabled: true,
+            max_phones: 3,
+            max_apps: 5,
             hashes: Hashes::default(),
         };
         edit.put_extension(TenantId(1), extension);

@@ -80,6 +80,11 @@ impl Binding<'_> {
         !self.is_connection_lost || (!self.is_natted && self.reach().is_some())
     }
 
+    /// Whether the device is an app: something that a push notification wakes (RFC 8599 section 4.1).
+    pub fn is_app(&self) -> bool {
+        Uri::parse(self.uri).is_ok_and(|uri| uri.params.has(b"pn-provider"))
+    }
+
     /// Whether both name the same place: the same flow of the same device (RFC 5626 section 6), else an equivalent URI
     /// (RFC 3261 section 19.1.4).
     pub fn is_same_contact(&self, other: &Binding<'_>) -> bool {

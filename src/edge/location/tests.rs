@@ -1,11 +1,13 @@
 //! The location service: stories, a comparison with a simple model, and threads.
 
 mod connections;
+mod limits;
 mod model;
 mod restarts;
 mod saving;
 mod threads;
 
+use ringway_directory::WhenFull;
 use ringway_sip::{ConnectionId, Flow, ListenerId, ShardId, Transport};
 
 use super::*;
@@ -53,6 +55,11 @@ fn contact(uri: &str, seconds: u32, interval: u32) -> Binding<'_> {
     }
 }
 
+/// So many phones, apps, and devices at all.
+fn of_each(most: usize) -> Limits {
+    Limits { phones: most, apps: most, total: most, when_full: WhenFull::Reject }
+}
+
 /// Saves as one REGISTER with these Contacts does.
 fn save(
     location: &Location,
@@ -62,7 +69,7 @@ fn save(
     contacts: &[Binding<'_>],
 ) -> Result<Saved, Reject> {
     let contacts: Vec<_> = contacts.iter().map(|contact| Binding { call_id, cseq, ..*contact }).collect();
-    let update = Update { call_id, cseq, contacts: Contacts::Some(&contacts), max_bindings: 3 };
+    let update = Update { call_id, cseq, contacts: Contacts::Some(&contacts), limits: of_each(3) };
     location.save(at(seconds), &aor, &update, &mut Vec::new())
 }
 
@@ -72,7 +79,7 @@ fn save_all_removed(
     aor: Aor<'_>,
     (call_id, cseq): (u64, u32),
 ) -> Result<Saved, Reject> {
-    let update = Update { call_id, cseq, contacts: Contacts::All, max_bindings: 3 };
+    let update = Update { call_id, cseq, contacts: Contacts::All, limits: of_each(3) };
     location.save(at(seconds), &aor, &update, &mut Vec::new())
 }
 

@@ -1,6 +1,7 @@
 //! What one REGISTER does to a record (RFC 3261 section 10.3, steps 6 and 7): all of it, or nothing.
 
 use super::binding::Binding;
+use super::limits::Limits;
 use super::record::Bindings;
 use crate::reject::Reject;
 
@@ -14,7 +15,7 @@ pub struct Update<'a, 'm> {
     /// Its Contacts.
     pub contacts: Contacts<'a, 'm>,
     /// The most bindings that the record may have.
-    pub max_bindings: usize,
+    pub limits: Limits,
 }
 
 /// The Contacts of a REGISTER that has some.
@@ -50,26 +51,19 @@ impl<'m> Update<'_, 'm> {
             }
             _ => {}
         }
-        let before = bindings.len();
-        let applied = match self.contacts {
-            Contacts::All => {
-                bindings.clear();
-                if before == 0 { Applied::Unchanged } else { Applied::Changed }
-            }
-            Contacts::Some(contacts) => {
-                let mut applied = Applied::Unchanged;
-                for contact in contacts {
-                    if put_or_remove(bindings, contact) {
-                        applied = Applied::Changed;
-                    }
-                }
-                applied
-            }
+        let Contacts::Some(contacts) = self.contacts else {
+            let was_empty = bindings.is_empty();
+            bindings.clear();
+            return Ok(if was_empty { Applied::Unchanged } else { Applied::Changed });
         };
-        // A ceiling that was lowered still lets a device refresh what it has.
-        if bindings.len() > self.max_bindings && bindings.len() > before {
-            return Err(Reject::TooManyBindings);
+        let before = self.limits.count(bindings);
+        let mut applied = Applied::Unchanged;
+        for contact in contacts {
+            if put_or_remove(bindings, contact) {
+                applied = Applied::Changed;
+            }
         }
+        self.limits.fit(bindings, before, self)?;
         Ok(applied)
     }
 }

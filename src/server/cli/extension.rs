@@ -27,6 +27,8 @@ pub(super) fn add(overrides: &Overrides, arguments: ExtensionAddArguments) -> Re
         auth_name: arguments.auth_name,
         password,
         display_name: arguments.display_name,
+        max_phones: arguments.max_phones,
+        max_apps: arguments.max_apps,
     };
     reach::run(overrides, Request::ExtensionAdd(new), tokio::io::empty(), |event| {
         if let Event::Extension(added) = event {

@@ -104,6 +104,9 @@ pub(crate) struct TenantAddArguments {
     /// The most calls it may have at once [default: no limit]
     #[arg(long, value_name = "N")]
     pub(crate) max_calls: Option<u32>,
+    /// One device too many of an extension: reject it, or replace_oldest [default: reject]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) when_full: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -139,6 +142,12 @@ pub(crate) struct ExtensionAddArguments {
     /// What phones show
     #[arg(long, value_name = "NAME")]
     pub(crate) display_name: Option<String>,
+    /// The most phones it may have registered at once, 1 to 10 [default: 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_phones: Option<String>,
+    /// The most apps (which are woken by a push notification), 0 to 10 [default: 5]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_apps: Option<String>,
     /// Read the password from this file's first line; - is standard input [default: generated]
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,

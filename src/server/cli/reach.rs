@@ -131,6 +131,7 @@ mod tests {
             trust: Vec::new(),
             max_extensions: None,
             max_calls: None,
+            when_full: String::new(),
         }))
         .unwrap();
         ask(Request::TenantList).unwrap();

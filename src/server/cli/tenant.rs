@@ -16,6 +16,7 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
         trust: arguments.trust,
         max_extensions: arguments.max_extensions,
         max_calls: arguments.max_calls,
+        when_full: arguments.when_full.unwrap_or_default(),
     };
     reach::run(overrides, Request::TenantAdd(new), tokio::io::empty(), |event| {
         if let Event::Tenant(tenant) = event {
@@ -26,7 +27,7 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
 }
 
 pub(super) fn list(overrides: &Overrides) -> Result<(), Failure> {
-    let mut rows = vec![["DOMAIN", "EXTENSIONS", "CALLS", "ALIASES", "TRUST", "NAME"].map(str::to_owned)];
+    let mut rows = vec![["DOMAIN", "EXTENSIONS", "CALLS", "WHEN FULL", "ALIASES", "TRUST", "NAME"].map(str::to_owned)];
     reach::run(overrides, Request::TenantList, tokio::io::empty(), |event| {
         if let Event::Tenant(tenant) = event {
             rows.push(row(tenant));
@@ -39,14 +40,15 @@ pub(super) fn list(overrides: &Overrides) -> Result<(), Failure> {
     Ok(())
 }
 
-fn row(tenant: TenantRow) -> [String; 6] {
+fn row(tenant: TenantRow) -> [String; 7] {
     let or_dash = |texts: Vec<String>| if texts.is_empty() { "-".to_owned() } else { texts.join(",") };
     let extensions = match tenant.max_extensions {
         Some(most) => format!("{} of {most}", tenant.extensions),
         None => tenant.extensions.to_string(),
     };
     let calls = tenant.max_calls.map_or_else(|| "-".to_owned(), |most| format!("at most {most}"));
-    [tenant.domain, extensions, calls, or_dash(tenant.aliases), or_dash(tenant.trust), tenant.name]
+    let (aliases, trust) = (or_dash(tenant.aliases), or_dash(tenant.trust));
+    [tenant.domain, extensions, calls, tenant.when_full, aliases, trust, tenant.name]
 }
 
 /// Lines whose columns stand below each other.
@@ -79,13 +81,14 @@ mod tests {
             extensions: 3,
             max_extensions: most,
             max_calls: most,
+            when_full: "reject".to_owned(),
         };
         let rows = [row(tenant("acme.example", Some(5))), row(tenant("x.example", None))];
         assert_eq!(
             table(&rows),
             [
-                "acme.example  3 of 5  at most 5  a.example,b.example  -  Acme Ltd",
-                "x.example     3       -          a.example,b.example  -  Acme Ltd",
+                "acme.example  3 of 5  at most 5  reject  a.example,b.example  -  Acme Ltd",
+                "x.example     3       -          reject  a.example,b.example  -  Acme Ltd",
             ]
         );
     }

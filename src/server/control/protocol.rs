@@ -35,6 +35,7 @@ pub(crate) struct NewTenant {
     pub(crate) trust: Vec<String>,
     pub(crate) max_extensions: Option<u32>,
     pub(crate) max_calls: Option<u32>,
+    pub(crate) when_full: String,
 }
 
 /// An extension to add. What is `None` was not mentioned.
@@ -47,6 +48,8 @@ pub(crate) struct NewExtension {
     pub(crate) auth_name: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) display_name: Option<String>,
+    pub(crate) max_phones: Option<String>,
+    pub(crate) max_apps: Option<String>,
 }
 
 impl std::fmt::Debug for NewExtension {
@@ -130,6 +133,7 @@ pub(crate) struct TenantRow {
     pub(crate) extensions: u32,
     pub(crate) max_extensions: Option<u32>,
     pub(crate) max_calls: Option<u32>,
+    pub(crate) when_full: String,
 }
 
 /// An extension as it was added.

@@ -1,5 +1,7 @@
 //! The columns, in the order of an export.
 
+use std::borrow::Cow;
+
 use ringway_directory::{ExtensionDraft, Profile};
 
 /// A column of the CSV.
@@ -14,26 +16,26 @@ pub struct Column {
     /// Where an import puts its words.
     pub(super) put: for<'a> fn(&mut ExtensionDraft<'a>, &'a str),
     /// What an export writes; blank for a secret.
-    pub(super) value: fn(&Profile) -> &str,
+    pub(super) value: for<'p> fn(&'p Profile) -> Cow<'p, str>,
 }
 
-const BLANK: fn(&Profile) -> &str = |_| "";
+const BLANK: for<'p> fn(&'p Profile) -> Cow<'p, str> = |_| Cow::Borrowed("");
 
 /// Every column. PortSIP's names are ours; the aliases are those of Yeastar and 3CX.
-pub const COLUMNS: [Column; 10] = [
+pub const COLUMNS: [Column; 12] = [
     Column {
         name: "extension_number",
         aliases: &["Extension Number", "Number"],
         is_required: true,
         put: |draft, text| draft.number = Some(text),
-        value: |profile| profile.number.as_str(),
+        value: |profile| profile.number.as_str().into(),
     },
     Column {
         name: "auth_name",
         aliases: &["Registration Name", "AuthID"],
         is_required: false,
         put: |draft, text| draft.auth_name = Some(text),
-        value: |profile| profile.auth_name.as_str(),
+        value: |profile| profile.auth_name.as_str().into(),
     },
     Column {
         name: "extension_password",
@@ -47,35 +49,49 @@ pub const COLUMNS: [Column; 10] = [
         aliases: &["Email Address", "EmailAddress"],
         is_required: true,
         put: |draft, text| draft.email = Some(text),
-        value: |profile| profile.email.as_str(),
+        value: |profile| profile.email.as_str().into(),
     },
     Column {
         name: "display_name",
         aliases: &["Display Name"],
         is_required: false,
         put: |draft, text| draft.display_name = Some(text),
-        value: |profile| profile.display_name.as_str(),
+        value: |profile| profile.display_name.as_str().into(),
     },
     Column {
         name: "first_name",
         aliases: &["First Name", "FirstName"],
         is_required: false,
         put: |draft, text| draft.first_name = Some(text),
-        value: |profile| profile.first_name.as_ref().map_or("", |name| name.as_str()),
+        value: |profile| profile.first_name.as_ref().map_or("", |name| name.as_str()).into(),
     },
     Column {
         name: "last_name",
         aliases: &["Last Name", "LastName"],
         is_required: false,
         put: |draft, text| draft.last_name = Some(text),
-        value: |profile| profile.last_name.as_ref().map_or("", |name| name.as_str()),
+        value: |profile| profile.last_name.as_ref().map_or("", |name| name.as_str()).into(),
     },
     Column {
         name: "enabled",
         aliases: &[],
         is_required: false,
         put: |draft, text| draft.enabled = Some(text),
-        value: |profile| if profile.enabled { "true" } else { "false" },
+        value: |profile| Cow::Borrowed(if profile.enabled { "true" } else { "false" }),
+    },
+    Column {
+        name: "max_phones",
+        aliases: &["IP Phone Concurrent Registrations"],
+        is_required: false,
+        put: |draft, text| draft.max_phones = Some(text),
+        value: |profile| profile.max_phones.to_string().into(),
+    },
+    Column {
+        name: "max_apps",
+        aliases: &[],
+        is_required: false,
+        put: |draft, text| draft.max_apps = Some(text),
+        value: |profile| profile.max_apps.to_string().into(),
     },
     Column {
         name: "ha1_md5",

@@ -49,7 +49,7 @@ fn write_row(lines: &mut String, profile: &Profile) {
         if index > 0 {
             lines.push(',');
         }
-        cells::write(lines, (column.value)(profile));
+        cells::write(lines, &(column.value)(profile));
     }
     lines.push_str("\r\n");
 }

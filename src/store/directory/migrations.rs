@@ -3,7 +3,10 @@
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const SQLITE: [(i64, &str, &str); 1] = [(1, "directory", include_str!("../migrations/sqlite/0001_directory.sql"))];
+const SQLITE: [(i64, &str, &str); 2] = [
+    (1, "directory", include_str!("../migrations/sqlite/0001_directory.sql")),
+    (2, "device limits", include_str!("../migrations/sqlite/0002_device_limits.sql")),
+];
 
 /// The steps for SQLite.
 pub(super) fn sqlite() -> Migrator {

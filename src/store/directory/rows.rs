@@ -1,14 +1,15 @@
 //! Rows of the database turned back into values.
 
 use ringway_directory::validation::{AuthName, DisplayName, Email, Number, PersonName, parse_network};
-use ringway_directory::{Fault, Profile, Tenant, TenantId};
+use ringway_directory::{Fault, Profile, Tenant, TenantId, WhenFull};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::{Error, SealedSecret};
 
 /// The columns that [`read_profile`] wants, in its order.
-pub(crate) const PROFILE_COLUMNS: &str = "id, number, auth_name, email, display_name, first_name, last_name, enabled";
+pub(crate) const PROFILE_COLUMNS: &str =
+    "id, number, auth_name, email, display_name, first_name, last_name, enabled, max_phones, max_apps";
 
 /// The columns that [`StoredExtension::read`] wants behind those of the profile, in its order.
 pub(super) const SECRET_COLUMNS: &str = "sealed_password, sealed_hashes";
@@ -22,7 +23,7 @@ pub(crate) struct StoredExtension {
 
 impl StoredExtension {
     pub(super) fn read(row: &SqliteRow) -> Result<Self, Error> {
-        let secret = SealedSecret { password: row.try_get(8)?, hashes: row.try_get(9)? };
+        let secret = SealedSecret { password: row.try_get(10)?, hashes: row.try_get(11)? };
         Ok(Self { profile: read_profile(row)?, secret })
     }
 }
@@ -40,16 +41,21 @@ pub(crate) fn read_profile(row: &SqliteRow) -> Result<Profile, Error> {
         first_name: person("first_name", row.try_get(5)?).map_err(damaged)?,
         last_name: person("last_name", row.try_get(6)?).map_err(damaged)?,
         enabled: row.try_get(7)?,
+        max_phones: row.try_get(8)?,
+        max_apps: row.try_get(9)?,
     })
 }
 
 /// The columns that [`read_tenant`] wants, in its order.
-pub(super) const TENANT_COLUMNS: &str = "id, domain, name, enabled, auth_name_equals_number, max_extensions, max_calls";
+pub(super) const TENANT_COLUMNS: &str =
+    "id, domain, name, enabled, auth_name_equals_number, max_extensions, max_calls, when_full";
 
 /// A tenant as its row has it, still without aliases and trusted networks.
 pub(super) fn read_tenant(row: &SqliteRow) -> Result<Tenant, Error> {
+    let id: u32 = row.try_get(0)?;
+    let when_full = WhenFull::parse("when_full", row.try_get(7)?);
     Ok(Tenant {
-        id: TenantId(row.try_get(0)?),
+        id: TenantId(id),
         domain: row.try_get::<String, _>(1)?.into(),
         aliases: Box::default(),
         name: row.try_get::<String, _>(2)?.into(),
@@ -58,6 +64,7 @@ pub(super) fn read_tenant(row: &SqliteRow) -> Result<Tenant, Error> {
         auth_name_equals_number: row.try_get(4)?,
         max_extensions: row.try_get(5)?,
         max_calls: row.try_get(6)?,
+        when_full: when_full.map_err(|fault| Error::Corrupt(format!("tenant row {id}: {fault}")))?,
     })
 }
 

@@ -95,6 +95,8 @@ impl Refresh<'_> {
                     auth_name: auth_name.into(),
                     display_name: row.try_get::<&str, _>(5)?.into(),
                     enabled: row.try_get(6)?,
+                    max_phones: row.try_get(7)?,
+                    max_apps: row.try_get(8)?,
                     hashes,
                 };
                 self.edit.put_extension(tenant, extension);
@@ -113,7 +115,8 @@ impl Refresh<'_> {
 
 /// The next rows in the order of their last changes.
 async fn fetch_page(connection: &mut SqliteConnection, after: i64) -> Result<Vec<SqliteRow>, Error> {
-    let sql = "SELECT tenant_id, number, auth_name, sealed_password, sealed_hashes, display_name, enabled, change \
+    let sql = "SELECT tenant_id, number, auth_name, sealed_password, sealed_hashes, display_name, enabled, \
+               max_phones, max_apps, change \
                FROM extensions WHERE change > ? ORDER BY change LIMIT ?";
     Ok(sqlx::query(sql).bind(after).bind(ROWS_AHEAD).fetch_all(connection).await?)
 }

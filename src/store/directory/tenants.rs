@@ -32,6 +32,7 @@ impl Directory {
             trust: new.trust.into(),
             max_extensions: new.max_extensions,
             max_calls: new.max_calls,
+            when_full: new.when_full,
             enabled: true,
             auth_name_equals_number: new.auth_name_equals_number,
         })
@@ -114,8 +115,8 @@ async fn texts_by_tenant(
 
 async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Result<TenantId, Error> {
     let change = next_change(transaction).await?;
-    let sql = "INSERT INTO tenants (domain, name, auth_name_equals_number, max_extensions, max_calls, created, updated, change) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) RETURNING id";
+    let sql = "INSERT INTO tenants (domain, name, auth_name_equals_number, max_extensions, max_calls, created, updated, change, \
+               when_full) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8) RETURNING id";
     let id: u32 = sqlx::query_scalar(sql)
         .bind(new.domain.as_str())
         .bind(new.name.as_str())
@@ -124,6 +125,7 @@ async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Res
         .bind(new.max_calls)
         .bind(now())
         .bind(change)
+        .bind(new.when_full.as_str())
         .fetch_one(&mut **transaction)
         .await?;
     for alias in &new.aliases {

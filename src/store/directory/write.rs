@@ -40,7 +40,7 @@ impl Writing {
         }
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO extensions (number, auth_name, email, display_name, first_name, last_name, enabled, \
-             sealed_password, sealed_hashes, tenant_id, change, created, updated) ",
+             max_phones, max_apps, sealed_password, sealed_hashes, tenant_id, change, created, updated) ",
         );
         query.push_values(extensions, |mut row, (profile, secret)| {
             self.change += 1;
@@ -51,6 +51,8 @@ impl Writing {
                 .push_bind(profile.first_name.as_ref().map(|name| name.as_str()))
                 .push_bind(profile.last_name.as_ref().map(|name| name.as_str()))
                 .push_bind(profile.enabled)
+                .push_bind(profile.max_phones)
+                .push_bind(profile.max_apps)
                 .push_bind(secret.password.as_deref())
                 .push_bind(secret.hashes.as_deref())
                 .push_bind(self.tenant.0)
@@ -75,7 +77,7 @@ impl Writing {
         self.change += 1;
         let sql = "UPDATE extensions SET auth_name = ?3, email = ?4, display_name = ?5, first_name = ?6, last_name = ?7, \
              enabled = ?8, sealed_password = iif(?9, ?10, sealed_password), sealed_hashes = iif(?9, ?11, sealed_hashes), \
-             updated = ?12, change = ?13, version = version + 1 WHERE tenant_id = ?1 AND number = ?2";
+             updated = ?12, change = ?13, max_phones = ?14, max_apps = ?15, version = version + 1 WHERE tenant_id = ?1 AND number = ?2";
         sqlx::query(sql)
             .bind(self.tenant.0)
             .bind(profile.number.as_str())
@@ -90,6 +92,8 @@ impl Writing {
             .bind(secret.and_then(|secret| secret.hashes.as_deref()))
             .bind(self.now)
             .bind(self.change)
+            .bind(profile.max_phones)
+            .bind(profile.max_apps)
             .execute(&mut **transaction)
             .await?;
         Ok(())

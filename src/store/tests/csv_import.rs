@@ -302,17 +302,19 @@ async fn a_formula_guard_is_taken_away_and_written_again() {
 #[tokio::test]
 async fn an_export_imports_again_and_changes_nothing() {
     let scene = Scene::new().await;
-    let file = "extension_number,auth_name,extension_password,email,display_name,first_name,last_name,enabled\n\
-                007,alice,p000001,a@example.com,\"Ann \"\"the\"\" Lee, Dr\",Ann,Lee,true\n\
-                102,,,b@example.com,,,Müller;,0\n";
+    let file = "extension_number,auth_name,extension_password,email,display_name,first_name,last_name,enabled,\
+                IP Phone Concurrent Registrations\n\
+                007,alice,p000001,a@example.com,\"Ann \"\"the\"\" Lee, Dr\",Ann,Lee,true,\n\
+                102,,,b@example.com,,,Müller;,0,1\n";
     scene.import(Mode::Create, file).await;
     let before = (scene.export().await, extension(&scene, "007").await, extension(&scene, "102").await);
     let (stamped, loaded) = (stamps(&scene).await, scene.snapshot().await);
     assert_eq!(
         before.0,
-        "extension_number,auth_name,extension_password,email,display_name,first_name,last_name,enabled,ha1_md5,ha1_sha256\r\n\
-         \"007\",alice,,a@example.com,\"Ann \"\"the\"\" Lee, Dr\",Ann,Lee,true,,\r\n\
-         \"102\",\"102\",,b@example.com,\"Müller;\",,\"Müller;\",false,,\r\n"
+        "extension_number,auth_name,extension_password,email,display_name,first_name,last_name,enabled,\
+         max_phones,max_apps,ha1_md5,ha1_sha256\r\n\
+         \"007\",alice,,a@example.com,\"Ann \"\"the\"\" Lee, Dr\",Ann,Lee,true,\"3\",\"5\",,\r\n\
+         \"102\",\"102\",,b@example.com,\"Müller;\",,\"Müller;\",false,\"1\",\"5\",,\r\n"
     );
     let report = scene.import(Mode::Upsert, &before.0).await;
     assert_eq!(report, ImportReport { is_applied: true, rows: 2, unchanged: 2, ..ImportReport::default() });

@@ -20,6 +20,7 @@ async fn a_tenant_is_there_after_a_restart_with_all_it_was_given() {
         trust: vec!["192.0.2.0/24".into(), "2001:db8::1".into()],
         max_extensions: Some(10),
         max_calls: Some(3),
+        when_full: "replace_oldest".into(),
         auth_name_equals_number: true,
     };
     let added = scene.add_tenant(&draft).await.unwrap();

@@ -128,7 +128,15 @@ impl Model {
             }
             is_changed |= place.is_some() || wanted.interval > 0;
         }
-        if list.len() > CEILING && list.len() > before.len() {
+        let is_too_long = |list: &[Known]| list.len() > CEILING && list.len() > before.len();
+        if let (true, Some([moved])) = (is_too_long(&list), contacts) {
+            // A device that comes under its Call-ID with one Contact instead of the one that it had.
+            let is_left = |known: &Known| known.call_id == call_id && !known.is_same(moved);
+            if list.iter().filter(|known| is_left(known)).count() == 1 {
+                list.retain(|known| !is_left(known));
+            }
+        }
+        if is_too_long(&list) {
             return Err(Reject::TooManyBindings);
         }
         if is_changed {
@@ -202,7 +210,7 @@ impl Pair {
             bindings.collect()
         });
         let contacts = bindings.as_deref().map_or(Contacts::All, Contacts::Some);
-        let update = Update { call_id, cseq, contacts, max_bindings: CEILING };
+        let update = Update { call_id, cseq, contacts, limits: of_each(CEILING) };
         let mut record = Vec::new();
         let saved = self.location.save(at(self.seconds), &aor(NUMBERS[number]), &update, &mut record);
         let expected = self.model.save(self.seconds, number, (call_id, cseq), known.as_deref());

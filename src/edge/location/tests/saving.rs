@@ -93,7 +93,7 @@ fn a_lowered_ceiling_lets_a_device_refresh_what_it_has() {
     let location = Location::new(1);
     save(&location, 0, aor("101"), (7, 1), &["sip:a@h", "sip:b@h"].map(|uri| contact(uri, 0, 60))).unwrap();
     let contacts = [Binding { call_id: 7, cseq: 2, ..contact("sip:b@h", 0, 90) }];
-    let update = Update { call_id: 7, cseq: 2, contacts: Contacts::Some(&contacts), max_bindings: 1 };
+    let update = Update { call_id: 7, cseq: 2, contacts: Contacts::Some(&contacts), limits: of_each(1) };
     let mut record = Vec::new();
     assert_eq!(location.save(at(0), &aor("101"), &update, &mut record).unwrap().expires, START + 90);
     assert_eq!(unpack(&record).unwrap().len(), 2);
@@ -126,11 +126,11 @@ fn a_refused_save_leaves_nothing_in_its_buffer() {
     let location = Location::new(1);
     save(&location, 0, aor("101"), (7, 2), &[contact("sip:a@h", 0, 60)]).unwrap();
     let mut record = b"left over".to_vec();
-    let update = Update { call_id: 7, cseq: 1, contacts: Contacts::All, max_bindings: 3 };
+    let update = Update { call_id: 7, cseq: 1, contacts: Contacts::All, limits: of_each(3) };
     assert_eq!(location.save(at(0), &aor("101"), &update, &mut record), Err(Reject::OutOfOrder));
     assert!(record.is_empty());
     let number = "1".repeat(256);
-    let update = Update { call_id: 7, cseq: 1, contacts: Contacts::All, max_bindings: 3 };
+    let update = Update { call_id: 7, cseq: 1, contacts: Contacts::All, limits: of_each(3) };
     assert_eq!(location.save(at(0), &aor(&number), &update, &mut record), Err(Reject::UnknownNumber));
 }
 

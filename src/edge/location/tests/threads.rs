@@ -52,7 +52,7 @@ fn write(location: &Location, device: u64) {
         let (number, cseq) = ((round % NUMBERS).to_string(), round / NUMBERS + 1);
         let flow = stream(Transport::Tls, device);
         let contacts = [Binding { flow, call_id: device, cseq, ..contact(&uri, round / 100, 600) }];
-        let update = Update { call_id: device, cseq, contacts: Contacts::Some(&contacts), max_bindings: 10 };
+        let update = Update { call_id: device, cseq, contacts: Contacts::Some(&contacts), limits: of_each(10) };
         let mut record = Vec::new();
         let saved = location.save(at(round / 100), &aor(&number), &update, &mut record).unwrap();
         assert!(unpack(&record).unwrap().contains(&contacts[0]));

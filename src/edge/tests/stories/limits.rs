@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringway_directory::Tenant;
 use ringway_edge::settings::Limits;
 
-use crate::scene::{ACME, Heard, Phone, Request, Scene};
+use crate::scene::{Heard, Phone, Request, Scene, acme};
 
 /// An INVITE that is refused once the caller has shown who it is.
 #[track_caller]
@@ -73,17 +73,7 @@ fn a_server_that_drains_takes_no_new_work_and_finishes_what_is_open() {
 fn a_tenant_has_no_more_calls_than_it_may_and_each_end_gives_a_place_back() {
     let mut scene = Scene::with_shards(2, |_| {});
     scene.redirect(|edit| {
-        edit.put_tenant(Tenant {
-            id: ACME,
-            domain: "acme.example".into(),
-            aliases: Box::default(),
-            name: "Acme".into(),
-            trust: Box::default(),
-            max_extensions: None,
-            max_calls: Some(2),
-            enabled: true,
-            auth_name_equals_number: true,
-        });
+        edit.put_tenant(Tenant { max_calls: Some(2), ..acme() });
     });
     let [alice, bob, carol] = ["101", "102", "103"].map(|number| scene.phone(&format!("{number}@acme.example")));
     let stranger = scene.phone("102@globex.example");

@@ -13,6 +13,7 @@ mod forward;
 mod in_dialog;
 mod limits;
 mod registration;
+mod registration_limits;
 mod registration_refused;
 mod responses;
 mod scene;

@@ -17,7 +17,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId};
+use ringway_directory::validation::MOST_DEVICES;
+use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_edge::settings::Listener;
 use ringway_edge::{Action, Activity, Arrival, Engine, Input, Location, Parts, Settings};
 use ringway_sip::digest::{Algorithm, ha1};
@@ -420,23 +421,31 @@ impl Scene {
 
 fn directory() -> Snapshot {
     let mut edit = Snapshot::with_seed(3).edit();
-    for (id, domain, aliases) in [(ACME, "acme.example", &["acme.test"][..]), (GLOBEX, "globex.example", &[])] {
-        edit.put_tenant(Tenant {
-            id,
-            domain: domain.into(),
-            aliases: aliases.iter().map(|&alias| alias.into()).collect(),
-            name: domain.into(),
-            trust: Box::default(),
-            max_extensions: None,
-            max_calls: None,
-            enabled: true,
-            auth_name_equals_number: true,
-        });
+    let globex = Tenant { id: GLOBEX, domain: "globex.example".into(), aliases: Box::default(), ..acme() };
+    for tenant in [acme(), globex] {
+        let (id, domain) = (tenant.id, tenant.domain.to_string());
+        edit.put_tenant(tenant);
         for number in 101..=109 {
-            edit.put_extension(id, extension(domain, &number.to_string()));
+            edit.put_extension(id, extension(&domain, &number.to_string()));
         }
     }
     edit.finish()
+}
+
+/// The first tenant, without limits.
+pub fn acme() -> Tenant {
+    Tenant {
+        id: ACME,
+        domain: "acme.example".into(),
+        aliases: Box::new(["acme.test".into()]),
+        name: "Acme".into(),
+        trust: Box::default(),
+        max_extensions: None,
+        max_calls: None,
+        when_full: WhenFull::Reject,
+        enabled: true,
+        auth_name_equals_number: true,
+    }
 }
 
 /// An extension with the password that the phones of the scene use.
@@ -448,6 +457,9 @@ pub fn extension(domain: &str, number: &str) -> Extension {
         auth_name: number.into(),
         display_name: "".into(),
         enabled: true,
+        // As many as there may be: what these limits do has stories of its own.
+        max_phones: MOST_DEVICES,
+        max_apps: MOST_DEVICES,
         hashes: Hashes {
             md5: hash(Algorithm::Md5).as_bytes().try_into().ok(),
             sha256: hash(Algorithm::Sha256).as_bytes().try_into().ok().map(Box::new),
