@@ -158,7 +158,7 @@ class Scale:
         of_machine, longest_ms = min(machines[0], slow), machines[1]
         figure = f"{slow - of_machine} of {total:,.0f}"
         if of_machine:
-            figure += f", and {of_machine} when the host or the kernel kept the core for up to {longest_ms:.1f} ms"
+            figure += f", and {of_machine} when the host or the kernel kept a core for up to {longest_ms:.1f} ms"
         say(f"{what}: {figure} above {STALL * 1e3:g} ms")
         return Finding(f"requests above {STALL * 1e3:g} ms, {what}", figure, "0", slow == of_machine)
 

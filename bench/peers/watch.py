@@ -2,8 +2,10 @@
 
 A virtual machine is put aside by its host for milliseconds at a time, and then every request that waits is slow,
 whatever the server does. A beat on the server's core finds this out: when it is late, and the server was not charged
-with the time either, then the host had the core, or the kernel for something that can't be moved away. A late beat excuses
-no more requests than can have waited for it.
+with the time either, then the host had the core, or the kernel for something that can't be moved away. A beat on the
+generator's core finds out that a datagram was on its way: on loopback it is stamped and delivered by its sender, and where
+the sender is put aside in between, it seems to have waited for the server. A late beat excuses no more requests than can
+have waited for it.
 """
 
 import math
@@ -13,7 +15,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from . import HERE, SERVER_CORE, Invalid
+from . import GENERATOR_CORE, HERE, SERVER_CORE, Invalid
 from .scraper import scrape, slower_than
 from .servers import Server, pinned
 
@@ -35,10 +37,11 @@ class Late:
     at: float
     late_ms: float
     server_ms: float
+    core: int = SERVER_CORE
 
     @property
     def is_machines(self) -> bool:
-        return self.server_ms < SHARE * self.late_ms
+        return self.core != SERVER_CORE or self.server_ms < SHARE * self.late_ms
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,15 @@ class Watch:
         self.beats: list[Late] = []
         self.failed = 0
         self.done = threading.Event()
-        self.threads = [threading.Thread(target=work, daemon=True) for work in (self.scrapes, self.listens)]
-        self.heart: subprocess.Popen | None = None
+        self.threads = [threading.Thread(target=self.scrapes, daemon=True)]
+        self.hearts: dict[int, subprocess.Popen] = {}
 
     def __enter__(self) -> "Watch":
         command = [sys.executable, "-B", "-m", "peers.heartbeat", str(self.server.process.pid)]
         options = {"cwd": HERE.parent, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.heart = subprocess.Popen(pinned((SERVER_CORE,), command), **options)
+        for core in (SERVER_CORE, GENERATOR_CORE):
+            heart = self.hearts[core] = subprocess.Popen(pinned((core,), command), **options)
+            self.threads.append(threading.Thread(target=self.listens, args=(core, heart), daemon=True))
         for thread in self.threads:
             thread.start()
         time.sleep(0.5)
@@ -91,16 +96,18 @@ class Watch:
 
     def __exit__(self, *_) -> None:
         self.done.set()
-        self.heart.terminate()
+        for heart in self.hearts.values():
+            heart.terminate()
+            heart.wait()
         for thread in self.threads:
             thread.join()
-        self.heart.wait()
 
     def check(self) -> None:
         """`Invalid` when there is no beat, or the node is not scraped."""
-        if self.heart.poll() is not None:
-            said = self.heart.stderr.read().strip().splitlines()
-            raise Invalid(f"there is no beat on core {SERVER_CORE}, which only root may ask for: {said[-1:]}")
+        for core, heart in self.hearts.items():
+            if heart.poll() is not None:
+                said = heart.stderr.read().strip().splitlines()
+                raise Invalid(f"there is no beat on core {core}, which only root may ask for: {said[-1:]}")
         if self.failed >= FAILED_SCRAPES:
             raise Invalid(f"{self.url} did not answer {self.failed} times in a row")
 
@@ -114,9 +121,9 @@ class Watch:
             if now is not None:
                 begin, before = end, now
 
-    def listens(self) -> None:
-        for line in self.heart.stdout:
-            self.beats.append(Late(*map(float, line.split())))
+    def listens(self, core: int, heart: subprocess.Popen) -> None:
+        for line in heart.stdout:
+            self.beats.append(Late(*map(float, line.split()), core))
 
     def slow(self) -> int | None:
         """Slow requests since the node's start; `None` when it does not answer."""

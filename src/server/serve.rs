@@ -44,11 +44,11 @@ pub(crate) struct Wishes {
 /// When it can't start, or a shard dies.
 pub(crate) fn serve(wishes: &Wishes) -> Result<(), Failure> {
     allocator::join_what_is_freed();
-    // Before any thread is started: each begins with the slices of its parent.
-    slices::ask(Slices::Long);
     let config = Config::load(&wishes.overrides, environment())?;
     let data = DataDirectory::open(&config.node.data_dir)?;
     let logs = Logs::start(config.log.level.clone(), config.log.format).map_err(Failure::Failed)?;
+    // Before any thread is started: each begins with the slices of its parent.
+    slices::ask(Slices::Long);
     match file_limit::raise() {
         Ok(files) if files < config.limits.max_connections as u64 => tracing::info!(
             files,

@@ -16,6 +16,7 @@ use ringway_net::{Admission, Ahead, Bound, Clock, Received, SocketOptions, Socke
 use ringway_sip::{Flow, Method, Monotonic, ShardId};
 use ringway_store::journal::{Record, Writer};
 use ringway_telemetry::Histogram;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::slices::{self, Slices};
@@ -139,14 +140,26 @@ impl Shard {
 
     /// Waits for the sockets, for mail or for the engine's next deadline, whichever comes first.
     async fn wait(&mut self) -> Option<Mail> {
-        let deadline = self.clock.instant(self.engine.deadline());
+        let due = self.engine.deadline();
+        // A deadline that is due ends the wait before the runtime has looked at the sockets. One after the other, as when much
+        // expires, would leave messages lying for as long as that lasts.
+        if due <= self.clock.monotonic() {
+            tokio::task::yield_now().await;
+        }
+        let deadline = self.clock.instant(due);
+        // The sockets first: what they have learned counts in this turn, whatever ends the wait. Mail is looked for in any case.
         tokio::select! {
+            biased;
+            () = self.sockets.ready() => {
+                let mail = self.mail.try_recv();
+                self.is_stopped |= matches!(mail, Err(TryRecvError::Disconnected));
+                mail.ok()
+            }
             mail = self.mail.recv() => {
                 // Without anybody left to write to it, the server is gone.
                 self.is_stopped |= mail.is_none();
                 mail
             }
-            () = self.sockets.ready() => None,
             () = tokio::time::sleep_until(deadline.into()) => None,
         }
     }

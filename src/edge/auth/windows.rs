@@ -64,10 +64,14 @@ impl Windows {
         outcome
     }
 
-    /// Forgets some windows of nonces that nobody can use any more.
+    /// Forgets some windows of nonces that nobody can use any more. One part gives memory back at a time: they all become
+    /// empty at the same time, and sixty-four would hold up the shard for long.
     pub(super) fn expire(&mut self, now: Wall, lifetime: Duration, most: usize) {
         for part in &mut self.parts {
             self.used -= part.expire(now, lifetime, most.div_ceil(PARTS));
+        }
+        if let Some(part) = self.parts.iter_mut().find(|part| part.is_sparse()) {
+            part.give_back();
         }
     }
 
@@ -153,11 +157,17 @@ impl Part {
                 _ => break,
             };
         }
-        if self.queue.capacity() > SMALL && self.queue.len() * 4 < self.queue.capacity() {
-            self.queue.shrink_to(self.queue.len() * 2);
-            self.by_nonce.retain(|_| true);
-        }
         before - self.queue.len()
+    }
+
+    /// Whether most of its memory is unused.
+    fn is_sparse(&self) -> bool {
+        self.queue.capacity() > SMALL && self.queue.len() * 4 < self.queue.capacity()
+    }
+
+    fn give_back(&mut self) {
+        self.queue.shrink_to(self.queue.len() * 2);
+        self.by_nonce.retain(|_| true);
     }
 
     /// Where in the queue the window is.
@@ -268,8 +278,27 @@ mod tests {
         assert_eq!(use_count(&mut windows, nonce(0, 999), 7, 2, None, 10_000), Use::First, "the rest is still found");
         windows.expire(Wall::from_millis(300_001), LIFETIME, 10_000);
         assert_eq!((windows.queue.len(), windows.by_nonce.iter().count()), (0, 0));
+        assert!(windows.is_sparse());
+        windows.give_back();
+        assert!(!windows.is_sparse());
         assert!(windows.queue.capacity() < 100 && windows.by_nonce.capacity() < 100);
         assert_eq!(windows.youngest_evicted, None);
+    }
+
+    #[test]
+    fn parts_give_their_memory_back_one_after_the_other() {
+        let mut windows = Windows::default();
+        for serial in 0..20_000 {
+            let owner = u64::from(serial);
+            windows.use_count((&nonce(0, serial), &MAC), owner, 1, None, usize::MAX);
+        }
+        let sparse = |windows: &Windows| windows.parts.iter().filter(|part| part.is_sparse()).count();
+        windows.expire(Wall::from_millis(300_001), LIFETIME, usize::MAX);
+        assert_eq!((windows.used, sparse(&windows)), (0, PARTS - 1));
+        for left in (0..PARTS - 1).rev() {
+            windows.expire(Wall::from_millis(300_001), LIFETIME, 1);
+            assert_eq!(sparse(&windows), left);
+        }
     }
 
     #[test]

@@ -80,9 +80,11 @@ impl Binding<'_> {
         !self.is_connection_lost || (!self.is_natted && self.reach().is_some())
     }
 
-    /// Whether the device is an app: something that a push notification wakes (RFC 8599 section 4.1).
+    /// Whether the device is an app: something that a push notification wakes. It names a service and what the service
+    /// knows it by; without the latter it wants to be woken no longer (RFC 8599 section 4.1).
     pub fn is_app(&self) -> bool {
-        Uri::parse(self.uri).is_ok_and(|uri| uri.params.has(b"pn-provider"))
+        let names = |uri: &Uri<'_>, name: &[u8]| uri.params.value(name).is_some_and(|value| !value.is_empty());
+        Uri::parse(self.uri).is_ok_and(|uri| names(&uri, b"pn-provider") && names(&uri, b"pn-prid"))
     }
 
     /// Whether both name the same place: the same flow of the same device (RFC 5626 section 6), else an equivalent URI

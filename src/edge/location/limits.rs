@@ -1,7 +1,7 @@
-//! How many devices an address-of-record may have, and what happens to one too many.
+//! How many devices an address-of-record may have, and which gives way to one too many.
 //!
-//! What has expired, and what can't be reached any more because its connection is closed, is gone before anything is
-//! counted. What was there before is never refused: a limit that was lowered lets devices refresh what they have.
+//! What has expired is gone before anything is counted, and so is what nobody can reach any more. A refresh is never
+//! refused: only a binding that was not there before can be one too many.
 
 use ringway_directory::WhenFull;
 
@@ -30,10 +30,12 @@ pub(super) struct Count {
     apps: usize,
 }
 
-impl Count {
-    fn total(self) -> usize {
-        self.phones + self.apps
-    }
+/// Which limit is exceeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exceeded {
+    Phones,
+    Apps,
+    Total,
 }
 
 impl Limits {
@@ -47,53 +49,43 @@ impl Limits {
         Count { phones: bindings.len() - apps, apps }
     }
 
-    /// Makes `bindings` fit, which had `before` before the update changed them.
-    pub(super) fn fit(
+    /// Makes room for the bindings that `update` has added to those that were there `before`.
+    pub(super) fn make_room(
         &self,
         bindings: &mut Bindings<'_>,
         before: Count,
         update: &Update<'_, '_>,
     ) -> Result<(), Reject> {
-        if !self.is_exceeded(bindings, before) {
-            return Ok(());
-        }
-        if let Some(moved) = moved_from(bindings, update) {
-            bindings.remove(moved);
-        }
         while let Some(exceeded) = self.exceeded(bindings, before) {
-            let oldest = match self.when_full {
-                WhenFull::Reject => None,
-                WhenFull::ReplaceOldest => oldest(bindings, exceeded, update),
-            };
-            bindings.remove(oldest.ok_or(Reject::TooManyBindings)?);
+            let gives_way = lost(bindings, exceeded)
+                .or_else(|| left_behind(bindings, update))
+                .or_else(|| (self.when_full == WhenFull::ReplaceOldest).then(|| oldest(bindings, exceeded, update))?);
+            bindings.remove(gives_way.ok_or(Reject::TooManyBindings)?);
         }
         Ok(())
     }
 
-    fn is_exceeded(&self, bindings: &[Binding<'_>], before: Count) -> bool {
-        self.exceeded(bindings, before).is_some()
+    /// Where a limit was lowered, or a device is now of another kind: those stay that registered last.
+    pub(super) fn trim(&self, bindings: &mut Bindings<'_>, update: &Update<'_, '_>) {
+        while let Some(exceeded) = self.exceeded(bindings, Count::default()) {
+            let Some(oldest) = oldest(bindings, exceeded, update) else { return };
+            bindings.remove(oldest);
+        }
     }
 
-    /// Which limit is exceeded by more than it was before.
+    /// Which limit is exceeded, and by more than it was before.
     fn exceeded(&self, bindings: &[Binding<'_>], before: Count) -> Option<Exceeded> {
         let count = self.count(bindings);
         if count.phones > self.phones.max(before.phones) {
             Some(Exceeded::Phones)
         } else if count.apps > self.apps.max(before.apps) {
             Some(Exceeded::Apps)
-        } else if count.total() > self.total.max(before.total()) {
+        } else if count.phones + count.apps > self.total.max(before.phones + before.apps) {
             Some(Exceeded::Total)
         } else {
             None
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exceeded {
-    Phones,
-    Apps,
-    Total,
 }
 
 impl Exceeded {
@@ -106,16 +98,30 @@ impl Exceeded {
     }
 }
 
-/// The binding that a device has left behind: its REGISTER has one Contact, and its Call-ID had one other. That is a phone
-/// whose address has changed, by its NAT for example. As long as there is room both stay, as RFC 3261 has it.
-fn moved_from(bindings: &[Binding<'_>], update: &Update<'_, '_>) -> Option<usize> {
+/// The oldest binding whose connection is closed. As long as there is room it is kept, for its Contact can be tried by a new
+/// connection.
+fn lost(bindings: &[Binding<'_>], exceeded: Exceeded) -> Option<usize> {
+    let lost =
+        bindings.iter().enumerate().filter(|(_, binding)| binding.is_connection_lost && exceeded.concerns(binding));
+    lost.min_by_key(|(_, binding)| binding.registered_at).map(|(at, _)| at)
+}
+
+/// The oldest binding that a device has left behind: its REGISTER has one Contact, and its Call-ID had others, each alone.
+/// That is a phone whose address has changed, by its NAT for example. As long as there is room all stay, as RFC 3261 has
+/// it; Contacts that came together are places on purpose, and so are flows and instances that differ.
+fn left_behind(bindings: &[Binding<'_>], update: &Update<'_, '_>) -> Option<usize> {
     let Contacts::Some([contact]) = update.contacts else { return None };
-    let is_left = |binding: &Binding<'_>| binding.call_id == update.call_id && !binding.is_same_contact(contact);
-    let mut left = bindings.iter().enumerate().filter(|(_, binding)| is_left(binding));
-    let (at, binding) = left.next()?;
-    let is_another_device =
-        binding.instance.is_some() && contact.instance.is_some_and(|own| binding.instance != Some(own));
-    (left.next().is_none() && !is_another_device).then_some(at)
+    let differ = |one: Option<u64>, other: Option<u64>| one.is_some() && other.is_some() && one != other;
+    let is_left = |binding: &Binding<'_>| {
+        binding.call_id == update.call_id
+            && !binding.is_same_contact(contact)
+            && !differ(binding.instance, contact.instance)
+            && !differ(binding.reg_id.map(u64::from), contact.reg_id.map(u64::from))
+    };
+    let left = || bindings.iter().enumerate().filter(|(_, binding)| is_left(binding));
+    let (at, oldest) = left().min_by_key(|(_, binding)| binding.cseq)?;
+    let came_alone = left().filter(|(_, binding)| binding.cseq == oldest.cseq).count() == 1;
+    came_alone.then_some(at)
 }
 
 /// The binding that was registered longest ago, of those that this update has not put.

@@ -57,13 +57,19 @@ impl<'m> Update<'_, 'm> {
             return Ok(if was_empty { Applied::Unchanged } else { Applied::Changed });
         };
         let before = self.limits.count(bindings);
-        let mut applied = Applied::Unchanged;
+        let (mut applied, mut has_added) = (Applied::Unchanged, false);
         for contact in contacts {
-            if put_or_remove(bindings, contact) {
-                applied = Applied::Changed;
+            match put_or_remove(bindings, contact) {
+                Done::Nothing => continue,
+                Done::Added => has_added = true,
+                Done::Replaced | Done::Removed => {}
             }
+            applied = Applied::Changed;
         }
-        self.limits.fit(bindings, before, self)?;
+        if has_added {
+            self.limits.make_room(bindings, before, self)?;
+        }
+        self.limits.trim(bindings, self);
         Ok(applied)
     }
 }
@@ -74,15 +80,25 @@ fn is_settled(bindings: &[Binding<'_>], contact: &Binding<'_>) -> bool {
     if contact.interval() == 0 { same.next().is_none() } else { same.any(|binding| binding.is_repeated_by(contact)) }
 }
 
-/// Returns whether that changed anything.
-fn put_or_remove<'m>(bindings: &mut Bindings<'m>, contact: &Binding<'m>) -> bool {
+/// What a Contact has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    /// A binding that was not there.
+    Added,
+    /// A refresh.
+    Replaced,
+    Removed,
+    Nothing,
+}
+
+fn put_or_remove<'m>(bindings: &mut Bindings<'m>, contact: &Binding<'m>) -> Done {
     let first = bindings.iter().position(|binding| binding.is_same_contact(contact));
     let before = bindings.len();
     // Equivalence is not transitive: one URI can be equivalent to two that are not so to each other. It replaces both.
     bindings.retain(|binding| !binding.is_same_contact(contact));
     if contact.interval() == 0 {
-        return bindings.len() < before;
+        return if bindings.len() < before { Done::Removed } else { Done::Nothing };
     }
     bindings.insert(first.unwrap_or(bindings.len()), *contact);
-    true
+    if first.is_some() { Done::Replaced } else { Done::Added }
 }

@@ -104,8 +104,8 @@ pub(crate) struct TenantAddArguments {
     /// The most calls it may have at once [default: no limit]
     #[arg(long, value_name = "N")]
     pub(crate) max_calls: Option<u32>,
-    /// One device too many of an extension: reject it, or replace_oldest [default: reject]
-    #[arg(long, value_name = "POLICY")]
+    /// What becomes of a device too many of an extension [default: reject]
+    #[arg(long, value_name = "POLICY", value_parser = ["reject", "replace_oldest"])]
     pub(crate) when_full: Option<String>,
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct NewTenant {
     pub(crate) trust: Vec<String>,
     pub(crate) max_extensions: Option<u32>,
     pub(crate) max_calls: Option<u32>,
+    // Commands and nodes of the version before do not know it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) when_full: String,
 }
 
@@ -48,7 +50,9 @@ pub(crate) struct NewExtension {
     pub(crate) auth_name: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) display_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) max_phones: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) max_apps: Option<String>,
 }
 
@@ -133,6 +137,7 @@ pub(crate) struct TenantRow {
     pub(crate) extensions: u32,
     pub(crate) max_extensions: Option<u32>,
     pub(crate) max_calls: Option<u32>,
+    #[serde(default)]
     pub(crate) when_full: String,
 }
 
@@ -165,6 +170,17 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
         assert_eq!(serde_json::to_string(&Request::TenantList).unwrap(), r#"{"verb":"tenant-list"}"#);
+    }
+
+    #[test]
+    fn what_a_version_before_did_not_know_may_be_left_out_and_is() {
+        let line = r#"{"verb":"tenant-add","domain":"acme.example","name":"","aliases":[],"trust":[],"max_extensions":null,"max_calls":null}"#;
+        let Request::TenantAdd(new) = serde_json::from_str::<Request>(line).unwrap() else { panic!("a tenant to add") };
+        assert_eq!(new.when_full, "");
+        assert_eq!(serde_json::to_string(&Request::TenantAdd(new)).unwrap(), line);
+        let line = serde_json::to_string(&Request::ExtensionAdd(NewExtension::default())).unwrap();
+        assert!(!line.contains("max_phones") && !line.contains("max_apps"), "{line}");
+        assert!(serde_json::from_str::<Request>(&line).is_ok());
     }
 
     #[test]

@@ -5,7 +5,8 @@ mod scene;
 
 use std::os::unix::fs::MetadataExt;
 
-use ringway_directory::{Code, ExtensionDraft, Secret, TenantDraft, TenantId};
+use ringway_directory::{Code, ExtensionDraft, Secret, Snapshot, TenantDraft, TenantId, WhenFull};
+use ringway_store::csv::Mode;
 use ringway_store::directory::{Directory, Error, OpenError};
 use ringway_store::keys::MasterKey;
 use scene::{Scene, hash, key, number_and_email, refused, tamper};
@@ -214,6 +215,41 @@ async fn a_row_that_nobody_can_have_written_is_reported_as_damage() {
     tamper(&scene, "UPDATE extensions SET email = 'nobody'").await;
     let error = scene.directory.export("acme.example", &mut std::io::sink()).await.unwrap_err();
     assert!(error.to_string().contains("extension row 1: email"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults() {
+    let scene = Scene::new().await;
+    scene.add(number_and_email("101", "a@example.com")).await.unwrap();
+    for sql in [
+        "ALTER TABLE tenants DROP COLUMN when_full",
+        "ALTER TABLE extensions DROP COLUMN max_phones",
+        "ALTER TABLE extensions DROP COLUMN max_apps",
+        "DELETE FROM _sqlx_migrations WHERE version > 1",
+    ] {
+        tamper(&scene, sql).await;
+    }
+    let scene = scene.reopened().await;
+    assert_eq!(scene.directory.tenant("acme.example").await.unwrap().when_full, WhenFull::Reject);
+    let snapshot = scene.snapshot().await;
+    let extension = snapshot.extension(TenantId(1), b"101").unwrap();
+    assert_eq!((extension.max_phones, extension.max_apps), (3, 5));
+}
+
+#[tokio::test]
+async fn limits_of_devices_reach_the_snapshot_and_a_change_of_them_too() {
+    let scene = Scene::new().await;
+    let limited =
+        ExtensionDraft { max_phones: Some("1"), max_apps: Some("0"), ..number_and_email("101", "a@example.com") };
+    scene.add(limited).await.unwrap();
+    let limits = |snapshot: &Snapshot| {
+        let extension = snapshot.extension(TenantId(1), b"101").unwrap();
+        (extension.max_phones, extension.max_apps)
+    };
+    let snapshot = scene.snapshot().await;
+    assert_eq!(limits(&snapshot), (1, 0));
+    scene.import(Mode::Upsert, "extension_number,email,max_phones\n101,a@example.com,7\n").await;
+    assert_eq!(limits(&scene.refreshed(&snapshot).await), (7, 0));
 }
 
 #[tokio::test]

@@ -64,21 +64,78 @@ fn a_refresh_never_counts() {
 }
 
 #[test]
-fn a_phone_whose_one_contact_has_changed_takes_its_own_place_at_the_limit() {
+fn a_phone_whose_contact_has_changed_takes_its_own_place_at_the_limit() {
     let location = Location::new(1);
     let save = |device, cseq, uri| register(&location, WhenFull::Reject, 0, (device, cseq), contact(uri, 0, 60));
     save(1, 1, "sip:a@h:1").unwrap();
     save(1, 2, "sip:a@h:2").unwrap();
     assert_eq!(listed(&location, 0, aor("101")), ["sip:a@h:1", "sip:a@h:2"], "there is room for both");
-    assert_eq!(save(1, 3, "sip:a@h:3"), Err(Reject::TooManyBindings), "it had two Contacts: which has it left?");
-    save(1, 4, "sip:a@h:1").unwrap();
+    save(1, 3, "sip:a@h:3").unwrap();
+    assert_eq!(listed(&location, 0, aor("101")), ["sip:a@h:2", "sip:a@h:3"], "not locked out by what it has left");
+    assert_eq!(save(2, 1, "sip:b@h"), Err(Reject::TooManyBindings), "and nobody else's place is taken");
+    check_invariants(&location);
+}
 
+#[test]
+fn contacts_that_came_together_are_places_on_purpose() {
     let location = Location::new(1);
-    let save = |device, cseq, uri| register(&location, WhenFull::Reject, 0, (device, cseq), contact(uri, 0, 60));
-    save(1, 1, "sip:a@h:1").unwrap();
-    save(2, 1, "sip:b@h").unwrap();
-    save(1, 2, "sip:a@h:2").unwrap();
-    assert_eq!(listed(&location, 0, aor("101")), ["sip:b@h", "sip:a@h:2"]);
+    save(&location, 0, aor("101"), (1, 1), &["sip:a@h:1", "sip:a@h:2"].map(|uri| contact(uri, 0, 60))).unwrap();
+    let third = register(&location, WhenFull::Reject, 0, (1, 2), contact("sip:a@h:3", 0, 60));
+    assert_eq!(third, Err(Reject::TooManyBindings));
+}
+
+#[test]
+fn two_flows_of_one_device_do_not_push_each_other_out() {
+    let location = Location::new(1);
+    let flow = |reg_id, uri| Binding { instance: Some(7), reg_id: Some(reg_id), ..contact(uri, 0, 60) };
+    let save = |device, cseq, contact| register(&location, WhenFull::Reject, 0, (device, cseq), contact);
+    save(1, 1, flow(1, "sip:a@h:1")).unwrap();
+    save(2, 1, contact("sip:b@h", 0, 60)).unwrap();
+    assert_eq!(save(1, 2, flow(2, "sip:a@h:2")), Err(Reject::TooManyBindings));
+}
+
+#[test]
+fn a_phone_whose_connection_is_closed_gives_way_before_anybody_is_refused() {
+    let location = Location::new(1);
+    let tcp = |serial, uri| Binding { flow: stream(Transport::Tcp, serial), ..contact(uri, 0, 60) };
+    let save = |device, contact| register(&location, WhenFull::Reject, 0, (device, 1), contact);
+    save(1, tcp(1, "sip:a@198.51.100.7:5062")).unwrap();
+    save(2, tcp(2, "sip:b@198.51.100.8:5062")).unwrap();
+    location.connection_closed(connection(1));
+    assert_eq!(listed(&location, 0, aor("101")).len(), 2, "its Contact can still be tried");
+    save(3, tcp(3, "sip:a@198.51.100.7:5070")).unwrap();
+    assert_eq!(listed(&location, 0, aor("101")), ["sip:b@198.51.100.8:5062", "sip:a@198.51.100.7:5070"]);
+    assert_eq!(save(4, contact("sip:c@h", 0, 60)), Err(Reject::TooManyBindings));
+    check_invariants(&location);
+}
+
+#[test]
+fn a_device_that_is_of_another_kind_now_is_refreshed_all_the_same() {
+    let location = Location::new(1);
+    let one = app("x");
+    let save = |seconds, device, cseq, uri| {
+        register(&location, WhenFull::Reject, seconds, (device, cseq), contact(uri, seconds, 60))
+    };
+    save(0, 1, 1, &one).unwrap();
+    save(1, 2, 1, "sip:a@h").unwrap();
+    save(2, 3, 1, "sip:b@h").unwrap();
+    // It gives up being woken, and is a third phone: the one that registered longest ago goes.
+    let no_longer = "sip:x@h;pn-provider=acme";
+    save(3, 1, 2, no_longer).unwrap();
+    assert_eq!(listed(&location, 3, aor("101")), [no_longer, "sip:b@h"]);
+}
+
+#[test]
+fn where_a_limit_was_lowered_those_stay_that_registered_last() {
+    let location = Location::new(1);
+    for (seconds, uri) in [(0, "sip:a@h"), (1, "sip:b@h"), (2, "sip:c@h")] {
+        save(&location, seconds, aor("101"), (u64::from(seconds) + 1, 1), &[contact(uri, seconds, 60)]).unwrap();
+    }
+    // Two phones are left to it now. A stranger is refused, and who is there refreshes.
+    let save = |device, cseq, uri| register(&location, WhenFull::Reject, 3, (device, cseq), contact(uri, 3, 60));
+    assert_eq!(save(9, 1, "sip:d@h"), Err(Reject::TooManyBindings));
+    save(1, 2, "sip:a@h").unwrap();
+    assert_eq!(listed(&location, 3, aor("101")), ["sip:a@h", "sip:c@h"]);
     check_invariants(&location);
 }
 

@@ -130,10 +130,13 @@ impl Model {
         }
         let is_too_long = |list: &[Known]| list.len() > CEILING && list.len() > before.len();
         if let (true, Some([moved])) = (is_too_long(&list), contacts) {
-            // A device that comes under its Call-ID with one Contact instead of the one that it had.
+            // A device that comes under its Call-ID with another Contact than it had: the one that it left first gives way.
             let is_left = |known: &Known| known.call_id == call_id && !known.is_same(moved);
-            if list.iter().filter(|known| is_left(known)).count() == 1 {
-                list.retain(|known| !is_left(known));
+            if let Some(first) = list.iter().filter(|known| is_left(known)).map(|known| known.cseq).min() {
+                let gives_way = |known: &Known| is_left(known) && known.cseq == first;
+                if list.iter().filter(|known| gives_way(known)).count() == 1 {
+                    list.retain(|known| !gives_way(known));
+                }
             }
         }
         if is_too_long(&list) {
