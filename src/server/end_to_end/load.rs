@@ -14,9 +14,11 @@ fn node() -> Node {
     let node = Node::start(Options { demo: false, ..Options::default() });
     for (domain, trust) in [("auth.example", None), ("trust.example", Some("127.0.0.0/8"))] {
         let rows: String =
-            (0..EXTENSIONS).map(|row| format!("{},user-{row},pw-{row:06},{row}@x.example\n", 100 + row)).collect();
+            (0..EXTENSIONS).map(|row| format!("{},user-{row},pw-{row:06},{row}@x.example,10\n", 100 + row)).collect();
         let path = node.path(domain);
-        std::fs::write(&path, format!("extension_number,auth_name,extension_password,email\n{rows}")).unwrap();
+        // Each run registers from ports of its own.
+        std::fs::write(&path, format!("extension_number,auth_name,extension_password,email,max_phones\n{rows}"))
+            .unwrap();
         let trust = trust.map_or(vec![], |network| vec!["--trust", network]);
         node.run("tenant", &[&["add", domain], &trust[..]].concat());
         node.run("extension", &["import", "--tenant", domain, path.to_str().unwrap()]);

@@ -50,6 +50,7 @@ fn every_metric_of_this_version_is_there_from_the_start_and_is_moved() {
     );
     moved("ringway_rejects_total{reason=\"unsupported-scheme\"}");
 
+    node.allow_many_phones("102");
     let mut phones: Vec<Phone> = (0..4).map(|_| Phone::of_demo(&node, "102")).collect();
     let mut alice = Phone::of_demo(&node, "101");
     let mut stranger = Phone::start(&node, "103", "demo.ringway.test", "wrong", &[]);

@@ -114,6 +114,15 @@ impl Node {
         self.demo_field(number, "password")
     }
 
+    /// Lets an extension of the demo have as many phones as there may be.
+    pub fn allow_many_phones(&self, number: &str) {
+        let file = self.path("many-phones.csv");
+        let row = format!("extension_number,email,max_phones\n{number},{number}@demo.ringway.test,10\n");
+        std::fs::write(&file, row).unwrap();
+        let import = ["import", "--tenant", "demo.ringway.test", "--mode", "upsert", file.to_str().unwrap()];
+        self.run("extension", &import);
+    }
+
     pub fn demo_field(&self, number: &str, field: &str) -> String {
         let output = self.output();
         let line = output
