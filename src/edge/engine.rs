@@ -29,7 +29,7 @@ const SWEEP_EVERY: Duration = Duration::from_millis(125);
 /// In how many sweeps a shard has seen the whole of its part.
 const SWEEPS_A_ROUND: usize = 16;
 /// A sweep that has removed so many bindings goes on a little later: a removal costs a microsecond or two, and messages
-/// wait.
+/// wait. With 500 it ran for up to 3.7 ms while a million registrations ran out.
 const REMOVED_AT_ONCE: usize = 100;
 const GOES_ON_AFTER: Duration = Duration::from_millis(1);
 
