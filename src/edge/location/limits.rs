@@ -49,7 +49,8 @@ impl Limits {
         Count { phones: bindings.len() - apps, apps }
     }
 
-    /// Makes room for the bindings that `update` has added to those that were there `before`.
+    /// Makes room for the bindings that `update` has added to those that were there `before`. One whose connection is closed
+    /// goes first: as long as there is room it is kept, for its Contact can be tried by a new connection.
     pub(super) fn make_room(
         &self,
         bindings: &mut Bindings<'_>,
@@ -57,9 +58,11 @@ impl Limits {
         update: &Update<'_, '_>,
     ) -> Result<(), Reject> {
         while let Some(exceeded) = self.exceeded(bindings, before) {
-            let gives_way = lost(bindings, exceeded)
-                .or_else(|| left_behind(bindings, update))
-                .or_else(|| (self.when_full == WhenFull::ReplaceOldest).then(|| oldest(bindings, exceeded, update))?);
+            let gives_way = oldest(bindings, |binding| exceeded.concerns(binding) && binding.is_connection_lost)
+                .or_else(|| left_behind(bindings, exceeded, update))
+                .or_else(|| {
+                    (self.when_full == WhenFull::ReplaceOldest).then(|| oldest_before(bindings, exceeded, update))?
+                });
             bindings.remove(gives_way.ok_or(Reject::TooManyBindings)?);
         }
         Ok(())
@@ -68,7 +71,7 @@ impl Limits {
     /// Where a limit was lowered, or a device is now of another kind: those stay that registered last.
     pub(super) fn trim(&self, bindings: &mut Bindings<'_>, update: &Update<'_, '_>) {
         while let Some(exceeded) = self.exceeded(bindings, Count::default()) {
-            let Some(oldest) = oldest(bindings, exceeded, update) else { return };
+            let Some(oldest) = oldest_before(bindings, exceeded, update) else { return };
             bindings.remove(oldest);
         }
     }
@@ -98,22 +101,15 @@ impl Exceeded {
     }
 }
 
-/// The oldest binding whose connection is closed. As long as there is room it is kept, for its Contact can be tried by a new
-/// connection.
-fn lost(bindings: &[Binding<'_>], exceeded: Exceeded) -> Option<usize> {
-    let lost =
-        bindings.iter().enumerate().filter(|(_, binding)| binding.is_connection_lost && exceeded.concerns(binding));
-    lost.min_by_key(|(_, binding)| binding.registered_at).map(|(at, _)| at)
-}
-
 /// The oldest binding that a device has left behind: its REGISTER has one Contact, and its Call-ID had others, each alone.
 /// That is a phone whose address has changed, by its NAT for example. As long as there is room all stay, as RFC 3261 has
 /// it; Contacts that came together are places on purpose, and so are flows and instances that differ.
-fn left_behind(bindings: &[Binding<'_>], update: &Update<'_, '_>) -> Option<usize> {
+fn left_behind(bindings: &[Binding<'_>], exceeded: Exceeded, update: &Update<'_, '_>) -> Option<usize> {
     let Contacts::Some([contact]) = update.contacts else { return None };
     let differ = |one: Option<u64>, other: Option<u64>| one.is_some() && other.is_some() && one != other;
     let is_left = |binding: &Binding<'_>| {
         binding.call_id == update.call_id
+            && exceeded.concerns(binding)
             && !binding.is_same_contact(contact)
             && !differ(binding.instance, contact.instance)
             && !differ(binding.reg_id.map(u64::from), contact.reg_id.map(u64::from))
@@ -125,8 +121,13 @@ fn left_behind(bindings: &[Binding<'_>], update: &Update<'_, '_>) -> Option<usiz
 }
 
 /// The binding that was registered longest ago, of those that this update has not put.
-fn oldest(bindings: &[Binding<'_>], exceeded: Exceeded, update: &Update<'_, '_>) -> Option<usize> {
+fn oldest_before(bindings: &[Binding<'_>], exceeded: Exceeded, update: &Update<'_, '_>) -> Option<usize> {
     let is_new = |binding: &Binding<'_>| (binding.call_id, binding.cseq) == (update.call_id, update.cseq);
-    let old = bindings.iter().enumerate().filter(|(_, binding)| exceeded.concerns(binding) && !is_new(binding));
-    old.min_by_key(|(_, binding)| binding.registered_at).map(|(at, _)| at)
+    oldest(bindings, |binding| exceeded.concerns(binding) && !is_new(binding))
+}
+
+/// Which of these bindings was registered longest ago.
+fn oldest(bindings: &[Binding<'_>], of: impl Fn(&Binding<'_>) -> bool) -> Option<usize> {
+    let these = bindings.iter().enumerate().filter(|(_, binding)| of(binding));
+    these.min_by_key(|(_, binding)| binding.registered_at).map(|(at, _)| at)
 }

@@ -77,6 +77,20 @@ fn a_phone_whose_contact_has_changed_takes_its_own_place_at_the_limit() {
 }
 
 #[test]
+fn what_a_phone_has_left_makes_no_room_for_an_app() {
+    let location = Location::new(1);
+    let (one, two, three) = (app("x"), app("y"), app("z"));
+    let save = |when_full, seconds, device, cseq, uri| {
+        register(&location, when_full, seconds, (device, cseq), contact(uri, seconds, 60))
+    };
+    save(WhenFull::Reject, 0, 1, 1, "sip:a@h").unwrap();
+    save(WhenFull::Reject, 1, 2, 1, &one).unwrap();
+    assert_eq!(save(WhenFull::Reject, 2, 1, 2, &two), Err(Reject::TooManyBindings));
+    save(WhenFull::ReplaceOldest, 3, 1, 2, &three).unwrap();
+    assert_eq!(listed(&location, 3, aor("101")), ["sip:a@h", three.as_str()], "the app gave way, the phone did not");
+}
+
+#[test]
 fn contacts_that_came_together_are_places_on_purpose() {
     let location = Location::new(1);
     save(&location, 0, aor("101"), (1, 1), &["sip:a@h:1", "sip:a@h:2"].map(|uri| contact(uri, 0, 60))).unwrap();
