@@ -102,7 +102,7 @@ impl Core {
             self.counters.drop(DropReason::StrayAck);
             return;
         }
-        self.counters.reject(reject);
+        self.count_refusal(reject, request.essentials.cseq.method, &request.flow, Some(request.essentials));
         // Spread, so that those who were refused together do not come back together.
         let retry_after = 5 + self.random.next() % 10;
         let message = request.message;
@@ -195,7 +195,7 @@ impl Core {
             return self.counters.drop(DropReason::Malformed);
         };
         let reject = if problem == Problem::Version { Reject::VersionNotSupported } else { Reject::Malformed };
-        let source = flow.remote;
+        let (came_by, source) = (flow, flow.remote);
         let flow = flow_of_response(&via, flow);
         let tag = self.random.next().to_be_bytes().map(|byte| b'a' + byte % 26);
         let room = self.room_for_answer(message, &flow);
@@ -207,7 +207,7 @@ impl Core {
                 && add_what_fits(out, start, &optional, room)
         });
         if is_sent {
-            self.counters.reject(reject);
+            self.count_refusal(reject, message.method(), came_by, None);
             self.counters.response(message.method(), problem.status());
         } else {
             self.counters.drop(DropReason::Amplification);

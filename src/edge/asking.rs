@@ -72,7 +72,8 @@ impl Engine {
             }
             Err(reject @ Reject::IntervalTooBrief) => {
                 let settings = Arc::clone(&core.settings);
-                core.counters.reject(reject);
+                let essentials = request.essentials;
+                core.count_refusal(reject, essentials.cseq.method, &request.flow, Some(essentials));
                 core.answer(request, reject.status(), Some(reject), Bound::None, |writer| {
                     write_min_expires(&settings, writer)
                 });

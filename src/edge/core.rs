@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringway_directory::Snapshot;
 use ringway_sip::transaction::Timer;
-use ringway_sip::{Edits, Now, ShardId};
+use ringway_sip::{Edits, Essentials, Flow, Method, Now, ShardId};
 
 use crate::activity::Activity;
 use crate::counters::Counters;
@@ -13,9 +13,11 @@ use crate::dialog::DialogKey;
 use crate::fingerprint::Fingerprints;
 use crate::keys::Keys;
 use crate::location::Location;
+use crate::notes::Notes;
 use crate::output::Output;
 use crate::proxy::ContextKey;
 use crate::random::Random;
+use crate::reject::Reject;
 use crate::settings::Settings;
 use crate::wheel::Wheel;
 
@@ -61,6 +63,7 @@ pub(crate) struct Core {
     pub(crate) wheel: Wheel<Alarm>,
     pub(crate) out: Output,
     pub(crate) counters: Counters,
+    pub(crate) notes: Notes,
     /// Reused by every forward.
     pub(crate) edits: Edits,
     /// Reused by every answer, for the headers that it can do without.
@@ -73,6 +76,18 @@ impl Core {
     /// The number of the period whose keys mint now.
     pub(crate) fn period(&self) -> u64 {
         Keys::period(self.now.wall.as_seconds())
+    }
+
+    /// Counts a refusal, and notes it for the log.
+    pub(crate) fn count_refusal(
+        &mut self,
+        reject: Reject,
+        method: Method,
+        flow: &Flow,
+        essentials: Option<&Essentials<'_>>,
+    ) {
+        self.counters.reject(reject);
+        self.notes.refused(self.now.monotonic, reject, method, flow, essentials);
     }
 
     pub(crate) fn start(&mut self, context: ContextKey, part: Part, timer: Timer, after: Duration) {

@@ -17,6 +17,7 @@ use crate::fingerprint::Fingerprints;
 use crate::io::{Action, Arrival, BindingChange, Input};
 use crate::keys::{Keys, Purpose};
 use crate::location::Location;
+use crate::notes::{Notes, Refusal};
 use crate::output::Output;
 use crate::proxy::Contexts;
 use crate::random::Random;
@@ -115,6 +116,7 @@ impl Engine {
                 wheel: Wheel::new(now.monotonic),
                 out: Output::default(),
                 counters: Counters::default(),
+                notes: Notes::default(),
                 edits: Edits::new(),
                 optional: Vec::new(),
                 now,
@@ -157,6 +159,16 @@ impl Engine {
     /// What this shard has counted since its start.
     pub fn counters(&self) -> &Counters {
         &self.core.counters
+    }
+
+    /// Whether there is something for the log.
+    pub fn has_notes(&self) -> bool {
+        !self.core.notes.is_empty()
+    }
+
+    /// Refusals for the log, of each reason one in ten seconds; forgotten by this look.
+    pub fn take_notes(&mut self) -> Vec<Refusal> {
+        self.core.notes.take()
     }
 
     /// The directory that requests are judged by now.

@@ -4,6 +4,7 @@
 //! then lets the answers out. Nothing else happens here: what a message means is the engine's business.
 
 mod mail;
+mod notes;
 mod report;
 
 use std::io;
@@ -130,6 +131,7 @@ impl Shard {
             self.receive();
             self.meet_deadline();
             self.commit();
+            self.write_notes();
             if self.engine.unanswered() == 0
                 && let Some(drained) = self.drained.take()
             {

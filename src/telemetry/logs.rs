@@ -1,7 +1,7 @@
 //! Log set-up: where lines go, what they look like, which are left out.
 //!
 //! Levels have one meaning each. `error`: something is lost and a person must act. `warn`: something is wrong and was
-//! coped with. `info`: the life of the process, a line a start, a reload, a drain. `debug`: each decision. `trace`:
+//! coped with. `info`: the life of the process, a line a start, a reload, a drain; and of refusals a few. `debug`: each decision. `trace`:
 //! each message. Lines go to standard error. A secret is never given to a log macro.
 
 mod text;

@@ -177,6 +177,51 @@ pub const UDP_RECEIVE_ERRORS: Metric = Metric {
     at_zero: UNLABELLED,
 };
 
+/// Connections that are open.
+pub const CONNECTIONS: Metric = Metric {
+    name: "ringway_connections",
+    kind: Kind::Gauge,
+    help: "Connections that are open, those included that we are opening.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Connections that came about.
+pub const CONNECTIONS_MADE: Metric = Metric {
+    name: "ringway_connections_made_total",
+    kind: Kind::Counter,
+    help: "Connections that came about, by who opened them.",
+    labels: &["by"],
+    at_zero: &[&["peer"], &["us"]],
+};
+
+/// Connections that were turned away.
+pub const CONNECTIONS_REFUSED: Metric = Metric {
+    name: "ringway_connections_refused_total",
+    kind: Kind::Counter,
+    help: "Connections of others that were turned away, by reason.",
+    labels: &["reason"],
+    at_zero: &[&["too-many"], &["too-many-of-source"], &["system"]],
+};
+
+/// Connections that we could not open.
+pub const CONNECTIONS_FAILED: Metric = Metric {
+    name: "ringway_connections_failed_total",
+    kind: Kind::Counter,
+    help: "Connections that we could not open, or not in time.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Connections that we closed.
+pub const CONNECTIONS_CLOSED: Metric = Metric {
+    name: "ringway_connections_closed_total",
+    kind: Kind::Counter,
+    help: "Connections that we closed, by reason.",
+    labels: &["reason"],
+    at_zero: &[&["idle"], &["slow"], &["unread"], &["unframed"]],
+};
+
 /// Messages that wait in a shard's mailbox.
 pub const SHARD_QUEUE_DEPTH: Metric = Metric {
     name: "ringway_shard_queue_depth",
@@ -265,6 +310,11 @@ pub const ALL: &[&Metric] = &[
     &REDIS_QUEUE_DEPTH,
     &REDIS_LAG,
     &UDP_RECEIVE_ERRORS,
+    &CONNECTIONS,
+    &CONNECTIONS_MADE,
+    &CONNECTIONS_REFUSED,
+    &CONNECTIONS_FAILED,
+    &CONNECTIONS_CLOSED,
     &SHARD_QUEUE_DEPTH,
     &SIP_RESPONSES_FROM_ELSEWHERE,
     &SHARD_HANDOVERS,

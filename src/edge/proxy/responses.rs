@@ -425,7 +425,6 @@ impl Engine {
 
     /// Ends a context with a refusal of our own.
     pub(crate) fn fail_locally(&mut self, key: ContextKey, reject: Reject) {
-        self.core.counters.reject(reject);
         self.answer_locally(key, reject.status(), Some(reject));
     }
 
@@ -449,6 +448,7 @@ impl Engine {
         }
         writer.finish();
         if let Some(reason) = reason {
+            self.core.count_refusal(reason, context.method, &context.flow, Some(&essentials));
             let mut warning = Vec::new();
             write_warning(&self.core.settings, reason, &mut warning);
             insert_before_length(&mut context.answer, 0, &warning);

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what a failing test has to say")]
 
+mod admission;
 mod baresip_calls;
 mod command_line;
 mod harness;

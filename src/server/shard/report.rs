@@ -39,6 +39,7 @@ impl Shard {
             scrape.add(&names::DROPS, &[reason.code()], count);
         }
         self.report_sockets(&mut scrape);
+        self.report_connections(&mut scrape);
         self.report_tenants(&mut scrape);
         let shard = self.id.0.to_string();
         scrape.add(&names::SHARD_QUEUE_DEPTH, &[&shard], self.mail.len() as u64);
@@ -58,6 +59,29 @@ impl Shard {
             ("internal", self.counts.failures),
         ] {
             scrape.add(&names::DROPS, &[reason], count);
+        }
+    }
+
+    fn report_connections(&self, scrape: &mut Scrape) {
+        let sockets = self.sockets.counters();
+        scrape.add(&names::CONNECTIONS, &[], sockets.connections_open);
+        scrape.add(&names::CONNECTIONS_MADE, &["peer"], sockets.connections_accepted);
+        scrape.add(&names::CONNECTIONS_MADE, &["us"], sockets.connections_opened);
+        for (reason, count) in [
+            ("too-many", sockets.refused_in_all),
+            ("too-many-of-source", sockets.refused_by_source),
+            ("system", sockets.accept_errors),
+        ] {
+            scrape.add(&names::CONNECTIONS_REFUSED, &[reason], count);
+        }
+        scrape.add(&names::CONNECTIONS_FAILED, &[], sockets.connections_failed);
+        for (reason, count) in [
+            ("idle", sockets.closed_idle),
+            ("slow", sockets.closed_slow),
+            ("unread", sockets.closed_unread),
+            ("unframed", sockets.frame_errors),
+        ] {
+            scrape.add(&names::CONNECTIONS_CLOSED, &[reason], count);
         }
     }
 

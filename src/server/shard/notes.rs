@@ -1,0 +1,31 @@
+//! What the engine wants told goes into the log, a line each. The log's own format sees to it that a text of the network's
+//! begins no line.
+
+use ringway_edge::Refusal;
+
+use super::Shard;
+
+impl Shard {
+    /// Writes what there is to tell.
+    pub(super) fn write_notes(&mut self) {
+        if self.engine.has_notes() {
+            self.engine.take_notes().iter().for_each(write_refusal);
+        }
+    }
+}
+
+fn write_refusal(refusal: &Refusal) {
+    let Refusal { reject, method, flow, from, call_id, untold } = refusal;
+    tracing::info!(
+        reason = reject.code(),
+        status = reject.status(),
+        method = method.as_str(),
+        source = %flow.remote,
+        transport = %flow.transport,
+        from = &*String::from_utf8_lossy(from),
+        call_id = &*String::from_utf8_lossy(call_id),
+        untold,
+        "refused: {}",
+        reject.text()
+    );
+}
