@@ -34,7 +34,7 @@ class Bench:
         self.programs = programs
         self.directory = Path(tempfile.mkdtemp(prefix="ringway-bench-", dir=directory))
         self.generator = Generator(programs / "ringway-load")
-        self.generators = {self.generator.addresses: self.generator}
+        self.generators = {(self.generator.addresses, self.generator.transport): self.generator}
         self.data = RingwayData(self.directory, programs / "ringway")
 
     def __enter__(self) -> "Bench":
@@ -54,22 +54,24 @@ class Bench:
         data = self.data.prepare(name, self.users(count) if count else None, trust=not authentication)
         return Ringway(self.directory, self.programs / "ringway", self.data.copy(data), **options)
 
-    def kamailio(self, count: int, authentication: bool, configuration: str = "kamailio.cfg") -> Kamailio:
-        return Kamailio(self.directory, configuration, authentication, count)
+    def kamailio(self, count: int, authentication: bool, configuration: str = "kamailio.cfg", **options) -> Kamailio:
+        return Kamailio(self.directory, configuration, authentication, count, **options)
 
-    def generator_with(self, addresses: int) -> Generator:
+    def generator_with(self, addresses: int, transport: str = "udp") -> Generator:
         """The generator whose phones have so many addresses."""
-        if addresses not in self.generators:
-            self.generators[addresses] = Generator(self.generator.program, addresses)
-        return self.generators[addresses]
+        kind = addresses, transport
+        if kind not in self.generators:
+            self.generators[kind] = Generator(self.generator.program, addresses, transport)
+        return self.generators[kind]
 
     def server(self, name: str, workload: Workload, count: int) -> Server:
         """The server of a row of the table."""
+        tls = workload.transport == "tls"
         match name:
             case "ringway":
-                return self.ringway(count, workload.authentication)
+                return self.ringway(count, workload.authentication, tls=tls)
             case "kamailio":
-                return self.kamailio(count, workload.authentication, workload.kamailio)
+                return self.kamailio(count, workload.authentication, workload.kamailio, tls=tls)
             case _:
                 # A refresh is never challenged.
                 challenge = workload.authentication and workload.scenario != "refresh"

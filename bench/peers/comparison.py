@@ -88,7 +88,9 @@ class Comparison:
         self.faults: list[str] = []
 
     def run(self, workload: Workload) -> Row:
-        names = ["kamailio", "floor"] if workload.ringway_lacks else ["ringway", "kamailio", "floor"]
+        # The floor sends datagrams back, and nothing on streams.
+        floor = [] if workload.is_stream else ["floor"]
+        names = ["kamailio", *floor] if workload.ringway_lacks else ["ringway", "kamailio", *floor]
         row = Row(workload, self.latency_rate(workload), {name: [] for name in names})
         for repetition in range(self.lengths.repetitions):
             for name in turning_order(names, repetition):
@@ -128,8 +130,9 @@ class Comparison:
 
     def load(self, server: Server, workload: Workload, seconds: float, *arrivals: str, is_first: bool = True) -> dict:
         """Registers everybody at first, and runs the workload."""
-        # Who refreshes must learn a nonce in each run of the generator.
-        is_set_up = not is_first and workload.scenario != "refresh"
+        # Who refreshes must learn a nonce in each run of the generator, and on streams a binding ends with its connection.
+        is_set_up = not is_first and workload.scenario != "refresh" and not workload.is_stream
         setup = "--no-setup" if is_set_up else "--register-first"
         options = ["--duration", str(seconds), "--warm-up", str(self.lengths.warm_up), setup, *arrivals]
-        return self.bench.generator_with(workload.addresses).run(server, self.bench.users(self.users), workload.scenario, *options)
+        generator = self.bench.generator_with(workload.addresses, workload.transport)
+        return generator.run(server, self.bench.users(self.users), workload.scenario, *options)

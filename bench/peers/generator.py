@@ -24,8 +24,9 @@ FAILED_LIMIT = 0.001
 class Generator:
     """The program, and the ports of its phones: the same in each run, so that a phone registers the same Contact."""
 
-    def __init__(self, program: Path, addresses: int = ADDRESSES):
+    def __init__(self, program: Path, addresses: int = ADDRESSES, transport: str = "udp"):
         self.program = program
+        self.transport = transport
         # Local sockets for callers and for whoever registers, and as many for callees.
         self.addresses = addresses
         self.local_port = Ports.take(2 * addresses)
@@ -36,14 +37,20 @@ class Generator:
         """Where callees listen."""
         return [f"{HOST}:{port}" for port in range(self.callee_port, self.callee_port + self.addresses)]
 
+    def ports(self) -> list[str]:
+        return ["--local-port", str(self.local_port), "--callee-port", str(self.callee_port)]
+
     def command(self, server: Server, users: Path, scenario: str, *options: str, sleeps: bool = False) -> list[str]:
         return pinned(
             (GENERATOR_CORE,),
             [
-                *(str(self.program), scenario, "--target", server.target, "--transport", "udp", "--domain", DOMAIN),
+                *(str(self.program), scenario, "--target", server.target_of(self.transport)),
+                *("--transport", self.transport, "--domain", DOMAIN),
+                *(["--insecure"] if self.transport == "tls" else []),
                 *("--users", str(users), "--sockets", str(self.addresses), "--json", *options),
                 *([] if sleeps else ["--spin"]),
-                *("--local-port", str(self.local_port), "--callee-port", str(self.callee_port)),
+                # A connection's own port is kept by the kernel for a minute after it; the next run needs others.
+                *(self.ports() if self.transport == "udp" else []),
                 *(["--floor"] if isinstance(server, Floor) else []),
             ],
         )

@@ -17,13 +17,14 @@ HOST = "127.0.0.1"
 
 
 class Server:
-    """A server process with what it has started, listening on UDP and TCP."""
+    """A server process with what it has started, listening on UDP and TCP, and on TLS when it is asked to."""
 
     name = ""
 
-    def __init__(self, directory: Path, cores: tuple[int, ...] = (SERVER_CORE,)):
+    def __init__(self, directory: Path, cores: tuple[int, ...] = (SERVER_CORE,), tls: bool = False):
         self.directory = directory
         self.cores = cores
+        self.tls_port = Ports.take() if tls else None
         self.port = Ports.take()
         self.process: subprocess.Popen | None = None
         self.log = directory / f"{self.name}-{self.port}.log"
@@ -72,6 +73,9 @@ class Server:
     def target(self) -> str:
         return f"{HOST}:{self.port}"
 
+    def target_of(self, transport: str) -> str:
+        return f"{HOST}:{self.tls_port}" if transport == "tls" else self.target
+
     def memory(self) -> int:
         """Bytes in use, of all its processes."""
         return accounting.memory(self.pids)
@@ -113,6 +117,8 @@ class Ringway(Server):
             *(["env", f"RINGWAY_SHARDS__COUNT={self.shards}"] if self.shards != 1 else []),
             *(str(self.program), "serve", "--config", str(HERE / "ringway.toml"), "--data", str(self.data)),
             *("--listen", f"udp:{HOST}:{self.port}", "--listen", f"tcp:{HOST}:{self.port}"),
+            # Its certificate is one of its own making, on P-256.
+            *(["--listen", f"tls:{HOST}:{self.tls_port}"] if self.tls_port else []),
             *("--http", f"{HOST}:{self.http_port}"),
         ]
 
@@ -185,7 +191,18 @@ class Kamailio(Server):
             *("-x", "fm", "-X", "fm", "-m", str(self.SHARED_MIB), "-M", str(self.PRIVATE_MIB)),
             *("-A", f"USRLOC_HASH={self.hash_size}", "-A", f'LUA_SCRIPT="{HERE / "kamailio.lua"}"'),
             *(["-A", "AUTH"] if self.authentication else []),
+            *(self.tls() if self.tls_port else []),
         ]
+
+    def tls(self) -> list[str]:
+        certificate, key = self.directory / "kamailio.crt", self.directory / "kamailio.key"
+        if not certificate.exists():
+            asked = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={DOMAIN}", "-days", "30"]
+            subprocess.run(
+                ["openssl", "req", "-x509", *asked, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
+            )
+        files = ["-A", f'TLS_CERTIFICATE="{certificate}"', "-A", f'TLS_KEY="{key}"']
+        return ["-A", "TLS", *files, "-l", f"tls:{HOST}:{self.tls_port}"]
 
     def why(self) -> str:
         """Its log is off, so its own check of the configuration is asked."""

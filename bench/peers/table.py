@@ -12,7 +12,7 @@ def header(facts: dict[str, str]) -> str:
 def cpu(rows: list[Row]) -> str:
     """CPU time an operation."""
     lines = [
-        "| workload, UDP | Ringway us/op | Kamailio us/op | ratio | bar | met? | floor us/op | ratio above the floor |",
+        "| workload | Ringway us/op | Kamailio us/op | ratio | bar | met? | floor us/op | ratio above the floor |",
         "|---|---:|---:|---:|---:|---|---:|---:|",
     ]
     for row in rows:
@@ -26,7 +26,7 @@ def cpu(rows: list[Row]) -> str:
 def throughput(rows: list[Row]) -> str:
     """Throughput at saturation, latency at a rate that all sustain."""
     lines = [
-        "| workload, UDP | Ringway op/s | Kamailio op/s | floor op/s | latency at | Ringway p50, p99 us | Kamailio p50, p99 us | floor p50, p99 us |",
+        "| workload | Ringway op/s | Kamailio op/s | floor op/s | latency at | Ringway p50, p99 us | Kamailio p50, p99 us | floor p50, p99 us |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:

@@ -22,10 +22,19 @@ class Workload:
     ringway_lacks: str = ""
     # Addresses that the phones share; callees have as many of their own.
     addresses: int = 16
+    # What carries the messages: udp, tcp or tls.
+    transport: str = "udp"
+
+    @property
+    def is_stream(self) -> bool:
+        return self.transport != "udp"
 
 
 # So many that two datagrams of a batch seldom go to the same one: each is sent by itself.
 SCATTERED = 1_000
+
+# Connections of the phones, and of the callees: a few hundred users share one, as behind an outbound proxy.
+CONNECTIONS = 256
 
 WORKLOADS = [
     Workload("options", "OPTIONS answered", "options", False, 0.60),
@@ -38,6 +47,10 @@ WORKLOADS = [
     Workload("call", "proxied call", "call", False, 0.45),
     Workload("call-scattered", "the same, phones at 1,000 addresses a side", "call", False, None, addresses=SCATTERED),
     Workload("call-auth", "proxied call with 407", "call-auth", True, 0.45),
+    Workload("register-tcp", "REGISTER, no authentication, TCP", "register", False, 0.60, addresses=CONNECTIONS, transport="tcp"),
+    Workload("call-tcp", "proxied call, TCP", "call", False, 0.60, addresses=CONNECTIONS, transport="tcp"),
+    Workload("register-tls", "REGISTER, no authentication, TLS", "register", False, 0.60, addresses=CONNECTIONS, transport="tls"),
+    Workload("call-tls", "proxied call, TLS", "call", False, 0.60, addresses=CONNECTIONS, transport="tls"),
     Workload(
         "call-lua",
         "proxied call, Kamailio's routing in Lua",
@@ -60,7 +73,7 @@ def by_names(names: str) -> list[Workload]:
     ['options', 'call']
     >>> by_names("cal")
     Traceback (most recent call last):
-    ValueError: no workload is called cal; there are options, register, register-scattered, refresh, register-challenge, call, call-scattered, call-auth, call-lua
+    ValueError: no workload is called cal; there are options, register, register-scattered, refresh, register-challenge, call, call-scattered, call-auth, register-tcp, call-tcp, register-tls, call-tls, call-lua
     """
     wanted = {name.strip() for name in names.split(",") if name.strip()}
     known = [workload.name for workload in WORKLOADS]

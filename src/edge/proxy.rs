@@ -16,5 +16,5 @@ mod start;
 mod timers;
 
 pub(crate) use context::{ContextKey, Contexts, DialogPlace, Target};
-pub(crate) use forward::{Forward, Routing};
+pub(crate) use forward::{Forward, Routing, is_tls};
 pub(crate) use start::{Initial, WithinDialog, contact_uri};

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use ringway_directory::{Extension, Snapshot, Tenant};
-use ringway_sip::{Flow, Message, Method, Name, NameAddr, Scheme, ShardId, Transport, Uri};
+use ringway_sip::{Flow, Message, Method, Name, NameAddr, Scheme, ShardId, Uri};
 
 use crate::answer::Received;
 use crate::auth::Role;
@@ -13,7 +13,7 @@ use crate::branch::Branch;
 use crate::core::Core;
 use crate::engine::Engine;
 use crate::in_dialog::RouteReading;
-use crate::proxy::{Initial, Routing};
+use crate::proxy::{Initial, Routing, is_tls};
 use crate::reject::{DropReason, Reject};
 use crate::tenancy::routable;
 
@@ -224,7 +224,7 @@ impl Engine {
         let callee = directory.extension(tenant.id, &number).ok_or(Reject::UnknownNumber)?;
         let mut targets = if callee.enabled { self.core.targets(tenant.id, &callee.number) } else { Vec::new() };
         if uri.scheme == Scheme::Sips {
-            targets.retain(|target| matches!(target.flow.transport, Transport::Tls | Transport::Wss));
+            targets.retain(|target| is_tls(&target.flow));
         }
         if targets.is_empty() {
             return Err(Reject::NotRegistered);

@@ -22,7 +22,7 @@ const BACKLOG: i32 = 1024;
 pub struct Listener {
     /// Its place in the configuration.
     pub id: ListenerId,
-    /// `Udp` or `Tcp`.
+    /// Any but `Quic`.
     pub transport: Transport,
     /// Address and port. Port 0 lets the kernel choose; every shard then gets the same one.
     pub address: SocketAddr,
@@ -32,7 +32,7 @@ pub struct Listener {
 #[derive(Debug, Default)]
 pub struct Bound {
     pub(crate) udp: Vec<(ListenerId, UdpSocket)>,
-    pub(crate) tcp: Vec<(ListenerId, TcpListener)>,
+    pub(crate) tcp: Vec<(ListenerId, Transport, TcpListener)>,
 }
 
 impl Bound {
@@ -43,8 +43,8 @@ impl Bound {
             let listener = Listener { id: *id, transport: Transport::Udp, address: socket.local_addr()? };
             listeners.push((listener, Some(granted(socket)?)));
         }
-        for (id, socket) in &self.tcp {
-            listeners.push((Listener { id: *id, transport: Transport::Tcp, address: socket.local_addr()? }, None));
+        for (id, transport, socket) in &self.tcp {
+            listeners.push((Listener { id: *id, transport: *transport, address: socket.local_addr()? }, None));
         }
         Ok(listeners)
     }
@@ -54,7 +54,10 @@ impl Bound {
 pub fn bind(listeners: &[Listener], shards: usize, receive_buffer: usize) -> Result<Vec<Bound>, BindError> {
     let mut bound: Vec<Bound> = (0..shards).map(|_| Bound::default()).collect();
     for (index, listener) in listeners.iter().enumerate() {
-        let is_same = |other: &&Listener| other.transport == listener.transport && other.address == listener.address;
+        // Streams of all kinds share the ports of TCP.
+        let is_same = |other: &&Listener| {
+            other.transport.is_reliable() == listener.transport.is_reliable() && other.address == listener.address
+        };
         if listener.address.port() != 0 && listeners.iter().take(index).any(|other| is_same(&other)) {
             return Err(BindError { listener: *listener, reason: Reason::ListedTwice });
         }
@@ -67,12 +70,12 @@ pub fn bind(listeners: &[Listener], shards: usize, receive_buffer: usize) -> Res
                     address = socket.local_addr().map_err(failed(listener))?;
                     sockets.udp.push((listener.id, socket));
                 }
-                Transport::Tcp => {
+                Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                     let socket = bind_tcp(address, share).map_err(failed(listener))?;
                     address = socket.local_addr().map_err(failed(listener))?;
-                    sockets.tcp.push((listener.id, socket));
+                    sockets.tcp.push((listener.id, listener.transport, socket));
                 }
-                _ => return Err(BindError { listener: *listener, reason: Reason::Transport }),
+                Transport::Quic => return Err(BindError { listener: *listener, reason: Reason::Transport }),
             }
         }
     }
@@ -149,8 +152,10 @@ impl fmt::Display for BindError {
         let Listener { transport, address, .. } = self.listener;
         write!(formatter, "{transport} {address} ")?;
         let error = match &self.reason {
-            Reason::ListedTwice => return formatter.write_str("is listed twice; remove one of the two"),
-            Reason::Transport => return formatter.write_str("can't be listened on: use udp or tcp"),
+            Reason::ListedTwice => {
+                return formatter.write_str("is listed twice; remove one of the two, or give them different ports");
+            }
+            Reason::Transport => return formatter.write_str("can't be listened on: use udp, tcp, tls, ws or wss"),
             Reason::System(error) => error,
         };
         match error.kind() {

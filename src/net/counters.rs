@@ -35,6 +35,16 @@ pub struct Counters {
     pub refused_in_all: u64,
     /// Connections refused because their source has too many.
     pub refused_by_source: u64,
+    /// Connections whose handshakes, of TLS and WebSocket, are done.
+    pub handshakes_done: u64,
+    /// Connections closed because there are too many handshakes, in all or of their source.
+    pub handshakes_refused: u64,
+    /// Handshakes that took too long.
+    pub handshakes_slow: u64,
+    /// Handshakes of TLS that failed.
+    pub handshakes_failed_tls: u64,
+    /// Opening handshakes of WebSocket that failed.
+    pub handshakes_failed_websocket: u64,
     /// Failures to accept, such as no file descriptors being left.
     pub accept_errors: u64,
     /// Streams whose bytes could not be framed: closed.

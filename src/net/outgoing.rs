@@ -33,8 +33,10 @@ impl Outgoing {
                     None => self.notices.send_failed(*flow, SendError::NoSocket),
                 }
             }
-            Transport::Tcp => self.streams.send(flow, bytes, &mut self.notices),
-            _ => self.notices.send_failed(*flow, SendError::NoSocket),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                self.streams.send(flow, bytes, &mut self.notices)
+            }
+            Transport::Quic => self.notices.send_failed(*flow, SendError::NoSocket),
         }
     }
 

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use ringway_sip::ShardId;
-use ringway_sip::frame::Frame;
 use tokio::task::{unconstrained, yield_now};
 
 use crate::bind::Bound;
 use crate::clock::Clock;
 use crate::counters::Counters;
+use crate::framing::Piece;
+use crate::handshake::Handshakes;
 use crate::local_address::LocalAddresses;
 use crate::notices::{Notice, Notices};
 use crate::outgoing::Outgoing;
@@ -63,6 +64,7 @@ impl Sockets {
         bound: Bound,
         options: &SocketOptions,
         admission: Arc<Admission>,
+        handshakes: Handshakes,
         clock: Clock,
     ) -> io::Result<Self> {
         let udp = bound
@@ -73,7 +75,7 @@ impl Sockets {
         Ok(Self {
             outgoing: Outgoing {
                 udp,
-                streams: Streams::new(shard, bound.tcp, options.streams.clone(), admission)?,
+                streams: Streams::new(shard, bound.tcp, options.streams.clone(), admission, handshakes)?,
                 notices: Notices::default(),
                 local_addresses: LocalAddresses::default(),
             },
@@ -213,28 +215,31 @@ impl Sockets {
                     break;
                 }
                 let flow = turn.flow;
-                match turn.framer.next() {
-                    Some(Ok(Frame::Message(bytes))) => {
-                        *left -= 1;
-                        turn.has_framed = true;
+                let piece = turn.framing.next();
+                if !matches!(piece, None | Some(Piece::Error(..) | Piece::Close)) {
+                    *left -= 1;
+                    turn.has_framed = true;
+                }
+                match piece {
+                    Some(Piece::Message(bytes)) => {
                         self.outgoing.notices.counters.stream_messages_received += 1;
                         handle(Received::Message { flow, bytes, arrived }, &mut self.outgoing);
                     }
-                    Some(Ok(Frame::Ping)) => {
-                        *left -= 1;
-                        turn.has_framed = true;
+                    Some(Piece::Ping) => {
                         let Outgoing { streams, notices, .. } = &mut self.outgoing;
                         streams.pong(&turn, notices);
                     }
-                    Some(Ok(Frame::Pong)) => {
-                        *left -= 1;
-                        turn.has_framed = true;
+                    Some(Piece::Alive) => self.outgoing.streams.reply(&mut turn),
+                    Some(Piece::Close) => {
+                        self.outgoing.streams.reply(&mut turn);
+                        self.outgoing.streams.close(&flow);
+                        break;
                     }
-                    Some(Err(error)) => {
+                    Some(Piece::Error(problem, head)) => {
                         let Outgoing { streams, notices, .. } = &mut self.outgoing;
                         streams.end_unframed(&flow, notices);
-                        let (problem, head) = (error.problem(), error.head());
                         handle(Received::FrameError { flow, problem, head }, &mut self.outgoing);
+                        self.outgoing.streams.reply(&mut turn);
                         break;
                     }
                     None => {

@@ -1,4 +1,4 @@
-//! A shard's TCP connections.
+//! A shard's connections: TCP, and TLS and WebSocket over it.
 //!
 //! There is no task and no channel per connection. A connection's waker puts its number into a queue; the shard takes
 //! its turn of each in [`crate::Sockets::receive`], reads, frames and handles its messages in place, and writes all
@@ -9,6 +9,7 @@ mod acceptor;
 mod admission;
 mod connection;
 mod deadlines;
+mod link;
 mod open;
 mod options;
 mod ready;
@@ -22,18 +23,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use ringway_sip::frame::Framer;
 use ringway_sip::{ConnectionId, Flow, ListenerId, ShardId, Transport};
-use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::framing::Framing;
+use crate::handshake::{Greeted, Handshakes};
 use crate::notices::Notices;
 use crate::received::SendError;
 use acceptor::Acceptor;
 pub use admission::Admission;
-use admission::Permit;
+pub(crate) use admission::{Permit, source_of};
 use connection::{Connection, Phase, Timeout};
 use deadlines::Deadlines;
+use link::Link;
 pub use options::StreamOptions;
 use ready::{ConnectionWaker, ReadyQueue};
 use table::Table;
@@ -41,13 +44,20 @@ use table::Table;
 /// Connections accepted of one listener before the shard looks at its other work.
 const ACCEPTED_A_TURN: usize = 64;
 
-/// The TCP side of a shard.
+/// Connections taken in after their handshakes before the shard looks at its other work.
+const GREETED_A_TURN: usize = 64;
+
+/// The stream side of a shard.
 #[derive(Debug)]
 pub(crate) struct Streams {
     shard: ShardId,
     options: StreamOptions,
     admission: Arc<Admission>,
     acceptors: Vec<Acceptor>,
+    handshakes: Handshakes,
+    /// What became of handshakes. As many wait here at most as there may be connections.
+    greetings: mpsc::UnboundedReceiver<Greeted>,
+    greeting: mpsc::UnboundedSender<Greeted>,
     table: Table,
     /// The connection on which a flow without one is sent.
     serial_by_remote: HashMap<(ListenerId, SocketAddr), u64>,
@@ -65,19 +75,24 @@ impl Streams {
     /// Takes over bound listeners. Must be called inside the shard's runtime.
     pub(crate) fn new(
         shard: ShardId,
-        listeners: Vec<(ListenerId, std::net::TcpListener)>,
+        listeners: Vec<(ListenerId, Transport, std::net::TcpListener)>,
         options: StreamOptions,
         admission: Arc<Admission>,
+        handshakes: Handshakes,
     ) -> io::Result<Self> {
         let acceptors = listeners
             .into_iter()
-            .map(|(listener, socket)| Acceptor::new(listener, socket))
+            .map(|(listener, transport, socket)| Acceptor::new(listener, transport, socket))
             .collect::<io::Result<_>>()?;
+        let (greeting, greetings) = mpsc::unbounded_channel();
         Ok(Self {
             shard,
             options,
             admission,
             acceptors,
+            handshakes,
+            greetings,
+            greeting,
             table: Table::default(),
             serial_by_remote: HashMap::new(),
             ready: Arc::default(),
@@ -95,7 +110,8 @@ impl Streams {
 
     /// Whether a connection has its turn, a deadline has come, or something waits to be flushed.
     pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>, notices: &mut Notices) -> bool {
-        self.accept(context, notices);
+        // A listener that is not asked until it has nothing wakes nobody.
+        let has_more = self.accept(context, notices) | self.take_greeted(context, notices);
         let mut woken = std::mem::take(&mut self.woken);
         self.ready.take(context, &mut woken);
         for serial in woken.drain(..) {
@@ -103,26 +119,45 @@ impl Streams {
         }
         self.woken = woken;
         let is_due = self.deadlines.poll_due(context);
-        is_due || !self.turns.is_empty() || !self.unflushed.is_empty()
+        has_more || is_due || !self.turns.is_empty() || !self.unflushed.is_empty()
     }
 
-    fn accept(&mut self, context: &mut Context<'_>, notices: &mut Notices) {
+    /// Accepts what waits at each listener. True when more may be waiting.
+    fn accept(&mut self, context: &mut Context<'_>, notices: &mut Notices) -> bool {
+        let mut has_more = false;
         for index in 0..self.acceptors.len() {
-            for _ in 0..ACCEPTED_A_TURN {
-                let Some(acceptor) = self.acceptors.get_mut(index) else { break };
-                let (listener, accepted) = (acceptor.listener, acceptor.poll_accept(context));
+            let mut left = ACCEPTED_A_TURN;
+            while let Some(acceptor) = self.acceptors.get_mut(index) {
+                if left == 0 {
+                    has_more = true;
+                    break;
+                }
+                left -= 1;
+                let (listener, transport) = (acceptor.listener, acceptor.transport);
+                let accepted = acceptor.poll_accept(context);
                 match accepted {
                     Poll::Pending => break,
-                    Poll::Ready(Ok(stream)) => self.admit(listener, stream, notices),
+                    Poll::Ready(Ok(stream)) => self.admit(listener, transport, stream, notices),
                     Poll::Ready(Err((error, until))) => {
                         notices.counters.accept_errors += 1;
                         tracing::warn!(%error, "accepting a connection failed; none is accepted for a moment");
                         // No connection has the number 0; the entry only wakes the shard to try again.
                         self.deadlines.push(until, 0);
+                        break;
                     }
                 }
             }
         }
+        has_more
+    }
+
+    /// Takes in connections whose preamble is over. True when more may be waiting.
+    fn take_greeted(&mut self, context: &mut Context<'_>, notices: &mut Notices) -> bool {
+        for _ in 0..GREETED_A_TURN {
+            let Poll::Ready(Some(greeted)) = self.greetings.poll_recv(context) else { return false };
+            self.greeted(greeted, notices);
+        }
+        true
     }
 
     /// Enters a connection and gives it its first turn.
@@ -130,15 +165,16 @@ impl Streams {
         &mut self,
         flow: Flow,
         phase: Phase,
-        stream: TcpStream,
+        framing: Framing,
+        link: Link,
         permit: Permit,
         notices: &mut Notices,
     ) -> Option<u64> {
-        let (shard, ready, limits, now) = (self.shard, &self.ready, self.options.frame, Instant::now());
+        let (shard, ready, now) = (self.shard, &self.ready, Instant::now());
         let connection = self.table.insert(|serial| {
             let flow = Flow { connection: Some(ConnectionId { shard, serial }), ..flow };
             let waker = ConnectionWaker::new(ready, serial);
-            Connection::new(flow, phase, Framer::new(limits), stream, waker, permit, now)
+            Connection::new(flow, phase, framing, link, waker, permit, now)
         })?;
         let serial = connection.serial;
         notices.counters.connections_open += 1;
@@ -240,7 +276,7 @@ impl Streams {
             }
             return Err(SendError::Unread);
         }
-        connection.queue.push(bytes);
+        connection.push(bytes);
         notices.counters.stream_messages_sent += 1;
         self.mark_unflushed(serial);
         Ok(())
@@ -354,8 +390,4 @@ impl Streams {
             }
         }
     }
-}
-
-fn tcp_flow(listener: ListenerId, local: SocketAddr, remote: SocketAddr) -> Flow {
-    Flow { transport: Transport::Tcp, listener, local, remote, connection: None }
 }

@@ -13,6 +13,7 @@ mod local_addresses;
 mod node_id;
 mod operations;
 mod publication;
+mod security;
 mod serve;
 mod settings;
 mod shard;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use ringway_edge::{Action, Arrival, Engine, Input};
-use ringway_net::{Admission, Ahead, Bound, Clock, Received, SocketOptions, Sockets};
+use ringway_net::{Admission, Ahead, Bound, Clock, Handshakes, Received, SocketOptions, Sockets};
 use ringway_sip::{Flow, Method, Monotonic, ShardId};
 use ringway_store::journal::{Record, Writer};
 use ringway_telemetry::Histogram;
@@ -37,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) options: SocketOptions,
     /// Connections in all, shared by the shards.
     pub(crate) admission: Arc<Admission>,
+    /// The thread of handshakes, shared likewise.
+    pub(crate) handshakes: Handshakes,
     pub(crate) clock: Clock,
     pub(crate) journal: Writer,
     /// Everybody's mailbox, its own included.
@@ -107,7 +109,7 @@ struct Counts {
 impl Shard {
     fn new(parts: Parts) -> io::Result<Self> {
         let id = parts.engine.shard;
-        let sockets = Sockets::new(id, parts.bound, &parts.options, parts.admission, parts.clock)?;
+        let sockets = Sockets::new(id, parts.bound, &parts.options, parts.admission, parts.handshakes, parts.clock)?;
         Ok(Self {
             id,
             engine: Engine::new(parts.engine),

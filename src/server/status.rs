@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use ringway_api::{Answer, Control, Readiness};
@@ -13,6 +13,7 @@ use ringway_sip::{Method, Transport};
 use ringway_store::journal::Journal;
 use ringway_telemetry::{Histogram, Metrics, Scrape, names};
 
+use crate::security::TlsListeners;
 use crate::shard::Mail;
 use crate::shards::Shards;
 
@@ -20,7 +21,7 @@ use crate::shards::Shards;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The transports that this version speaks.
-const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
+const TRANSPORTS: [Transport; 5] = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
 
 /// The classes of responses.
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"];
@@ -41,6 +42,7 @@ pub(crate) struct Running {
     pub(crate) location: Arc<Location>,
     pub(crate) activity: Arc<Activity>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) tls: TlsListeners,
     // What each shard told last, for the time that it takes too long: a counter must not fall meanwhile.
     pub(crate) last: Mutex<Vec<Scrape>>,
 }
@@ -102,6 +104,10 @@ impl Running {
         let domain = |tenant: TenantId| directory.tenant(tenant).map_or("", |tenant| &*tenant.domain);
         self.location.count(|tenant, bindings| scrape.add(&names::REGISTRATIONS, &[domain(tenant)], bindings));
         self.activity.calls(|tenant, calls| scrape.add(&names::CALLS_ACTIVE, &[domain(tenant)], calls.into()));
+        for (listener, end) in self.tls.ends() {
+            let seconds = end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            scrape.add(&names::CERTIFICATE_EXPIRY, &[listener], seconds);
+        }
         let journal = self.journal.counters();
         scrape.add(&names::JOURNAL_RECORDS, &[], journal.records_appended);
         scrape.add(&names::JOURNAL_BYTES, &[], journal.log_bytes);

@@ -49,6 +49,16 @@ impl Transport {
         }
     }
 
+    /// The `transport` parameter of a URI that names us: none for UDP, which is meant without one, and `ws` for both kinds of
+    /// WebSocket (RFC 7118 section 5.1 knows no other).
+    pub const fn uri_parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Udp => None,
+            Self::Wss => Some(Self::Ws.as_str()),
+            other => Some(other.as_str()),
+        }
+    }
+
     /// Reads a token of either use, without regard to case.
     pub fn parse(token: &[u8]) -> Option<Self> {
         match token {

@@ -222,6 +222,24 @@ pub const CONNECTIONS_CLOSED: Metric = Metric {
     at_zero: &[&["idle"], &["slow"], &["unread"], &["unframed"]],
 };
 
+/// Handshakes of TLS and WebSocket.
+pub const HANDSHAKES: Metric = Metric {
+    name: "ringway_handshakes_total",
+    kind: Kind::Counter,
+    help: "Handshakes of TLS and WebSocket, by outcome: done, refused (too many at once), timeout, tls or websocket (it failed there).",
+    labels: &["outcome"],
+    at_zero: &[&["done"], &["refused"], &["timeout"], &["tls"], &["websocket"]],
+};
+
+/// When certificates end.
+pub const CERTIFICATE_EXPIRY: Metric = Metric {
+    name: "ringway_certificate_expiry_timestamp_seconds",
+    kind: Kind::Gauge,
+    help: "When the first of a TLS listener's certificates ends, in Unix seconds.",
+    labels: &["listener"],
+    at_zero: &[],
+};
+
 /// Messages that wait in a shard's mailbox.
 pub const SHARD_QUEUE_DEPTH: Metric = Metric {
     name: "ringway_shard_queue_depth",
@@ -315,6 +333,8 @@ pub const ALL: &[&Metric] = &[
     &CONNECTIONS_REFUSED,
     &CONNECTIONS_FAILED,
     &CONNECTIONS_CLOSED,
+    &HANDSHAKES,
+    &CERTIFICATE_EXPIRY,
     &SHARD_QUEUE_DEPTH,
     &SIP_RESPONSES_FROM_ELSEWHERE,
     &SHARD_HANDOVERS,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2_iter};
 use ringway_sip::write::{stamp_via, write_number, write_sent_by, write_via};
-use ringway_sip::{Edits, Flow, Message, Name, Transport, Via};
+use ringway_sip::{Edits, Flow, Message, Name, NameAddr, Transport, Via};
 
 use crate::branch::BranchText;
 use crate::cookie::{COMPANION, Cookie};
@@ -50,14 +50,21 @@ impl Core {
         if let Some(uri) = forward.request_uri.or(forward.routing.restored_uri) {
             edits.replace(message.span_of(message.request_uri()), uri);
         }
+        // A side that asked for TLS is told to come back by TLS (section 16.6, step 4).
+        let was_secure = is_sips(message.request_uri()) && is_tls(forward.from);
+        let becomes_secure = is_tls(forward.to)
+            && (forward.routing.rest.first().is_some_and(|route| names_sips(route))
+                || is_sips(forward.request_uri.or(forward.routing.restored_uri).unwrap_or(message.request_uri())));
         let settings = &self.settings;
         let keys = &mut self.keys;
         edits.insert_with(message.first_field_at(), |text| {
             write_via(text, forward.to.transport, settings.own_side(forward.to), forward.branch.as_bytes(), false);
             if let Some(cookie) = forward.cookie {
-                write_record_route(settings, forward.to, text, |user| cookie.write(keys, period, user));
-                if needs_companion(settings, forward.from, forward.to) {
-                    write_record_route(settings, forward.from, text, |user| user.extend_from_slice(COMPANION));
+                write_record_route(settings, forward.to, becomes_secure, text, |user| cookie.write(keys, period, user));
+                if was_secure != becomes_secure || needs_companion(settings, forward.from, forward.to) {
+                    write_record_route(settings, forward.from, was_secure, text, |user| {
+                        user.extend_from_slice(COMPANION)
+                    });
                 }
             }
         });
@@ -88,16 +95,37 @@ fn needs_companion(settings: &Settings, from: &Flow, to: &Flow) -> bool {
     from.transport != to.transport || settings.own_side(from) != settings.own_side(to)
 }
 
-fn write_record_route(settings: &Settings, flow: &Flow, text: &mut Vec<u8>, user: impl FnOnce(&mut Vec<u8>)) {
-    text.extend_from_slice(b"Record-Route: <sip:");
+fn write_record_route(
+    settings: &Settings,
+    flow: &Flow,
+    is_secure: bool,
+    text: &mut Vec<u8>,
+    user: impl FnOnce(&mut Vec<u8>),
+) {
+    text.extend_from_slice(if is_secure { b"Record-Route: <sips:" } else { b"Record-Route: <sip:" });
     user(text);
     text.push(b'@');
     write_sent_by(text, settings.own_side(flow));
-    if flow.transport != Transport::Udp {
+    // In a sips URI TLS goes without saying (section 26.2.2).
+    if let Some(transport) = flow.transport.uri_parameter().filter(|_| !is_secure || flow.transport != Transport::Tls) {
         text.extend_from_slice(b";transport=");
-        text.extend_from_slice(flow.transport.as_str().as_bytes());
+        text.extend_from_slice(transport.as_bytes());
     }
     text.extend_from_slice(b";lr>\r\n");
+}
+
+fn is_sips(uri: &[u8]) -> bool {
+    uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
+}
+
+/// Whether a Route value's URI is a sips one.
+fn names_sips(route: &[u8]) -> bool {
+    NameAddr::parse(route).is_some_and(|route| is_sips(route.uri))
+}
+
+/// Whether a flow is within TLS.
+pub(crate) const fn is_tls(flow: &Flow) -> bool {
+    matches!(flow.transport, Transport::Tls | Transport::Wss)
 }
 
 fn edit_route(message: &Message<'_>, routing: &Routing<'_>, edits: &mut Edits) {

@@ -1,8 +1,9 @@
 //! Redirections: a 3xx is dialled again as the callee (RFC 3261 section 16.5).
 
-use ringway_sip::{Message, Name, NameAddr, Scheme, Transport, Uri};
+use ringway_sip::{Message, Name, NameAddr, Scheme, Uri};
 
 use super::context::{ContextKey, Target};
+use super::forward::is_tls;
 use crate::engine::Engine;
 
 /// The most Contacts of one 3xx that are followed.
@@ -32,7 +33,7 @@ impl Engine {
             }
         }
         // Who called over TLS is not passed on without it (section 16.7, step 4).
-        found.retain(|target| !is_secure || matches!(target.flow.transport, Transport::Tls | Transport::Wss));
+        found.retain(|target| !is_secure || is_tls(&target.flow));
         let Some(context) = self.contexts.get_mut(key) else { return false };
         let mut added = false;
         for target in found {

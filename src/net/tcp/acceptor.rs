@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ringway_sip::ListenerId;
+use ringway_sip::{ListenerId, Transport};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
@@ -17,6 +17,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) struct Acceptor {
     pub(super) listener: ListenerId,
+    pub(super) transport: Transport,
     pub(super) local: SocketAddr,
     socket: TcpListener,
     paused_until: Option<Instant>,
@@ -24,9 +25,9 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     /// Takes over a bound listener. Must be called inside the shard's runtime.
-    pub(super) fn new(listener: ListenerId, socket: std::net::TcpListener) -> io::Result<Self> {
+    pub(super) fn new(listener: ListenerId, transport: Transport, socket: std::net::TcpListener) -> io::Result<Self> {
         let local = socket.local_addr()?;
-        Ok(Self { listener, local, socket: TcpListener::from_std(socket)?, paused_until: None })
+        Ok(Self { listener, transport, local, socket: TcpListener::from_std(socket)?, paused_until: None })
     }
 
     /// Accepts one connection, if one waits. On an error, accepting pauses until the moment that comes with it.

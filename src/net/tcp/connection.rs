@@ -1,23 +1,20 @@
 //! One connection: its life from being opened to being closed.
 
 use std::io;
-use std::net::Shutdown;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ringway_sip::Flow;
-use ringway_sip::frame::Framer;
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::admission::Permit;
+use super::link::Link;
 use super::options::StreamOptions;
 use super::ready::ConnectionWaker;
 use super::write_queue::WriteQueue;
+use crate::framing::Framing;
+use crate::websocket;
 
 /// How long the other end has to close after we have: long enough for it to read what was written last. Closing at once
 /// while it still sends would reset the connection, and it would never see our answer.
@@ -62,8 +59,9 @@ pub(super) struct Connection {
     pub(super) serial: u64,
     pub(super) flow: Flow,
     pub(super) phase: Phase,
-    /// Taken while its frames are being handled.
-    pub(super) framer: Option<Framer>,
+    /// Taken while its messages are being handled.
+    pub(super) framing: Option<Framing>,
+    is_websocket: bool,
     pub(super) queue: WriteQueue,
     /// The flows without a connection that were sent on since the queue was empty: told if it is never written.
     pub(super) asked: Vec<Flow>,
@@ -82,7 +80,7 @@ pub(super) struct Connection {
     pub(super) scheduled: Option<Instant>,
     phase_since: Instant,
     last_heard: Instant,
-    stream: TcpStream,
+    link: Link,
     waker: Arc<ConnectionWaker>,
     task: Waker,
     _permit: Permit,
@@ -92,8 +90,8 @@ impl Connection {
     pub(super) fn new(
         flow: Flow,
         phase: Phase,
-        framer: Framer,
-        stream: TcpStream,
+        framing: Framing,
+        link: Link,
         waker: Arc<ConnectionWaker>,
         permit: Permit,
         now: Instant,
@@ -102,7 +100,8 @@ impl Connection {
             serial: waker.serial,
             flow,
             phase,
-            framer: Some(framer),
+            is_websocket: matches!(framing, Framing::WebSocket(_)),
+            framing: Some(framing),
             queue: WriteQueue::default(),
             asked: Vec::new(),
             is_in_turn: false,
@@ -116,7 +115,7 @@ impl Connection {
             scheduled: None,
             phase_since: now,
             last_heard: now,
-            stream,
+            link,
             task: Waker::from(Arc::clone(&waker)),
             waker,
             _permit: permit,
@@ -155,39 +154,49 @@ impl Connection {
         has_room
     }
 
+    /// Queues a message, or a keep-alive.
+    pub(super) fn push(&mut self, message: &[u8]) {
+        if self.is_websocket {
+            websocket::write_header(message, |header| self.queue.push(header));
+        }
+        self.queue.push(message);
+    }
+
     /// Whether the connection that we called for is open.
     pub(super) fn poll_open(&self) -> Poll<io::Result<()>> {
-        match self.stream.poll_write_ready(&mut Context::from_waker(&self.task)) {
-            Poll::Ready(Ok(())) => Poll::Ready(match self.stream.take_error() {
-                Ok(None) => Ok(()),
-                Ok(Some(error)) | Err(error) => Err(error),
-            }),
-            other => other,
-        }
+        self.link.poll_open(&mut Context::from_waker(&self.task))
+    }
+
+    /// Whether something is to be written although nothing is queued.
+    pub(super) fn wants_write(&self) -> bool {
+        self.link.wants_write()
     }
 
     /// Reads once into `buffer` and returns how much came; 0 is the end.
     pub(super) fn poll_read(&mut self, buffer: &mut [u8], now: Instant) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        match Pin::new(&mut self.stream).poll_read(&mut Context::from_waker(&self.task), &mut buffer) {
-            Poll::Ready(Ok(())) => {
-                self.last_heard = now;
-                Poll::Ready(Ok(buffer.filled().len()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
+        let read = self.link.poll_read(&mut Context::from_waker(&self.task), buffer);
+        if matches!(read, Poll::Ready(Ok(_))) {
+            self.last_heard = now;
         }
+        read
     }
 
     /// Writes the queue as far as the kernel takes it. Ready when all is written.
     pub(super) fn poll_write(&mut self, now: Instant) -> Poll<io::Result<()>> {
-        while !self.queue.is_empty() {
-            let written =
-                Pin::new(&mut self.stream).poll_write(&mut Context::from_waker(&self.task), self.queue.waiting());
+        while !self.queue.is_empty() || self.link.wants_write() {
+            let mut context = Context::from_waker(&self.task);
+            let written = if self.link.wants_write() {
+                self.link.poll_drain(&mut context)
+            } else {
+                let taken = self.link.poll_write(&mut context, self.queue.waiting());
+                if let Poll::Ready(Ok(count)) = taken {
+                    self.queue.written(count);
+                }
+                taken
+            };
             match written {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => {
-                    self.queue.written(count);
+                Poll::Ready(Ok(_)) => {
                     self.last_heard = now;
                     self.blocked_since = None;
                 }
@@ -203,14 +212,13 @@ impl Connection {
     }
 
     /// Closes our direction.
-    pub(super) fn shut_down(&self) -> io::Result<()> {
-        SockRef::from(&self.stream).shutdown(Shutdown::Write)
+    pub(super) fn shut_down(&mut self) -> io::Result<()> {
+        self.link.shut_down(&mut Context::from_waker(&self.task))
     }
 
     /// Makes the kernel forget at once what could not be written.
     pub(super) fn abort(&self) {
-        // Failure leaves the kernel's own time-outs to do it.
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        self.link.abort();
     }
 
     /// The next moment at which the connection is to be looked at, and why.

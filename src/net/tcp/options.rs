@@ -24,6 +24,8 @@ pub struct StreamOptions {
     pub message_timeout: Duration,
     /// Without a byte in either direction. Longer than the longest registration, which may live on this connection.
     pub idle_timeout: Duration,
+    /// For the handshakes that come before SIP, those of TLS and WebSocket together.
+    pub handshake_timeout: Duration,
     /// For a connection that we open.
     pub connect_timeout: Duration,
     /// For the other end to take any of what waits to be written.
@@ -41,6 +43,7 @@ impl Default for StreamOptions {
             first_message_timeout: Duration::from_secs(30),
             message_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(3900),
+            handshake_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(15),
         }

@@ -3,24 +3,24 @@
 use std::task::Poll;
 
 use ringway_sip::Flow;
-use ringway_sip::frame::Framer;
 use tokio::time::Instant;
 
 use super::Streams;
 use super::connection::Phase;
+use crate::framing::Framing;
 use crate::notices::Notices;
 use crate::received::SendError;
 
 /// Reads that a connection may make before the others have their turn.
 const READS_A_TURN: usize = 4;
 
-/// A connection whose turn it is, with its framer taken out, so that messages can be borrowed from it while the shard
+/// A connection whose turn it is, with its framing taken out, so that messages can be borrowed from it while the shard
 /// sends to any connection, this one too.
 #[derive(Debug)]
 pub(crate) struct Turn {
     serial: u64,
     pub(crate) flow: Flow,
-    pub(crate) framer: Framer,
+    pub(crate) framing: Framing,
     reads_left: usize,
     /// A whole frame came in this turn.
     pub(crate) has_framed: bool,
@@ -61,9 +61,9 @@ impl Streams {
                     connection.is_in_flush = true;
                     self.unflushed.push(serial);
                 }
-                let framer = connection.framer.take()?;
+                let framing = connection.framing.take()?;
                 let flow = connection.flow;
-                Some(Turn { serial, flow, framer, reads_left: READS_A_TURN, has_framed: false, is_unfinished: false })
+                Some(Turn { serial, flow, framing, reads_left: READS_A_TURN, has_framed: false, is_unfinished: false })
             }
             Phase::Ending => {
                 self.mark_unflushed(serial);
@@ -102,7 +102,10 @@ impl Streams {
                 false
             }
             Poll::Ready(Ok(count)) => {
-                turn.framer.push(scratch.get(..count).unwrap_or_default());
+                turn.framing.push(scratch.get(..count).unwrap_or_default());
+                if connection.wants_write() {
+                    self.mark_unflushed(turn.serial);
+                }
                 true
             }
             Poll::Ready(Err(_)) => {
@@ -115,8 +118,19 @@ impl Streams {
     /// Answers a keep-alive.
     pub(crate) fn pong(&mut self, turn: &Turn, notices: &mut Notices) {
         if let Some(connection) = self.table.get_mut(turn.serial) {
-            connection.queue.push(b"\r\n");
+            connection.push(b"\r\n");
             notices.counters.pings_answered += 1;
+            self.mark_unflushed(turn.serial);
+        }
+    }
+
+    /// Queues what the framing itself has to say, such as the answer to a ping of WebSocket.
+    pub(crate) fn reply(&mut self, turn: &mut Turn) {
+        let replies = turn.framing.take_replies();
+        if !replies.is_empty()
+            && let Some(connection) = self.table.get_mut(turn.serial)
+        {
+            connection.queue.push(&replies);
             self.mark_unflushed(turn.serial);
         }
     }
@@ -137,11 +151,11 @@ impl Streams {
         let Some(connection) = self.table.get_mut(turn.serial) else { return };
         connection.has_spoken |= turn.has_framed;
         connection.message_since = match connection.message_since {
-            _ if turn.framer.buffered() == 0 || turn.is_unfinished || connection.is_held => None,
+            _ if turn.framing.buffered() == 0 || turn.is_unfinished || connection.is_held => None,
             Some(since) if !turn.has_framed => Some(since),
             _ => Some(Instant::now()),
         };
-        connection.framer = Some(turn.framer);
+        connection.framing = Some(turn.framing);
         if turn.is_unfinished {
             self.give_turn(turn.serial);
         }

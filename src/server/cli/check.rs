@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use ringway_net::TlsServer;
 use ringway_store::directory::Directory;
 use ringway_store::keys::MasterKey;
 
@@ -27,6 +28,7 @@ pub(super) fn check(overrides: &Overrides) -> Result<(), Failure> {
         .into_iter()
         .chain(check_folders(&config))
         .flatten()
+        .chain(check_tls(&config))
         .collect();
     if !faults.is_empty() {
         return Err(Failure::Usage(faults.join("\n")));
@@ -60,6 +62,12 @@ fn check_key(config: &Config) -> Option<String> {
     } else {
         data_directory::lost_key(config)
     }
+}
+
+/// Certificates, keys and authorities, as a start would read them.
+fn check_tls(config: &Config) -> impl Iterator<Item = String> {
+    let files = config.listen.iter().filter_map(|listen| listen.tls.clone());
+    files.filter_map(|files| TlsServer::load(files).err()).map(|error| error.to_string())
 }
 
 /// A start makes the data directory, and no other folder.

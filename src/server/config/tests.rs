@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ringway_net::TlsFiles;
 use ringway_sip::Transport;
 use ringway_sip::digest::Algorithm;
 
@@ -196,16 +197,56 @@ fn listeners_of_the_file_replace_the_default_ones() {
             transport: Transport::Tcp,
             address: "[::1]:5070".parse().unwrap(),
             advertise: Some(Advertise { host: "sip.example.com".into(), port: None }),
+            tls: None,
+            path: "/".into(),
         }]
+    );
+}
+
+#[test]
+fn a_tls_listener_has_its_files_and_a_websocket_its_path() {
+    let text = "[[listen]]\ntransport = \"tls\"\ncertificate = \"a.crt\"\nkey = \"a.key\"\ncertificates = \"more\"\n\
+                client_ca = \"ca.crt\"\n[[listen]]\ntransport = \"ws\"\naddress = \"0.0.0.0:8080\"\npath = \"/sip\"\n";
+    let config = Config::parse(Path::new("r.toml"), text, &Overrides::default(), std::iter::empty()).unwrap();
+    let files = TlsFiles {
+        certificate: "a.crt".into(),
+        key: "a.key".into(),
+        more: Some("more".into()),
+        client_ca: Some("ca.crt".into()),
+    };
+    assert_eq!(config.listen[0].tls, Some(files.clone()));
+    assert_eq!(config.listen[0].address, "0.0.0.0:5061".parse().unwrap());
+    assert_eq!((&*config.listen[1].path, &config.listen[1].tls), ("/sip", &None));
+
+    let overrides =
+        Overrides { listen: vec!["tls:127.0.0.1:0".into(), "wss:127.0.0.1:0".into()], ..Overrides::default() };
+    let config = Config::parse(Path::new("r.toml"), text, &overrides, std::iter::empty()).unwrap();
+    assert_eq!(config.listen[0].tls, Some(files), "an option says where, the file says with what");
+    assert_eq!(config.listen[1].tls, None);
+}
+
+#[test]
+fn files_and_paths_stand_where_they_are_of_use() {
+    assert_eq!(
+        faults(
+            "[[listen]]\ntransport = \"tls\"\nkey = \"a.key\"\n[[listen]]\naddress = \"[::1]:1\"\nclient_ca = \"x\"\n\
+             [[listen]]\ntransport = \"wss\"\ncertificate = \"a.crt\"\n[[listen]]\ntransport = \"tcp\"\npath = \"/x\"\n"
+        ),
+        [
+            "r.toml:2: a tls listener needs certificate: the PEM file of its chain",
+            "r.toml:6: client_ca is for tls and wss; leave it out, or write transport = \"tls\"",
+            "r.toml:8: a tls listener needs key: the PEM file of its private key",
+            "r.toml:12: path is for ws and wss, and this listener speaks tcp; leave it out",
+        ]
     );
 }
 
 #[test]
 fn a_listener_that_can_not_be_is_refused() {
     assert_eq!(
-        faults("[[listen]]\ntransport = \"tls\"\naddress = \"localhost:5061\"\n"),
+        faults("[[listen]]\ntransport = \"quic\"\naddress = \"localhost:5061\"\n"),
         [
-            "r.toml:2: transport: tls is not in this version yet; write udp or tcp",
+            "r.toml:2: transport: quic is not in this version yet; write udp, tcp, tls, ws or wss",
             "r.toml:3: address: \"localhost:5061\" is no address; write an IP address and a port, for example \
              0.0.0.0:5060 or [::]:5060",
         ]
@@ -214,7 +255,8 @@ fn a_listener_that_can_not_be_is_refused() {
         faults("[[listen]]\naddress = \"127.0.0.1:5060\"\n\n[[listen]]\naddress = \"127.0.0.1:5060\"\nport = 1\n"),
         [
             "r.toml:5: udp 127.0.0.1:5060 is listed twice; remove one of the two",
-            "r.toml:6: [listen] has no key port; its keys are transport, address, advertise",
+            "r.toml:6: [listen] has no key port; its keys are transport, address, advertise, certificate, key, \
+             certificates, client_ca, path",
         ]
     );
     assert_eq!(
@@ -255,7 +297,7 @@ fn an_option_that_can_not_be_read_is_told_by_its_name() {
         lines,
         [
             "--http: \"8080\" is no address; write an IP address and a port, for example 127.0.0.1:8080",
-            "--listen: 127.0.0.1:5060: \"127.0.0.1\" is no transport; write udp or tcp",
+            "--listen: 127.0.0.1:5060: \"127.0.0.1\" is no transport; write udp, tcp, tls, ws or wss",
             "--listen: udp: write TRANSPORT:ADDRESS:PORT, for example udp:127.0.0.1:5060",
         ]
     );

@@ -1,4 +1,4 @@
-//! End to end: the real binary on real sockets, called with programs that no one here wrote (pjsua2, SIPp, baresip).
+//! End to end: the real binary on real sockets, called with programs that no one here wrote (pjsua2, SIPp, baresip, JsSIP).
 //!
 //! `scripts/install-peers` installs them. Nothing waits for a fixed time: every wait is for something that must happen,
 //! and fails with what was seen instead when it does not.
@@ -15,4 +15,5 @@ mod kill_registrations;
 mod load;
 mod metrics;
 mod pjsua_calls;
+mod secure_calls;
 mod sipp_calls;

@@ -86,7 +86,8 @@ class Phone:
         transport = pj.TransportConfig()
         transport.boundAddress = "127.0.0.1"
         transport.port = 0
-        kind = pj.PJSIP_TRANSPORT_TCP if arguments.transport == "tcp" else pj.PJSIP_TRANSPORT_UDP
+        kind = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}[
+            arguments.transport]
         self.endpoint.transportCreate(kind, transport)
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
@@ -101,7 +102,7 @@ class Phone:
         account.regConfig.registerOnAdd = False
         account.regConfig.timeoutSec = 120
         account.regConfig.retryIntervalSec = 0
-        suffix = ";transport=tcp" if arguments.transport == "tcp" else ""
+        suffix = "" if arguments.transport == "udp" else f";transport={arguments.transport}"
         account.sipConfig.proxies.append(f"sip:{arguments.proxy};lr{suffix}")
         account.sipConfig.authCreds.append(
             pj.AuthCredInfo("digest", "*", arguments.auth_name, 0, arguments.password))

@@ -98,7 +98,13 @@ mod tests {
 
     #[test]
     fn what_is_advertised_without_a_port_has_the_port_that_was_really_bound() {
-        let mut listen = Listen { transport: Transport::Udp, address: "0.0.0.0:0".parse().unwrap(), advertise: None };
+        let mut listen = Listen {
+            transport: Transport::Udp,
+            address: "0.0.0.0:0".parse().unwrap(),
+            advertise: None,
+            tls: None,
+            path: "/".into(),
+        };
         let bound = "0.0.0.0:40000".parse().unwrap();
         assert_eq!(edge_listener(&listen, bound).advertise, None);
         listen.advertise = Some(Advertise { host: "sip.example.com".into(), port: None });

@@ -40,13 +40,15 @@ impl Node {
             return Err(fixed.into_iter().map(|key| refusal(wishes, key)).collect());
         }
         let addresses = local_addresses().map_err(|error| vec![error.to_string()])?;
-        // The one step that can fail comes first: phones are challenged with an algorithm once its hashes are there.
+        let tls = self.tls.prepare()?;
+        // The last step that can fail comes before anything changes: phones are challenged with an algorithm once its hashes are there.
         self.publication.offer(&config.auth.algorithms).await.map_err(|error| vec![error])?;
         let settings = Arc::new(settings(&config, &self.fixed, addresses));
         let taken = self.shards.ask(|taken| Mail::Settings(Arc::clone(&settings), taken), PATIENCE).await;
         if !taken.iter().all(Option::is_some) {
             tracing::warn!("a shard has not taken the new settings over yet");
         }
+        tls.apply();
         logs.set_level(config.log.level.clone());
         self.publication.look_at_default_tenant(&settings);
         self.settings = settings;

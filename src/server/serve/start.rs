@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use ringway_api::Audience;
 use ringway_directory::Snapshot;
 use ringway_edge::{Activity, Location, Settings};
-use ringway_net::{Admission, Bound, Clock, SocketOptions};
+use ringway_net::{Admission, Bound, Clock, Handshakes, SocketOptions};
 use ringway_sip::{ShardId, Transport};
 use ringway_store::directory::Directory;
 use ringway_store::journal::Journal;
@@ -25,6 +25,7 @@ use crate::data_directory::{self, DataDirectory};
 use crate::failure::Failure;
 use crate::local_addresses::local_addresses;
 use crate::publication::{self, Hasher, Publication};
+use crate::security::{TlsListeners, start_handshakes};
 use crate::settings::{Fixed, look_at_default_tenant, settings};
 use crate::shard;
 use crate::shards::Shards;
@@ -41,6 +42,7 @@ pub(super) struct Node {
     pub(super) shards: Shards,
     pub(super) threads: Vec<JoinHandle<()>>,
     pub(super) journal: Arc<Journal>,
+    pub(super) tls: TlsListeners,
     /// HTTP and commands. They end when `stopping` says so, or are dropped.
     pub(super) http: JoinSet<()>,
     pub(super) commands: tokio::task::JoinHandle<()>,
@@ -60,6 +62,7 @@ impl Node {
     ) -> Result<Self, Failure> {
         // Every port first: a mistake there is told before anything is loaded.
         let (bound, sip_listeners) = listeners::bind_sip(&config)?;
+        let (tls, preambles) = TlsListeners::load(&config, data)?;
         let (stopping, stopped) = watch::channel(false);
         let (http, http_address) = start_http(&config, status, &stopped).await?;
 
@@ -100,7 +103,10 @@ impl Node {
             activity: Arc::clone(&activity),
             clock,
         };
-        let (shards, threads) = start_shards(&config, bound, &journal, &world)?;
+        let (handshakes, handshaker) = start_handshakes(preambles, config.limits.streams().handshake_timeout)?;
+        let (shards, mut threads) = start_shards(&config, bound, &journal, &world, &handshakes)?;
+        threads.push(handshaker);
+        drop(handshakes);
         let publication = Arc::new(Publication::new(directory, shards.clone(), Arc::clone(&in_force), hasher));
         let socket = ControlSocket::bind(data.path())
             .map_err(|error| Failure::Failed(format!("{}: commands can't be taken: {error}", data.path().display())))?;
@@ -112,6 +118,7 @@ impl Node {
             location,
             activity,
             journal: Arc::clone(&journal),
+            tls: tls.clone(),
             last: Mutex::default(),
         };
         for listener in &fixed.listeners {
@@ -139,7 +146,20 @@ impl Node {
             "ready"
         );
         let status = Arc::clone(status);
-        Ok(Self { config, fixed, settings, status, publication, shards, threads, journal, http, commands, stopping })
+        Ok(Self {
+            config,
+            fixed,
+            settings,
+            status,
+            publication,
+            shards,
+            threads,
+            journal,
+            tls,
+            http,
+            commands,
+            stopping,
+        })
     }
 }
 
@@ -158,6 +178,7 @@ fn start_shards(
     bound: Vec<Bound>,
     journal: &Journal,
     world: &World,
+    handshakes: &Handshakes,
 ) -> Result<(Shards, Vec<JoinHandle<()>>), Failure> {
     let (mailboxes, mails) = shard::mailboxes(bound.len());
     let streams = config.limits.streams();
@@ -183,6 +204,7 @@ fn start_shards(
             bound,
             options: options.clone(),
             admission: Arc::clone(&admission),
+            handshakes: handshakes.clone(),
             clock: world.clock,
             journal: journal.writer(number.into()),
             mailboxes: mailboxes.clone(),

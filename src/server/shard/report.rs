@@ -51,6 +51,11 @@ impl Shard {
     fn report_sockets(&self, scrape: &mut Scrape) {
         let sockets = self.sockets.counters();
         scrape.add(&names::UDP_RECEIVE_ERRORS, &[], sockets.kernel_drops + sockets.receive_errors);
+        self.report_drops(scrape);
+    }
+
+    fn report_drops(&self, scrape: &mut Scrape) {
+        let sockets = self.sockets.counters();
         for (reason, count) in [
             ("truncated", sockets.datagrams_truncated),
             ("send-queue-full", sockets.sends_dropped),
@@ -82,6 +87,15 @@ impl Shard {
             ("unframed", sockets.frame_errors),
         ] {
             scrape.add(&names::CONNECTIONS_CLOSED, &[reason], count);
+        }
+        for (outcome, count) in [
+            ("done", sockets.handshakes_done),
+            ("refused", sockets.handshakes_refused),
+            ("timeout", sockets.handshakes_slow),
+            ("tls", sockets.handshakes_failed_tls),
+            ("websocket", sockets.handshakes_failed_websocket),
+        ] {
+            scrape.add(&names::HANDSHAKES, &[outcome], count);
         }
     }
 

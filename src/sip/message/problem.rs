@@ -51,6 +51,8 @@ pub enum Problem {
     ContentLengthTooLarge,
     /// A message on a stream without Content-Length.
     ContentLengthMissing,
+    /// What came on a WebSocket connection breaks the rules of WebSocket (RFC 6455).
+    WebSocket,
     /// A header field that every message has is not there.
     Missing(Name),
     /// A header field cannot be read.
@@ -93,6 +95,7 @@ impl Problem {
             Self::ContentLengthsDiffer => "Content-Length stands twice and differs",
             Self::ContentLengthTooLarge => "Content-Length is larger than the body",
             Self::ContentLengthMissing => "Missing Content-Length",
+            Self::WebSocket => "Malformed WebSocket frame",
             Self::Missing(name) => missing(name),
             Self::Malformed(name) => malformed(name),
             Self::CSeqNumber => "CSeq number too large",

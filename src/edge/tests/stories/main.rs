@@ -17,6 +17,7 @@ mod registration_limits;
 mod registration_refused;
 mod responses;
 mod scene;
+mod secure;
 mod simulation;
 mod targets;
 mod tenants;

@@ -29,6 +29,9 @@ pub use heard::Heard;
 pub use request::Request;
 pub use ringing::Ringing;
 
+/// What the node listens for, in the order of its listeners.
+const SPOKEN: [Transport; 5] = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
+
 /// Where the node listens.
 pub const EDGE: &str = "192.0.2.1:5060";
 pub const ACME: TenantId = TenantId(1);
@@ -87,7 +90,7 @@ impl Scene {
         let mut settings = Settings {
             node: "edge".into(),
             shards,
-            listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
+            listeners: SPOKEN.map(listener).to_vec(),
             server: None,
             ..Settings::default()
         };
@@ -177,13 +180,20 @@ impl Scene {
         self.phone_at(aor, Transport::Tcp, &format!("198.51.100.{last}:40000"))
     }
 
+    /// A phone that has opened a connection of TLS or WebSocket.
+    pub fn stream_phone(&mut self, aor: &str, transport: Transport) -> Phone {
+        let last = self.phones.len() + 1;
+        self.phone_at(aor, transport, &format!("198.51.100.{last}:40000"))
+    }
+
     pub fn phone_at(&mut self, aor: &str, transport: Transport, address: &str) -> Phone {
         let (number, domain) = aor.split_once('@').unwrap();
         let shard = self.phones.len() % self.shards.len();
         let remote: SocketAddr = address.parse().unwrap();
         let serial = self.phones.len() as u64 + 1;
         let connection = transport.is_reliable().then_some(ConnectionId { shard: ShardId(shard as u8), serial });
-        let listener = ListenerId(u8::from(transport == Transport::Tcp));
+        let listener = SPOKEN.iter().position(|spoken| *spoken == transport).unwrap();
+        let listener = ListenerId(u8::try_from(listener).unwrap());
         let flow = Flow { transport, listener, local: EDGE.parse().unwrap(), remote, connection };
         self.phones.push(PhoneState {
             number: number.into(),
@@ -210,7 +220,8 @@ impl Scene {
     /// The URI in the phone's Contact.
     pub fn contact(&self, phone: Phone) -> String {
         let state = &self.phones[phone.0];
-        let transport = if state.flow.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        let transport = state.flow.transport.uri_parameter().map(|name| format!(";transport={name}"));
+        let transport = transport.unwrap_or_default();
         format!("sip:{}@{}{transport}", state.number, state.flow.remote)
     }
 
@@ -220,6 +231,12 @@ impl Scene {
     }
 
     // --- the wire ---
+
+    /// The phone's connection closes.
+    pub fn close_flow(&mut self, phone: Phone) {
+        let (flow, shard) = (self.phones[phone.0].flow, self.phones[phone.0].shard);
+        self.input(shard, Input::FlowClosed(flow));
+    }
 
     /// Sends a phone's message to the edge.
     pub fn send(&mut self, phone: Phone, bytes: impl AsRef<[u8]>) {

@@ -2,13 +2,17 @@
 
 #![allow(dead_code, clippy::print_stdout, reason = "each test file uses its own part, and a skipped test says so")]
 
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, TcpStream};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use ringway_net::{Admission, Clock, Counters, Listener, Outgoing, Received, SendError, SocketOptions, Sockets, bind};
+use ringway_net::{
+    Admission, Clock, Counters, Listener, Outgoing, Preamble, Received, SendError, SocketOptions, Sockets, bind,
+    handshakes,
+};
 use ringway_sip::{Flow, ListenerId, Monotonic, Problem, ShardId, Transport};
 use socket2::{Domain, Socket, Type};
 
@@ -59,6 +63,24 @@ impl Shard {
 
     /// Shards that share one address.
     pub fn listen_many(count: usize, transport: Transport, address: &str, options: &SocketOptions) -> Vec<Self> {
+        Self::listen_with(count, transport, address, options, Preamble::default())
+    }
+
+    /// A shard whose connections begin with `preamble`. Handshakes are done by the test's own runtime.
+    pub fn greet(transport: Transport, options: &SocketOptions, preamble: Preamble) -> Self {
+        Self::listen_with(1, transport, "127.0.0.1:0", options, preamble).remove(0)
+    }
+
+    fn listen_with(
+        count: usize,
+        transport: Transport,
+        address: &str,
+        options: &SocketOptions,
+        preamble: Preamble,
+    ) -> Vec<Self> {
+        let preambles = HashMap::from([(ListenerId(3), preamble)]);
+        let (handshakes, handshaker) = handshakes(preambles, options.streams.handshake_timeout);
+        tokio::spawn(handshaker.run());
         let listener = Listener { id: ListenerId(3), transport, address: address.parse().unwrap() };
         let admission = Admission::new(&options.streams);
         let clock = Clock::start();
@@ -66,7 +88,7 @@ impl Shard {
         let open = |(number, bound): (usize, ringway_net::Bound)| {
             let address = bound.listeners().unwrap()[0].0.address;
             let shard = ShardId(u8::try_from(number).unwrap());
-            let sockets = Sockets::new(shard, bound, options, admission.clone(), clock).unwrap();
+            let sockets = Sockets::new(shard, bound, options, admission.clone(), handshakes.clone(), clock).unwrap();
             Self { sockets, address, clock, arrivals: Vec::new(), ahead: Vec::new(), patience: Duration::from_secs(20) }
         };
         bound.into_iter().enumerate().map(open).collect()

@@ -18,17 +18,21 @@ pub struct Options {
     pub demo: bool,
     /// Whether it listens on `[::1]` too.
     pub ipv6: bool,
+    /// Whether it speaks TLS and WSS too, with a certificate of its own making.
+    pub tls: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { shards: 4, config: String::new(), demo: true, ipv6: false }
+        Self { shards: 4, config: String::new(), demo: true, ipv6: false, tls: false }
     }
 }
 
 pub struct Node {
     pub directory: tempfile::TempDir,
     pub port: u16,
+    pub tls_port: u16,
+    pub wss_port: u16,
     pub http: u16,
     options: Options,
     process: Option<Child>,
@@ -45,7 +49,8 @@ impl Node {
     /// A node that does not run yet: commands on it are offline.
     pub fn prepare(options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let node = Self { directory, port: free_port(), http: free_port(), options, process: None };
+        let [port, tls_port, wss_port, http] = [(); 4].map(|()| free_port());
+        let node = Self { directory, port, tls_port, wss_port, http, options, process: None };
         let Options { shards, config, .. } = &node.options;
         let config = format!("[shards]\ncount = {shards}\n[limits]\ntrusted = [\"127.0.0.0/8\"]\n{config}");
         std::fs::write(node.config_path(), config).unwrap();
@@ -68,6 +73,10 @@ impl Node {
         command.args(["--listen", &format!("tcp:127.0.0.1:{}", self.port)]);
         if self.options.ipv6 {
             command.args(["--listen", &format!("udp:[::1]:{}", self.port)]);
+        }
+        if self.options.tls {
+            command.args(["--listen", &format!("tls:127.0.0.1:{}", self.tls_port)]);
+            command.args(["--listen", &format!("wss:127.0.0.1:{}", self.wss_port)]);
         }
         command.args(["--http", &format!("127.0.0.1:{}", self.http)]);
         if self.options.demo {

@@ -17,13 +17,13 @@ pub struct Phone {
     seen: Vec<Value>,
 }
 
-/// Where `scripts/install-peers` puts pjsua2.
-fn python() -> PathBuf {
+/// What `scripts/install-peers` has put beside the builds.
+fn installed(name: &str) -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache"), PathBuf::from);
-    let python = cache.join("ringway/pjsua2/bin/python");
-    assert!(python.exists(), "{} is missing: run scripts/install-peers", python.display());
-    python
+    let path = cache.join("ringway").join(name);
+    assert!(path.exists(), "{} is missing: run scripts/install-peers", path.display());
+    path
 }
 
 impl Phone {
@@ -32,18 +32,38 @@ impl Phone {
         Self::start(node, number, "demo.ringway.test", &node.demo_password(number), &[])
     }
 
+    /// A phone that speaks TLS.
+    pub fn of_demo_by_tls(node: &Node, number: &str) -> Self {
+        let proxy = format!("127.0.0.1:{}", node.tls_port);
+        let password = node.demo_password(number);
+        Self::start(node, number, "demo.ringway.test", &password, &["--transport", "tls", "--proxy", &proxy])
+    }
+
+    /// A phone as a web page has it: JsSIP over WSS.
+    pub fn of_demo_by_wss(node: &Node, number: &str) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/server/end_to_end/web_phone.cjs");
+        let modules = installed("jssip/node_modules");
+        let mut command = Command::new("node");
+        command
+            .arg(script)
+            .args(["--number", number, "--domain", "demo.ringway.test", "--password", &node.demo_password(number)])
+            .args(["--url", &format!("wss://127.0.0.1:{}/", node.wss_port), "--modules", modules.to_str().unwrap()]);
+        Self::run(number, &mut command)
+    }
+
     pub fn start(node: &Node, number: &str, domain: &str, password: &str, further: &[&str]) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/server/end_to_end/phone.py");
-        let mut process = Command::new(python())
+        let mut command = Command::new(installed("pjsua2/bin/python"));
+        command
             .arg(script)
             .args(["--number", number, "--domain", domain, "--auth-name", number, "--password", password])
             .args(["--proxy", &node.address()])
-            .args(further)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+            .args(further);
+        Self::run(number, &mut command)
+    }
+
+    fn run(number: &str, command: &mut Command) -> Self {
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let commands = process.stdin.take().unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
         let (sender, events) = channel();
