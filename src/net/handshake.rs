@@ -16,14 +16,14 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
-use crate::tcp::{Permit, source_of};
+use crate::tcp::Permit;
 use crate::tls::TlsServer;
 use crate::websocket::upgrade;
 
 /// Handshakes at once, of all shards together.
 const MOST: usize = 4096;
 
-/// Handshakes at once of one source: a stranger who never finishes any leaves places for the others.
+/// Handshakes at once of one source that is not trusted: a stranger who never finishes any leaves places for the others.
 const MOST_OF_SOURCE: usize = MOST / 8;
 
 /// How a listener's connections begin.
@@ -63,7 +63,7 @@ struct Job {
     flow: Flow,
     stream: std::net::TcpStream,
     permit: Permit,
-    place: Place,
+    place: Option<Place>,
     reply: mpsc::UnboundedSender<Greeted>,
 }
 
@@ -137,8 +137,13 @@ impl Handshakes {
         permit: Permit,
         reply: &mpsc::UnboundedSender<Greeted>,
     ) -> bool {
-        let source = source_of(flow.source());
-        let Some(place) = self.take_place(source) else { return false };
+        let place = match permit.source() {
+            Some(source) => match self.take_place(source) {
+                Some(place) => Some(place),
+                None => return false,
+            },
+            None => None,
+        };
         let job = Job { preamble: preamble.clone(), flow, stream, permit, place, reply: reply.clone() };
         self.jobs.try_send(job).is_ok()
     }

@@ -33,7 +33,7 @@ use crate::notices::Notices;
 use crate::received::SendError;
 use acceptor::Acceptor;
 pub use admission::Admission;
-pub(crate) use admission::{Permit, source_of};
+pub(crate) use admission::Permit;
 use connection::{Connection, Phase, Timeout};
 use deadlines::Deadlines;
 use link::Link;

@@ -39,15 +39,17 @@ impl TlsListeners {
     ) -> Result<(Self, HashMap<ListenerId, Preamble>), Failure> {
         let mut listeners = Self::default();
         let mut preambles = HashMap::new();
+        // Made for the first listener that has no files, and said once.
+        let mut own = None;
         for (listen, id) in config.listen.iter().zip(0..) {
             let mut preamble = Preamble::default();
             if listen.is_websocket() {
                 preamble.websocket = Some(Arc::from(&*listen.path));
             }
             if listen.is_tls() {
-                let files = match &listen.tls {
-                    Some(files) => files.clone(),
-                    None => self_signed::files(data)?,
+                let files = match (&listen.tls, &own) {
+                    (Some(files), _) | (None, Some(files)) => files.clone(),
+                    (None, None) => own.insert(self_signed::files(data)?).clone(),
                 };
                 let server = Arc::new(TlsServer::load(files).map_err(Failure::of)?);
                 preamble.tls = Some(Arc::clone(&server));

@@ -38,6 +38,13 @@ pub(crate) struct Permit {
     source: Option<IpAddr>,
 }
 
+impl Permit {
+    /// The source that the place counts for; `None` for our own connections and trusted sources.
+    pub(crate) const fn source(&self) -> Option<IpAddr> {
+        self.source
+    }
+}
+
 impl Admission {
     /// A doorkeeper with the limits of `options`, for all shards.
     pub fn new(options: &StreamOptions) -> Arc<Self> {
@@ -97,7 +104,7 @@ impl Drop for Permit {
 }
 
 /// Whoever has one IPv6 address has the whole /64.
-pub(crate) fn source_of(peer: IpAddr) -> IpAddr {
+fn source_of(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),

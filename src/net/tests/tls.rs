@@ -245,6 +245,19 @@ async fn one_source_takes_no_more_than_its_share_of_handshakes() {
     drop(silent);
 }
 
+#[tokio::test]
+async fn a_trusted_network_has_as_many_handshakes_as_it_likes() {
+    let world = World::new();
+    let trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    let mut shard = listen(&world.server(), StreamOptions { trusted, ..StreamOptions::default() });
+    let silent: Vec<_> = (0..520).map(|_| connect(shard.address)).collect();
+    shard.until(|counters| counters.connections_accepted == 520).await;
+    let client = client(shard.address, &world.config(None), "edge.example");
+    beside(&mut shard, move || ask(client, 1)).await.unwrap();
+    assert_eq!(shard.counters().handshakes_refused, 0);
+    drop(silent);
+}
+
 #[test]
 fn files_that_can_not_be_used_are_named_with_what_is_wrong() {
     let world = World::new();
