@@ -266,14 +266,16 @@ impl Authenticator {
     }
 }
 
-/// The extension that From names, when the request comes from a network that the tenant trusts.
+/// The extension that From names, when the request comes from a network that the tenant trusts. A WebSocket shows no trust:
+/// any page that somebody in that network looks at can open one (RFC 6455 section 10.2).
 fn trusted<'s>(
     question: &Question<'_, '_>,
     directory: &'s Snapshot,
     settings: &Settings,
 ) -> Option<&'s Arc<Extension>> {
     let (tenant, from) = (question.tenant, &question.essentials.from);
-    if !tenant.trusts(question.flow.source()) {
+    let is_of_a_page = matches!(question.flow.transport, Transport::Ws | Transport::Wss);
+    if is_of_a_page || !tenant.trusts(question.flow.source()) {
         return None;
     }
     let uri = from.parse_uri().ok()?;

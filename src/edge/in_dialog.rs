@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::proxy::{DialogPlace, Forward, Routing, Target, WithinDialog, contact_uri};
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
+use crate::settings::Settings;
 
 /// Route entries of ours that a request may begin with: a pair of Record-Routes, and as many again for a spiral.
 const MAX_OWN_ROUTES: usize = 8;
@@ -168,7 +169,7 @@ impl Engine {
         if method == Method::Ack && !passage.is_from_known_flow && !routing.rest.is_empty() {
             return self.core.counters.drop(DropReason::StrayAck);
         }
-        let target = match next_hop(request, &mut routing, passage.target) {
+        let target = match next_hop(request, &mut routing, passage.target, &self.core.settings) {
             Ok(flow) => flow,
             Err(reject) => return self.refuse_stranger(request, reject),
         };
@@ -395,8 +396,14 @@ fn names_target(request_uri: &[u8], contact: &[u8]) -> bool {
 /// The flow to the next Route entry when one is left, else to the target. An entry must be an IP address: a name that
 /// somebody else chose is never resolved. Nor may it be one that means something else here than there: this machine's
 /// loopback, any address, all of them. A strict router gets its own URI as the Request-URI, and the real one at the end
-/// of the Route (section 16.6, step 6).
-fn next_hop<'a>(request: Received<'a, '_>, routing: &mut Routing<'a>, target: Flow) -> Result<Flow, Reject> {
+/// of the Route (section 16.6, step 6). We open connections of TCP only: an entry that asks for TLS or WebSocket must name
+/// the way that is there.
+fn next_hop<'a>(
+    request: Received<'a, '_>,
+    routing: &mut Routing<'a>,
+    target: Flow,
+    settings: &Settings,
+) -> Result<Flow, Reject> {
     let Some(Cow::Borrowed(first)) = routing.rest.first() else { return Ok(target) };
     let entry = NameAddr::parse(first).ok_or(Reject::Malformed)?;
     let uri = entry.parse_uri().map_err(|_| Reject::Malformed)?;
@@ -404,8 +411,23 @@ fn next_hop<'a>(request: Received<'a, '_>, routing: &mut Routing<'a>, target: Fl
     if ip.is_unspecified() || ip.is_multicast() || (ip.is_loopback() && !request.flow.source().is_loopback()) {
         return Err(Reject::RoutePreloaded);
     }
-    let transport = uri.transport().unwrap_or(Transport::Udp);
-    let port = uri.port.unwrap_or_else(|| transport.default_port());
+    let transport = uri.transport_or_default();
+    let remote = SocketAddr::new(ip, uri.port.unwrap_or_else(|| transport.default_port()));
+    let next = if transport == target.transport && remote == target.remote {
+        target
+    } else {
+        match transport {
+            Transport::Udp | Transport::Tcp if transport == target.transport => {
+                Flow { remote, connection: None, ..target }
+            }
+            Transport::Udp | Transport::Tcp => {
+                let (listener, bound) = settings.listener_of(transport, ip.is_ipv4()).ok_or(Reject::RoutePreloaded)?;
+                let local = SocketAddr::new(target.local.ip(), bound.port());
+                Flow { transport, listener, local, remote, connection: None }
+            }
+            _ => return Err(Reject::RoutePreloaded),
+        }
+    };
     if !uri.params.has(b"lr") {
         let request_uri = routing.restored_uri.unwrap_or(request.message.request_uri());
         routing.rest.remove(0);
@@ -413,5 +435,5 @@ fn next_hop<'a>(request: Received<'a, '_>, routing: &mut Routing<'a>, target: Fl
         routing.restored_uri = Some(entry.uri);
         routing.is_changed = true;
     }
-    Ok(Flow { transport, remote: SocketAddr::new(ip, port), connection: None, ..target })
+    Ok(next)
 }

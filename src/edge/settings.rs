@@ -135,6 +135,16 @@ impl Settings {
         self.listeners.get(usize::from(id.0))
     }
 
+    /// The first listener of a transport and address family, with the address that it is bound to.
+    pub fn listener_of(&self, transport: Transport, is_ipv4: bool) -> Option<(ListenerId, SocketAddr)> {
+        let fits = |listener: &Listener| listener.transport == transport && listener.bound.is_ipv4() == is_ipv4;
+        self.listeners
+            .iter()
+            .zip(0..)
+            .find(|(listener, _)| fits(listener))
+            .map(|(listener, id)| (ListenerId(id), listener.bound))
+    }
+
     /// Whether `host` and `port` name this server as `flow`'s side sees it: a listener's address or what it advertises,
     /// with its port (no port means the default one). `host` is as in a URI, an IPv6 address in brackets.
     pub fn is_own_address(&self, host: &[u8], port: Option<u16>, flow: &Flow) -> bool {

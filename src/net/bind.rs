@@ -153,7 +153,7 @@ impl fmt::Display for BindError {
         write!(formatter, "{transport} {address} ")?;
         let error = match &self.reason {
             Reason::ListedTwice => {
-                return formatter.write_str("is listed twice; remove one of the two, or give them different ports");
+                return formatter.write_str("is listed twice; remove one of the two");
             }
             Reason::Transport => return formatter.write_str("can't be listened on: use udp, tcp, tls, ws or wss"),
             Reason::System(error) => error,

@@ -3,7 +3,8 @@
 //!
 //! Both are asymmetric cryptography and waiting for strangers, and neither is done on a shard. A shard hands an accepted
 //! connection over to a thread beside the shards and gets it back when SIP can be spoken on it, or hears why not. However many
-//! handshakes are begun, only further handshakes wait for them.
+//! handshakes are begun, only further handshakes wait for them. Waiting for a stranger costs little, so there may be as many as
+//! there may be connections; those of one source are fewer.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,17 +15,13 @@ use ringway_sip::{Flow, ListenerId};
 use rustls::ServerConnection;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
-use crate::tcp::Permit;
+use crate::tcp::{Permit, StreamOptions};
 use crate::tls::TlsServer;
 use crate::websocket::upgrade;
-
-/// Handshakes at once, of all shards together.
-const MOST: usize = 4096;
-
-/// Handshakes at once of one source that is not trusted: a stranger who never finishes any leaves places for the others.
-const MOST_OF_SOURCE: usize = MOST / 8;
 
 /// How a listener's connections begin.
 #[derive(Clone, Debug, Default)]
@@ -45,15 +42,17 @@ impl Preamble {
 #[derive(Clone, Debug)]
 pub struct Handshakes {
     preambles: Arc<HashMap<ListenerId, Preamble>>,
-    jobs: mpsc::Sender<Job>,
+    /// As many wait here at most as there may be connections.
+    jobs: mpsc::UnboundedSender<Job>,
     places: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    timeout: Duration,
+    of_source: usize,
 }
 
 /// The thread's side. [`Self::run`] it in a runtime of one thread.
 #[derive(Debug)]
 pub struct Handshaker {
-    jobs: mpsc::Receiver<Job>,
-    timeout: Duration,
+    jobs: mpsc::UnboundedReceiver<Job>,
 }
 
 /// A connection on which no SIP can be spoken yet.
@@ -64,6 +63,7 @@ struct Job {
     stream: std::net::TcpStream,
     permit: Permit,
     place: Option<Place>,
+    deadline: Instant,
     reply: mpsc::UnboundedSender<Greeted>,
 }
 
@@ -116,10 +116,17 @@ pub(crate) enum HandshakeFailure {
     WebSocket,
 }
 
-/// A way to a thread of handshakes, and that thread's side. A handshake that takes longer than `timeout` is given up.
-pub fn handshakes(preambles: HashMap<ListenerId, Preamble>, timeout: Duration) -> (Handshakes, Handshaker) {
-    let (sender, jobs) = mpsc::channel(MOST);
-    (Handshakes { preambles: Arc::new(preambles), jobs: sender, places: Arc::default() }, Handshaker { jobs, timeout })
+/// A way to a thread of handshakes, and that thread's side.
+pub fn handshakes(preambles: HashMap<ListenerId, Preamble>, options: &StreamOptions) -> (Handshakes, Handshaker) {
+    let (sender, jobs) = mpsc::unbounded_channel();
+    let ours = Handshakes {
+        preambles: Arc::new(preambles),
+        jobs: sender,
+        places: Arc::default(),
+        timeout: options.handshake_timeout,
+        of_source: options.handshakes_by_source,
+    };
+    (ours, Handshaker { jobs })
 }
 
 impl Handshakes {
@@ -128,7 +135,7 @@ impl Handshakes {
         self.preambles.get(&listener).filter(|preamble| preamble.is_needed())
     }
 
-    /// Hands a connection over. When there are too many handshakes already it is closed, and false comes back.
+    /// Hands a connection over. When its source has too many handshakes already it is closed, and false comes back.
     pub(crate) fn begin(
         &self,
         preamble: &Preamble,
@@ -144,18 +151,15 @@ impl Handshakes {
             },
             None => None,
         };
-        let job = Job { preamble: preamble.clone(), flow, stream, permit, place, reply: reply.clone() };
-        self.jobs.try_send(job).is_ok()
+        let deadline = Instant::now() + self.timeout;
+        let job = Job { preamble: preamble.clone(), flow, stream, permit, place, deadline, reply: reply.clone() };
+        self.jobs.send(job).is_ok()
     }
 
     fn take_place(&self, source: IpAddr) -> Option<Place> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        // The job's queue bounds them all together; the sum is looked at only when there are many sources.
-        if places.len() >= MOST {
-            return None;
-        }
         let count = places.entry(source).or_default();
-        if *count >= MOST_OF_SOURCE {
+        if *count >= self.of_source {
             return None;
         }
         *count += 1;
@@ -167,20 +171,22 @@ impl Handshakes {
 impl Handshaker {
     /// Shakes hands until no shard is left.
     pub async fn run(mut self) {
-        let mut tasks = tokio::task::JoinSet::new();
-        while let Some(job) = self.jobs.recv().await {
-            while tasks.try_join_next().is_some() {}
-            if tasks.len() >= MOST {
-                tasks.join_next().await;
+        let mut tasks = JoinSet::new();
+        loop {
+            tokio::select! {
+                job = self.jobs.recv() => match job {
+                    Some(job) => drop(tasks.spawn(greet(job))),
+                    None => return,
+                },
+                Some(_) = tasks.join_next() => {}
             }
-            tasks.spawn(greet(job, self.timeout));
         }
     }
 }
 
-async fn greet(job: Job, timeout: Duration) {
-    let Job { preamble, flow, stream, permit, place, reply } = job;
-    let greeted = match tokio::time::timeout(timeout, shake(&preamble, stream)).await {
+async fn greet(job: Job) {
+    let Job { preamble, flow, stream, permit, place, deadline, reply } = job;
+    let greeted = match timeout_at(deadline, shake(&preamble, stream)).await {
         Ok(Ok((stream, tls))) => {
             Greeted::Ready(Established { flow, stream, tls, is_websocket: preamble.websocket.is_some(), permit })
         }
@@ -188,7 +194,10 @@ async fn greet(job: Job, timeout: Duration) {
             tracing::debug!(remote = %flow.remote, transport = %flow.transport, %reason, "no handshake");
             Greeted::Failed(failure)
         }
-        Err(_) => Greeted::Failed(HandshakeFailure::Timeout),
+        Err(_) => {
+            tracing::debug!(remote = %flow.remote, transport = %flow.transport, "a handshake took too long");
+            Greeted::Failed(HandshakeFailure::Timeout)
+        }
     };
     drop(place);
     // Without its shard the connection is of no use.
@@ -202,12 +211,13 @@ async fn shake(preamble: &Preamble, stream: std::net::TcpStream) -> Result<Shake
     let stream = TcpStream::from_std(stream).map_err(broken)?;
     let Some(tls) = &preamble.tls else {
         let path = preamble.websocket.as_deref().unwrap_or("/");
-        let stream = upgrade(stream, path).await.map_err(|reason| (HandshakeFailure::WebSocket, reason))?;
+        let mut stream = stream;
+        upgrade(&mut stream, path).await.map_err(|reason| (HandshakeFailure::WebSocket, reason))?;
         return Ok((stream.into_std().map_err(broken)?, None));
     };
     let mut stream = TlsAcceptor::from(tls.config()).accept(stream).await.map_err(broken)?;
     if let Some(path) = preamble.websocket.as_deref() {
-        stream = upgrade(stream, path).await.map_err(|reason| (HandshakeFailure::WebSocket, reason))?;
+        upgrade(&mut stream, path).await.map_err(|reason| (HandshakeFailure::WebSocket, reason))?;
     }
     let (stream, session) = stream.into_inner();
     Ok((stream.into_std().map_err(broken)?, Some(Box::new(session))))

@@ -218,20 +218,25 @@ impl Sockets {
                 let piece = turn.framing.next();
                 if !matches!(piece, None | Some(Piece::Error(..) | Piece::Close)) {
                     *left -= 1;
-                    turn.has_framed = true;
                 }
                 match piece {
                     Some(Piece::Message(bytes)) => {
+                        turn.has_framed = true;
                         self.outgoing.notices.counters.stream_messages_received += 1;
                         handle(Received::Message { flow, bytes, arrived }, &mut self.outgoing);
                     }
                     Some(Piece::Ping) => {
+                        turn.has_framed = true;
                         let Outgoing { streams, notices, .. } = &mut self.outgoing;
                         streams.pong(&turn, notices);
                     }
-                    Some(Piece::Alive) => self.outgoing.streams.reply(&mut turn),
-                    Some(Piece::Close) => {
+                    Some(Piece::Alive) => {
+                        // A sign of life in the middle of a message gives no more time for the message.
+                        turn.has_framed |= turn.framing.buffered() == 0;
                         self.outgoing.streams.reply(&mut turn);
+                    }
+                    Some(Piece::Close) => {
+                        self.outgoing.streams.take_leave(&mut turn);
                         self.outgoing.streams.close(&flow);
                         break;
                     }
@@ -239,7 +244,7 @@ impl Sockets {
                         let Outgoing { streams, notices, .. } = &mut self.outgoing;
                         streams.end_unframed(&flow, notices);
                         handle(Received::FrameError { flow, problem, head }, &mut self.outgoing);
-                        self.outgoing.streams.reply(&mut turn);
+                        self.outgoing.streams.take_leave(&mut turn);
                         break;
                     }
                     None => {

@@ -231,6 +231,7 @@ impl Streams {
                 Timeout::Connect => self.fail(serial, SendError::ConnectTimeout, notices),
                 Timeout::Slow => {
                     notices.counters.closed_slow += 1;
+                    let _ = connection.shut_down();
                     self.remove(serial, notices);
                 }
                 Timeout::Unread => {
@@ -240,6 +241,7 @@ impl Streams {
                 }
                 Timeout::Idle => {
                     notices.counters.closed_idle += 1;
+                    let _ = connection.shut_down();
                     self.remove(serial, notices);
                 }
                 Timeout::Linger => self.remove(serial, notices),
@@ -330,7 +332,12 @@ impl Streams {
         let written = match connection.phase {
             Phase::Opening | Phase::Lingering => return,
             Phase::Broken => return self.remove(serial, notices),
-            Phase::Open | Phase::Ending => connection.poll_write(now),
+            Phase::Open => connection.poll_write(now),
+            Phase::Ending => {
+                let farewell = std::mem::take(&mut connection.farewell);
+                connection.queue.push(&farewell);
+                connection.poll_write(now)
+            }
         };
         let is_ending = connection.phase == Phase::Ending;
         match written {
@@ -348,7 +355,8 @@ impl Streams {
     /// All is written: closes our direction, and the connection when the other end has closed its own.
     fn finish(&mut self, serial: u64, now: Instant, notices: &mut Notices) {
         let Some(connection) = self.table.get_mut(serial) else { return };
-        if connection.is_closed_by_peer || connection.shut_down().is_err() {
+        // The other end is told also when it was the first to close: TLS wants it said (RFC 8446 section 6.1).
+        if connection.shut_down().is_err() || connection.is_closed_by_peer {
             return self.remove(serial, notices);
         }
         notices.closed(connection.flow);

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::server::{ProducesTickets, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 
 use certificates::Certificates;
@@ -116,9 +116,16 @@ fn read(files: &TlsFiles, tickets: &Arc<dyn ProducesTickets>) -> Result<(ServerC
         None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(Arc::new(certificates));
-    config.ticketer = Arc::clone(tickets);
-    // One is enough for a phone that has one connection.
-    config.send_tls13_tickets = 1;
+    if files.client_ca.is_some() {
+        // A session that is resumed brings the client's certificate with it, unchecked: who was let in once would be for ever,
+        // whatever becomes of the certificate or the authority.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    } else {
+        config.ticketer = Arc::clone(tickets);
+        // One is enough for a phone that has one connection.
+        config.send_tls13_tickets = 1;
+    }
     Ok((config, expires))
 }
 
@@ -172,7 +179,7 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// The provider whose keys and ciphers are used, everywhere the same.
+/// A chain with its private key.
 fn keys_of(
     provider: &CryptoProvider,
     chain: Vec<CertificateDer<'static>>,
@@ -180,7 +187,12 @@ fn keys_of(
     certificate: &Path,
 ) -> Result<rustls::sign::CertifiedKey, TlsError> {
     let wrong = |file: &Path, text: String| TlsError { file: file.to_owned(), text };
-    let private = rustls::pki_types::PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, explain(error)))?;
+    let private = rustls::pki_types::PrivateKeyDer::from_pem_file(key).map_err(|error| {
+        let has_passphrase = std::fs::read_to_string(key).is_ok_and(|text| text.contains("ENCRYPTED"));
+        let remedy =
+            "has a passphrase, which nobody is there to type; remove it, for example with openssl pkey -in FILE";
+        wrong(key, if has_passphrase { remedy.to_owned() } else { explain(error) })
+    })?;
     rustls::sign::CertifiedKey::from_der(chain, private, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
             wrong(key, format!("is not the key of {}; give the two that belong together", certificate.display()))

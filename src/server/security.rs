@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use ringway_net::{FreshTls, Handshakes, Preamble, TlsServer, handshakes};
+use ringway_net::{FreshTls, Handshakes, Preamble, StreamOptions, TlsServer, handshakes};
 use ringway_sip::ListenerId;
 
 use crate::config::Config;
@@ -121,10 +121,10 @@ impl FreshTlsListeners<'_> {
 /// When the operating system gives no thread or runtime.
 pub(crate) fn start_handshakes(
     preambles: HashMap<ListenerId, Preamble>,
-    timeout: Duration,
+    options: &StreamOptions,
 ) -> Result<(Handshakes, JoinHandle<()>), Failure> {
     let failed = |error| Failure::Failed(format!("the thread of handshakes can't be started: {error}"));
-    let (ours, theirs) = handshakes(preambles, timeout);
+    let (ours, theirs) = handshakes(preambles, options);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let thread = std::thread::Builder::new()
         .name("handshakes".into())

@@ -207,6 +207,16 @@ impl<'a> Uri<'a> {
         self.params.value(b"transport").and_then(Transport::parse)
     }
 
+    /// The transport that the URI means: its parameter's, else UDP, and within TLS for a `sips` one (section 26.2.2; RFC 7118
+    /// section 5.1 for WebSocket).
+    pub fn transport_or_default(&self) -> Transport {
+        match (self.scheme, self.transport()) {
+            (Scheme::Sips, Some(Transport::Ws | Transport::Wss)) => Transport::Wss,
+            (Scheme::Sips, _) => Transport::Tls,
+            (_, transport) => transport.unwrap_or(Transport::Udp),
+        }
+    }
+
     /// The user part with its escapes decoded; empty when there is none.
     pub fn user_unescaped(&self) -> Cow<'a, [u8]> {
         unescape(self.user.unwrap_or_default())

@@ -63,6 +63,8 @@ pub(super) struct Connection {
     pub(super) framing: Option<Framing>,
     is_websocket: bool,
     pub(super) queue: WriteQueue,
+    /// What is said last, behind everything that is queued.
+    pub(super) farewell: Vec<u8>,
     /// The flows without a connection that were sent on since the queue was empty: told if it is never written.
     pub(super) asked: Vec<Flow>,
     pub(super) is_in_turn: bool,
@@ -103,6 +105,7 @@ impl Connection {
             is_websocket: matches!(framing, Framing::WebSocket(_)),
             framing: Some(framing),
             queue: WriteQueue::default(),
+            farewell: Vec::new(),
             asked: Vec::new(),
             is_in_turn: false,
             is_in_flush: false,

@@ -1,7 +1,7 @@
 //! What lies under a connection's bytes: the kernel, or a TLS session and then the kernel.
 //!
-//! A session whose handshake is over needs no more than its bytes moved, so it is driven here by hand: what comes is decrypted
-//! into the shard's own buffer, and an idle connection holds none.
+//! A session whose handshake is over needs no more than its bytes moved, so it is driven here by hand. An idle one holds its keys
+//! and a read buffer of 4 KB.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
@@ -16,6 +16,9 @@ use tokio::net::TcpStream;
 
 /// Encrypted bytes that a session may hold until the kernel takes them: one record.
 const ENCRYPTED: usize = 16_384;
+
+/// Reads that bring no byte of a message, such as records of TLS itself, before the others have their turn.
+const FRUITLESS_READS: usize = 16;
 
 /// One end of a connection.
 #[derive(Debug)]
@@ -47,7 +50,7 @@ impl Link {
     pub(super) fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut socket = Socket { stream: &mut self.stream, context };
         let Some(session) = &mut self.tls else { return polled(socket.read(buffer)) };
-        loop {
+        for _ in 0..FRUITLESS_READS {
             match session.reader().read(buffer) {
                 Ok(count) => return Poll::Ready(Ok(count)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -66,6 +69,8 @@ impl Link {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
             }
         }
+        socket.context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Whether TLS itself has something to write, such as the answer to a change of keys.

@@ -86,11 +86,11 @@ impl Streams {
 
     /// Calls for a connection to the flow's remote address. Returns its number while it is still being opened.
     pub(super) fn open(&mut self, flow: &Flow, notices: &mut Notices) -> Result<u64, SendError> {
+        let listening = self.local(flow.listener).ok_or(SendError::NoSocket)?;
         // Who is reached by TLS or WebSocket has called us: we have no certificate to show as a client, and no name to check.
         if flow.transport != Transport::Tcp {
             return Err(SendError::NoConnection);
         }
-        let listening = self.local(flow.listener).ok_or(SendError::NoSocket)?;
         if listening.is_ipv4() != flow.remote.is_ipv4() {
             return Err(SendError::NoSocket);
         }

@@ -24,6 +24,8 @@ pub struct StreamOptions {
     pub message_timeout: Duration,
     /// Without a byte in either direction. Longer than the longest registration, which may live on this connection.
     pub idle_timeout: Duration,
+    /// Handshakes at once of one source that is not trusted: who never finishes any leaves places for others.
+    pub handshakes_by_source: usize,
     /// For the handshakes that come before SIP, those of TLS and WebSocket together.
     pub handshake_timeout: Duration,
     /// For a connection that we open.
@@ -43,6 +45,7 @@ impl Default for StreamOptions {
             first_message_timeout: Duration::from_secs(30),
             message_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(3900),
+            handshakes_by_source: 512,
             handshake_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(15),

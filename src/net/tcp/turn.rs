@@ -135,6 +135,14 @@ impl Streams {
         }
     }
 
+    /// Keeps what the framing has to say at the end, until everything else is written.
+    pub(crate) fn take_leave(&mut self, turn: &mut Turn) {
+        let farewell = turn.framing.take_replies();
+        if let Some(connection) = self.table.get_mut(turn.serial) {
+            connection.farewell = farewell;
+        }
+    }
+
     /// The connection's stream can't be read further: it is closed when what is queued has been written.
     pub(crate) fn end_unframed(&mut self, flow: &Flow, notices: &mut Notices) {
         notices.counters.frame_errors += 1;

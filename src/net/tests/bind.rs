@@ -95,8 +95,8 @@ fn an_address_listed_twice_and_a_transport_that_is_not_spoken_are_refused() {
     let twice = [listener(Transport::Udp, free), listener(Transport::Udp, free), listener(Transport::Tcp, free)];
     let error = bind(&twice, 1, RECEIVE_BUFFER).unwrap_err().to_string();
     assert_eq!(error, format!("udp {free} is listed twice; remove one of the two"));
-    let error = try_bind(Transport::Ws, free, 1).unwrap_err();
-    assert_eq!(error, format!("ws {free} can't be listened on: use udp or tcp"));
+    let error = try_bind(Transport::Quic, free, 1).unwrap_err();
+    assert_eq!(error, format!("quic {free} can't be listened on: use udp, tcp, tls, ws or wss"));
 }
 
 #[test]

@@ -150,29 +150,56 @@ async fn a_message_that_is_never_finished_is_cut_off() {
 }
 
 #[tokio::test]
-async fn whatever_the_cuts_the_messages_are_the_same() {
-    let mut shard = listen(StreamOptions::default());
-    let sent = beside(&mut shard, |address| {
-        let question = options_request(7, "body");
-        // Masked with zeros: a message in two fragments with a ping between them.
-        let (first, second) = question.split_at(20);
-        let frame = |head: u8, payload: &[u8]| {
-            let length = u8::try_from(payload.len()).unwrap();
-            [&[head, 0x80 | length, 0, 0, 0, 0], payload].concat()
-        };
-        let bytes = [frame(0x01, first), frame(0x89, b"?"), frame(0x80, second)].concat();
-        for cut in 1..bytes.len() {
-            let mut client = open(address, "/sip", Some("sip")).unwrap();
-            client.get_mut().set_nodelay(true).unwrap();
-            client.get_mut().write_all(&bytes[..cut]).unwrap();
-            client.get_mut().write_all(&bytes[cut..]).unwrap();
-            assert_eq!(client.read().unwrap(), Message::Pong(b"?".as_slice().into()));
-            assert_eq!(client.read().unwrap().into_data(), question, "cut at {cut}");
-        }
-        bytes.len() - 1
+async fn pings_give_no_more_time_for_a_message() {
+    let streams = StreamOptions { message_timeout: Duration::from_millis(200), ..StreamOptions::default() };
+    let mut shard = listen(streams);
+    let mut client = beside(&mut shard, |address| {
+        let mut client = open(address, "/sip", Some("sip")).unwrap();
+        client.get_mut().write_all(b"\x01\x84\0\0\0\0OPTI").unwrap();
+        client
     })
     .await;
-    assert_eq!(shard.counters().stream_messages_received, sent as u64);
+    let pings = tokio::task::spawn_blocking(move || {
+        // Until we are hung up on.
+        while client.send(Message::Ping(b"".as_slice().into())).is_ok() && client.read().is_ok() {}
+    });
+    shard.until(|counters| counters.closed_slow == 1).await;
+    pings.await.unwrap();
+}
+
+#[tokio::test]
+async fn answers_come_before_the_goodbye() {
+    let mut shard = listen(StreamOptions::default());
+    beside(&mut shard, |address| {
+        let mut client = open(address, "/sip", Some("sip")).unwrap();
+        // A message and a goodbye in one write.
+        let question = b"OPTIONS sip:a SIP/2.0";
+        let bytes = [&[0x81, 0x80 | question.len() as u8, 0, 0, 0, 0][..], question, b"\x88\x80\0\0\0\0"].concat();
+        client.get_mut().write_all(&bytes).unwrap();
+        assert_eq!(client.read().unwrap().into_data().as_ref(), question);
+        assert!(matches!(client.read().unwrap(), Message::Close(_)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_does_not_speak_websocket_is_told_so_in_http() {
+    let mut shard = listen(StreamOptions::default());
+    for (request, status) in [
+        ("GET /sip HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 426 "),
+        ("POST /sip HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 4"),
+        ("OPTIONS sip:a SIP/2.0\r\n\r\n", "HTTP/1.1 4"),
+    ] {
+        let answer = beside(&mut shard, move |address| {
+            let mut client = connect(address);
+            client.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).unwrap();
+            answer
+        })
+        .await;
+        assert!(answer.starts_with(status) && answer.contains("Sec-WebSocket-Version: 13"), "{request}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::time::SystemTime;
 
 use ringway_net::TlsServer;
 use ringway_store::directory::Directory;
@@ -67,7 +68,18 @@ fn check_key(config: &Config) -> Option<String> {
 /// Certificates, keys and authorities, as a start would read them.
 fn check_tls(config: &Config) -> impl Iterator<Item = String> {
     let files = config.listen.iter().filter_map(|listen| listen.tls.clone());
-    files.filter_map(|files| TlsServer::load(files).err()).map(|error| error.to_string())
+    files.filter_map(|files| match TlsServer::load(files.clone()) {
+        Ok(server) => {
+            if server.expires() < SystemTime::now() {
+                complain(format!(
+                    "{}: has expired, or one beside it; no phone will take it",
+                    files.certificate.display()
+                ));
+            }
+            None
+        }
+        Err(error) => Some(error.to_string()),
+    })
 }
 
 /// A start makes the data directory, and no other folder.

@@ -124,7 +124,8 @@ fn read_tls(section: &Section<'_>, transport: Option<Transport>) -> Option<TlsFi
     }
 }
 
-/// `--listen` says transport and address. The rest is that of the file's first listener of this transport, if there is one.
+/// `--listen` says transport and address. Certificates and path are those of the file's first listener of this transport, if
+/// there is one.
 fn read_options(reader: &Reader<'_>, options: &[String], from_file: &[Listen]) -> Vec<Listen> {
     let mut listeners = Vec::new();
     for option in options {
@@ -133,7 +134,7 @@ fn read_options(reader: &Reader<'_>, options: &[String], from_file: &[Listen]) -
             .ok_or_else(|| "write TRANSPORT:ADDRESS:PORT, for example udp:127.0.0.1:5060".to_owned())
             .and_then(|(transport, address)| Ok((parse_transport(transport)?, parse_address(address)?)))
             .and_then(|(transport, address)| {
-                let alike = from_file.iter().find(|listen| listen.transport == transport && listen.tls.is_some());
+                let alike = from_file.iter().find(|listen| listen.transport == transport);
                 let (tls, path) = alike.map_or((None, PATH.into()), |listen| (listen.tls.clone(), listen.path.clone()));
                 add(&mut listeners, Listen { transport, address, advertise: None, tls, path })
             });

@@ -218,11 +218,14 @@ fn a_tls_listener_has_its_files_and_a_websocket_its_path() {
     assert_eq!(config.listen[0].address, "0.0.0.0:5061".parse().unwrap());
     assert_eq!((&*config.listen[1].path, &config.listen[1].tls), ("/sip", &None));
 
-    let overrides =
-        Overrides { listen: vec!["tls:127.0.0.1:0".into(), "wss:127.0.0.1:0".into()], ..Overrides::default() };
+    let overrides = Overrides {
+        listen: ["tls", "wss", "ws"].map(|name| format!("{name}:127.0.0.1:0")).to_vec(),
+        ..Overrides::default()
+    };
     let config = Config::parse(Path::new("r.toml"), text, &overrides, std::iter::empty()).unwrap();
     assert_eq!(config.listen[0].tls, Some(files), "an option says where, the file says with what");
     assert_eq!(config.listen[1].tls, None);
+    assert_eq!(&*config.listen[2].path, "/sip");
 }
 
 #[test]

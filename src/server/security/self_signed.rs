@@ -41,9 +41,10 @@ fn make(files: &TlsFiles) -> Result<(), Failure> {
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+    // One that is there may be open to others, and would stay so.
+    let _ = std::fs::remove_file(path);
     OpenOptions::new()
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .write(true)
         .mode(mode)
         .open(path)

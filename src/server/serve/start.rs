@@ -103,7 +103,7 @@ impl Node {
             activity: Arc::clone(&activity),
             clock,
         };
-        let (handshakes, handshaker) = start_handshakes(preambles, config.limits.streams().handshake_timeout)?;
+        let (handshakes, handshaker) = start_handshakes(preambles, &config.limits.streams())?;
         let (shards, mut threads) = start_shards(&config, bound, &journal, &world, &handshakes)?;
         threads.push(handshaker);
         drop(handshakes);

@@ -146,7 +146,8 @@ fn a_loose_route_decides_where_it_goes() {
     for (route, address, transport) in [
         ("<sip:203.0.113.9;lr>", "203.0.113.9:5060", Transport::Udp),
         ("<sip:203.0.113.9:5080;lr>, <sip:further.example;lr>", "203.0.113.9:5080", Transport::Udp),
-        ("<sip:x@[2001:db8::9]:5080;lr;transport=tcp>", "[2001:db8::9]:5080", Transport::Tcp),
+        ("<sip:x@[2001:db8::9]:5080;lr>", "[2001:db8::9]:5080", Transport::Udp),
+        ("<sip:x@203.0.113.9:5080;lr;transport=tcp>", "203.0.113.9:5080", Transport::Tcp),
     ] {
         let (mut scene, alice, bob) = alice_and_bob(|_| {});
         let (mut from, _) = scene.call(alice, bob);

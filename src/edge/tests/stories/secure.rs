@@ -79,6 +79,39 @@ fn a_phone_whose_stream_closes_is_gone_at_once() {
 }
 
 #[test]
+fn a_web_page_in_a_trusted_network_is_challenged_like_any_other() {
+    for transport in [Transport::Ws, Transport::Wss, Transport::Tls] {
+        let mut scene = Scene::new();
+        scene.redirect(|edit| {
+            let trust = vec!["198.51.100.0/24".parse().unwrap()].into();
+            edit.put_tenant(ringway_directory::Tenant { trust, ..crate::scene::acme() });
+        });
+        let alice = scene.stream_phone("101@acme.example", transport);
+        let invite = scene.request(alice, "INVITE", "sip:102@acme.example");
+        scene.send_request(alice, &invite);
+        // Nobody is registered: who is believed hears that at once.
+        let expected = if transport == Transport::Tls { 480 } else { 407 };
+        assert_eq!(scene.hear(alice).unwrap().status(), Some(expected), "{transport}");
+    }
+}
+
+#[test]
+fn a_route_that_asks_for_tls_is_followed_only_where_tls_is_spoken_already() {
+    for route in ["<sips:192.0.2.77;lr>", "<sip:192.0.2.77;transport=tls;lr>", "<sip:192.0.2.77;transport=ws;lr>"] {
+        let mut scene = Scene::new();
+        let alice = scene.phone("101@acme.example");
+        let bob = scene.phone("102@acme.example");
+        scene.register(bob);
+        let (mut from, _) = scene.call(alice, bob);
+        from.routes.push(route.into());
+        let info = from.request(&mut scene, alice, "INFO");
+        scene.send_request(alice, &info);
+        assert_eq!(scene.hear(alice).unwrap().status(), Some(403), "{route}");
+        scene.expect_nothing_more();
+    }
+}
+
+#[test]
 fn a_sips_call_reaches_devices_on_tls_only() {
     for (transport, is_reached) in [
         (Transport::Udp, false),

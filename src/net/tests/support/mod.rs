@@ -79,7 +79,7 @@ impl Shard {
         preamble: Preamble,
     ) -> Vec<Self> {
         let preambles = HashMap::from([(ListenerId(3), preamble)]);
-        let (handshakes, handshaker) = handshakes(preambles, options.streams.handshake_timeout);
+        let (handshakes, handshaker) = handshakes(preambles, &options.streams);
         tokio::spawn(handshaker.run());
         let listener = Listener { id: ListenerId(3), transport, address: address.parse().unwrap() };
         let admission = Admission::new(&options.streams);
@@ -99,9 +99,14 @@ impl Shard {
     }
 
     /// Waits, receives once and flushes, with `answer` deciding what is sent.
-    pub async fn turn(&mut self, budget: usize, mut answer: impl FnMut(&Event, &mut Outgoing)) -> Vec<Event> {
+    pub async fn turn(&mut self, budget: usize, answer: impl FnMut(&Event, &mut Outgoing)) -> Vec<Event> {
         let waited = tokio::time::timeout(self.patience, self.sockets.ready()).await;
         assert!(waited.is_ok(), "the shard has nothing to do, and never will: {:?}", self.counters());
+        self.receive(budget, answer)
+    }
+
+    /// Receives once and flushes.
+    fn receive(&mut self, budget: usize, mut answer: impl FnMut(&Event, &mut Outgoing)) -> Vec<Event> {
         let mut events = Vec::new();
         self.sockets.receive(budget, |received, outgoing| {
             if let Received::Message { arrived, .. } = &received {
@@ -159,7 +164,7 @@ impl Shard {
             if is_reached(self.sockets.counters()) {
                 return events;
             }
-            events.extend(self.turn(256, |_, _| ()).await);
+            events.extend(self.receive(256, |_, _| ()));
         }
     }
 }
