@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_sip::digest::{Algorithm, Hash, ha1};
 
 use crate::digest::{Asked, Known, put_credentials};
@@ -60,6 +60,8 @@ impl Phones {
                 max_extensions: None,
                 max_calls: None,
                 when_full: WhenFull::Reject,
+                media: MediaPolicy::Auto,
+                max_media: None,
                 enabled: true,
                 auth_name_equals_number: true,
             });

@@ -8,6 +8,7 @@
 
 mod extension;
 mod fault;
+mod media_policy;
 mod snapshot;
 mod tenant;
 pub mod validation;
@@ -18,6 +19,7 @@ pub use extension::{
     NewExtension, Profile, Secret, ShortText,
 };
 pub use fault::{Code, Fault};
+pub use media_policy::MediaPolicy;
 pub use snapshot::{Snapshot, SnapshotEdit, Stretch};
 pub use tenant::{NewTenant, Tenant, TenantDraft, TenantId};
 pub use when_full::WhenFull;

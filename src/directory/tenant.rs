@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::fault::Fault;
+use crate::media_policy::MediaPolicy;
 use crate::validation::{Domain, TenantName, parse_network};
 use crate::when_full::WhenFull;
 
@@ -31,6 +32,10 @@ pub struct Tenant {
     pub max_calls: Option<u32>,
     /// What becomes of a device too many of an extension.
     pub when_full: WhenFull,
+    /// Whether the media of its calls is relayed.
+    pub media: MediaPolicy,
+    /// At most so many streams of media relayed at once; `None` is no limit.
+    pub max_media: Option<u32>,
     /// A disabled tenant's requests are refused.
     pub enabled: bool,
     /// New extensions whose auth name is not given use their number instead of a random name.
@@ -74,6 +79,10 @@ pub struct TenantDraft {
     pub max_calls: Option<u32>,
     /// What becomes of a device too many: `reject` or `replace_oldest`; empty: `reject`.
     pub when_full: String,
+    /// Whether the media of its calls is relayed: `auto`, `always` or `never`; empty: `auto`.
+    pub media: String,
+    /// At most so many streams of media relayed at once.
+    pub max_media: Option<u32>,
     /// New extensions use their number as auth name unless they give one.
     pub auth_name_equals_number: bool,
 }
@@ -95,6 +104,10 @@ pub struct NewTenant {
     pub max_calls: Option<u32>,
     /// What becomes of a device too many of an extension.
     pub when_full: WhenFull,
+    /// Whether the media of its calls is relayed.
+    pub media: MediaPolicy,
+    /// At most so many streams of media relayed at once; `None` is no limit.
+    pub max_media: Option<u32>,
     /// New extensions use their number as auth name unless they give one.
     pub auth_name_equals_number: bool,
 }
@@ -123,8 +136,9 @@ impl TenantDraft {
             }
         }
         let when_full = WhenFull::parse("when_full", &self.when_full).map_err(|fault| faults.push(fault)).ok();
-        match (domain, name, when_full) {
-            (Some(domain), Some(name), Some(when_full)) if faults.is_empty() => Ok(NewTenant {
+        let media = MediaPolicy::parse("media", &self.media).map_err(|fault| faults.push(fault)).ok();
+        match (domain, name, when_full, media) {
+            (Some(domain), Some(name), Some(when_full), Some(media)) if faults.is_empty() => Ok(NewTenant {
                 domain,
                 aliases,
                 name,
@@ -132,6 +146,8 @@ impl TenantDraft {
                 max_extensions: self.max_extensions,
                 max_calls: self.max_calls,
                 when_full,
+                media,
+                max_media: self.max_media,
                 auth_name_equals_number: self.auth_name_equals_number,
             }),
             _ => Err(faults),

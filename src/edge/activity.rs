@@ -8,36 +8,67 @@ use ringway_directory::TenantId;
 #[derive(Debug)]
 pub struct Activity {
     calls_by_tenant: DashMap<TenantId, u32, FixedState>,
+    streams_by_tenant: DashMap<TenantId, u32, FixedState>,
 }
 
 impl Activity {
     /// Nobody calls.
     pub fn new(seed: u64) -> Self {
-        Self { calls_by_tenant: DashMap::with_hasher(FixedState::with_seed(seed)) }
+        let table = || DashMap::with_hasher(FixedState::with_seed(seed));
+        Self { calls_by_tenant: table(), streams_by_tenant: table() }
     }
 
     /// Takes a place for one more call, in one step with the look whether there is one. `None` is no limit.
     pub(crate) fn take_call(&self, tenant: TenantId, most: Option<u32>) -> bool {
-        let mut calls = self.calls_by_tenant.entry(tenant).or_default();
-        let is_free = most.is_none_or(|most| *calls < most);
-        if is_free {
-            *calls += 1;
-        }
-        is_free
+        take(&self.calls_by_tenant, tenant, most)
     }
 
     /// Gives a call's place back.
     pub(crate) fn end_call(&self, tenant: TenantId) {
-        if let Some(mut calls) = self.calls_by_tenant.get_mut(&tenant) {
-            *calls = calls.saturating_sub(1);
-        }
+        give_back(&self.calls_by_tenant, tenant);
+    }
+
+    /// Takes a place for one more stream of relayed media. `None` is no limit.
+    pub(crate) fn take_stream(&self, tenant: TenantId, most: Option<u32>) -> bool {
+        take(&self.streams_by_tenant, tenant, most)
+    }
+
+    /// Gives a stream's place back.
+    pub(crate) fn end_stream(&self, tenant: TenantId) {
+        give_back(&self.streams_by_tenant, tenant);
     }
 
     /// Shows how many calls each tenant has now.
-    pub fn calls(&self, mut visit: impl FnMut(TenantId, u32)) {
-        for entry in &self.calls_by_tenant {
-            visit(*entry.key(), *entry.value());
-        }
+    pub fn calls(&self, visit: impl FnMut(TenantId, u32)) {
+        show(&self.calls_by_tenant, visit);
+    }
+
+    /// Shows how many streams of media each tenant has relayed now.
+    pub fn streams(&self, visit: impl FnMut(TenantId, u32)) {
+        show(&self.streams_by_tenant, visit);
+    }
+}
+
+type Table = DashMap<TenantId, u32, FixedState>;
+
+fn take(table: &Table, tenant: TenantId, most: Option<u32>) -> bool {
+    let mut taken = table.entry(tenant).or_default();
+    let is_free = most.is_none_or(|most| *taken < most);
+    if is_free {
+        *taken += 1;
+    }
+    is_free
+}
+
+fn give_back(table: &Table, tenant: TenantId) {
+    if let Some(mut taken) = table.get_mut(&tenant) {
+        *taken = taken.saturating_sub(1);
+    }
+}
+
+fn show(table: &Table, mut visit: impl FnMut(TenantId, u32)) {
+    for entry in table {
+        visit(*entry.key(), *entry.value());
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Counters {
     pub handovers: u64,
     /// Digests that did not verify, by tenant.
     pub auth_failures: HashMap<TenantId, u64>,
+    /// Descriptions that were passed on as they came, though their media was to be relayed; by reason.
+    pub unmoved: [u64; Unmoved::ALL.len()],
     /// Calls that ended, by tenant and outcome.
     pub calls: HashMap<(TenantId, CallOutcome), u64>,
 }
@@ -41,6 +43,7 @@ impl Default for Counters {
             responses_from_elsewhere: 0,
             handovers: 0,
             auth_failures: HashMap::new(),
+            unmoved: [0; Unmoved::ALL.len()],
             calls: HashMap::new(),
         }
     }
@@ -61,6 +64,31 @@ impl Counters {
     pub fn response(&mut self, method: Method, status: u16) {
         let class = usize::from((status / 100).clamp(1, 6)) - 1;
         self.responses[method as usize][class] += 1;
+    }
+}
+
+/// Why a description was passed on as it came, though its media was to be relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmoved {
+    /// It can't be read, is compressed, or is one part of several.
+    Unreadable,
+    /// It is an offer in a response, and no port is free.
+    NoPorts,
+    /// It is an offer in a response, and the tenant has as many streams as it may.
+    Limit,
+}
+
+impl Unmoved {
+    /// Every reason, in the order of its number.
+    pub const ALL: [Self; 3] = [Self::Unreadable, Self::NoPorts, Self::Limit];
+
+    /// The metric's label.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::NoPorts => "no-ports",
+            Self::Limit => "limit",
+        }
     }
 }
 

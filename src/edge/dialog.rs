@@ -5,6 +5,7 @@ use ringway_sip::{Flow, Monotonic};
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use smallvec::SmallVec;
 
+use crate::media::Media;
 use crate::proxy::ContextKey;
 
 new_key_type! {
@@ -41,6 +42,10 @@ pub(crate) struct Side {
     /// Its number, when it is an extension of the tenant.
     pub(crate) number: Option<Box<str>>,
     pub(crate) stage: Stage,
+    /// Whether it is behind a NAT, as far as it has shown.
+    pub(crate) is_natted: bool,
+    /// The branch of the call's INVITE that it answered on; 0 for the caller.
+    pub(crate) branch: u8,
 }
 
 /// How far the dialog with one side has come (section 12). It never goes back.
@@ -68,6 +73,8 @@ pub(crate) struct Dialog {
     pub(crate) invite: Option<ContextKey>,
     /// When it is as long as a call may be.
     pub(crate) ends_at: Monotonic,
+    /// What of its media is relayed.
+    pub(crate) media: Option<Box<Media>>,
 }
 
 /// What a target refresh changes of a side (section 12.2).

@@ -17,6 +17,7 @@ use crate::fingerprint::Fingerprints;
 use crate::io::{Action, Arrival, BindingChange, Input};
 use crate::keys::{Keys, Purpose};
 use crate::location::Location;
+use crate::media::Reserve;
 use crate::notes::{Notes, Refusal};
 use crate::output::Output;
 use crate::proxy::Contexts;
@@ -69,6 +70,7 @@ pub struct Engine {
     pub(crate) registrar: Registrar,
     pub(crate) contexts: Contexts,
     pub(crate) dialogs: Dialogs,
+    pub(crate) reserve: Reserve,
     pub(crate) sources: Sources,
     /// Reused by what is written before it is sent.
     pub(crate) scratch: Vec<u8>,
@@ -98,6 +100,7 @@ impl Engine {
             registrar: Registrar::default(),
             contexts: Contexts::new(random.next()),
             dialogs: Dialogs::default(),
+            reserve: Reserve::default(),
             sources: Sources::new(random.next()),
             scratch: Vec::new(),
             next_sweep: now.monotonic + SWEEP_EVERY,
@@ -136,6 +139,8 @@ impl Engine {
             Input::SendFailed(flow) => self.handle_failed_flow(&flow),
             Input::Directory(directory) => self.core.directory = own(&directory),
             Input::Settings(settings) => self.core.settings = own(&settings),
+            Input::Lanes(lanes) => self.reserve.fill(lanes),
+            Input::LaneTimedOut(lane) => self.handle_silent_lane(lane),
             Input::Deadline => self.handle_deadline(),
         }
         None
@@ -206,6 +211,7 @@ impl Engine {
                 "an INVITE and its call know each other"
             );
         }
+        self.check_media();
         for (_, dialog) in &self.dialogs {
             let talks = dialog.has_confirmed_callee() && dialog.callees.iter().all(|side| side.stage != Stage::Early);
             assert!(dialog.invite.is_some() || talks, "a call is being set up, or has only those who talk");

@@ -14,6 +14,7 @@ use crate::cookie::{Cookie, Reading};
 use crate::core::Core;
 use crate::dialog::{DialogKey, Direction, Refresh};
 use crate::engine::Engine;
+use crate::media::Moved;
 use crate::proxy::{DialogPlace, Forward, Routing, Target, WithinDialog, contact_uri};
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
@@ -132,6 +133,13 @@ struct Passage {
     number: Option<Box<str>>,
 }
 
+/// The way of an ACK to a 2xx, and what changes in it.
+struct AckWay<'a> {
+    request_uri: Option<&'a [u8]>,
+    target: Flow,
+    moved: Option<Moved<'a>>,
+}
+
 impl Engine {
     /// Takes a request that bears a cookie of ours.
     pub(crate) fn handle_within_dialog<'a>(
@@ -174,7 +182,9 @@ impl Engine {
             Err(reject) => return self.refuse_stranger(request, reject),
         };
         if method == Method::Ack {
-            self.forward_ack(request, &routing, passage.request_uri.as_deref(), &target, cookie.tenant);
+            let moved = self.move_media_of_ack(passage.place, request.message, &request.flow);
+            let way = AckWay { request_uri: passage.request_uri.as_deref(), target, moved };
+            self.forward_ack(request, &routing, &way, cookie.tenant);
             return;
         }
         let directory = Arc::clone(&self.core.directory);
@@ -188,7 +198,7 @@ impl Engine {
         let within = WithinDialog {
             tenant: cookie.tenant,
             place: passage.place,
-            target: Target { uri: passage.request_uri, flow: target, q: 1000, redirected_to: None },
+            target: Target { uri: passage.request_uri, flow: target, q: 1000, redirected_to: None, is_natted: false },
             cookie: self.renewed(cookie, passage.place),
             refresh,
         };
@@ -315,14 +325,7 @@ impl Engine {
 
     /// An ACK to a 2xx: forwarded without state. Its branch follows from the one that it came with, so that a
     /// retransmission is one again at the next hop (section 16.11).
-    fn forward_ack(
-        &mut self,
-        request: Received<'_, '_>,
-        routing: &Routing<'_>,
-        request_uri: Option<&[u8]>,
-        target: &Flow,
-        tenant: TenantId,
-    ) {
+    fn forward_ack(&mut self, request: Received<'_, '_>, routing: &Routing<'_>, way: &AckWay<'_>, tenant: TenantId) {
         let directory = Arc::clone(&self.core.directory);
         let essentials = request.essentials;
         if essentials.max_forwards == Some(0) {
@@ -338,21 +341,22 @@ impl Engine {
             routing: routing_print,
         };
         let forward = Forward {
-            request_uri,
+            request_uri: way.request_uri,
             routing,
             via: &essentials.via,
             branch: branch.encode(),
             from: &request.flow,
-            to: target,
+            to: &way.target,
             cookie: None,
             max_forwards: essentials.max_forwards.map_or(70, |left| left - 1),
             breadth: ACK_BREADTH,
             realm: directory.tenant(tenant).map(|tenant| tenant.domain.as_bytes()),
+            moved: way.moved.as_ref(),
         };
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
         self.core.write_forward(request.message, &forward, &mut bytes);
-        self.core.out.send_copy(*target, &bytes);
+        self.core.out.send_copy(way.target, &bytes);
         self.scratch = bytes;
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ringway_directory::Snapshot;
+use ringway_sip::media::{Lane, LaneId, LaneOrder};
 use ringway_sip::{Flow, Problem, ShardId};
 
 use crate::settings::Settings;
@@ -48,6 +49,10 @@ pub enum Input<'a> {
     Directory(Arc<Snapshot>),
     /// The configuration changed.
     Settings(Arc<Settings>),
+    /// Ports of the media relay that this shard's calls may take; see [`Engine::free_lanes`](crate::Engine::free_lanes).
+    Lanes(&'a [Lane]),
+    /// The media relay has given a stream up, for nothing came.
+    LaneTimedOut(LaneId),
     /// The moment that [`Engine::deadline`](crate::Engine::deadline) named has come.
     Deadline,
 }
@@ -82,6 +87,8 @@ pub enum Action<'a> {
     },
     /// Keep a record's new state.
     Save(BindingChange<'a>),
+    /// Tell the media relay what becomes of a lane.
+    Relay(LaneId, &'a LaneOrder),
 }
 
 /// The whole new state of one address-of-record.

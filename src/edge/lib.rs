@@ -21,6 +21,7 @@ mod index;
 pub mod io;
 pub mod keys;
 pub mod location;
+mod media;
 mod notes;
 mod output;
 mod prefetch;

@@ -4,6 +4,7 @@ use std::hash::BuildHasher as _;
 use std::ops::Range;
 
 use foldhash::fast::FixedState;
+use ringway_sip::media::{LaneId, LaneOrder};
 use ringway_sip::{Flow, ShardId};
 
 use crate::io::{Action, BindingChange};
@@ -13,6 +14,7 @@ enum Queued {
     Send { flow: Flow, bytes: Range<usize>, after_save: bool, conversation: u16 },
     HandOver { to: ShardId, offered: u8, flow: Flow, bytes: Range<usize> },
     Save { key: Range<usize>, version: u64, expires: u32, record: Range<usize> },
+    Relay { lane: LaneId, order: Box<LaneOrder> },
 }
 
 /// The most that a UDP datagram over IPv4 carries: 65,535 bytes less the IP and UDP headers.
@@ -86,6 +88,10 @@ impl Output {
         });
     }
 
+    pub(crate) fn relay(&mut self, lane: LaneId, order: LaneOrder) {
+        self.queue.push(Queued::Relay { lane, order: Box::new(order) });
+    }
+
     /// Shows every change of a record that has not been drained.
     pub(crate) fn saves(&self) -> impl Iterator<Item = BindingChange<'_>> {
         self.queue.iter().filter_map(|queued| match queued {
@@ -102,17 +108,24 @@ impl Output {
     /// Gives every action in its order, and forgets them.
     pub(crate) fn drain(&mut self, mut take: impl FnMut(Action<'_>)) {
         for queued in self.queue.drain(..) {
-            take(match queued {
-                Queued::Send { flow, bytes, after_save, conversation } => {
-                    Action::Send { flow, bytes: &self.text[bytes], after_save, conversation }
-                }
+            match &queued {
+                Queued::Send { flow, bytes, after_save, conversation } => take(Action::Send {
+                    flow: *flow,
+                    bytes: &self.text[bytes.clone()],
+                    after_save: *after_save,
+                    conversation: *conversation,
+                }),
                 Queued::HandOver { to, offered, flow, bytes } => {
-                    Action::HandOver { to, offered, flow, bytes: &self.text[bytes] }
+                    take(Action::HandOver { to: *to, offered: *offered, flow: *flow, bytes: &self.text[bytes.clone()] })
                 }
-                Queued::Save { key, version, expires, record } => {
-                    Action::Save(BindingChange { key: &self.text[key], version, expires, record: &self.text[record] })
-                }
-            });
+                Queued::Save { key, version, expires, record } => take(Action::Save(BindingChange {
+                    key: &self.text[key.clone()],
+                    version: *version,
+                    expires: *expires,
+                    record: &self.text[record.clone()],
+                })),
+                Queued::Relay { lane, order } => take(Action::Relay(*lane, order)),
+            }
         }
         self.text.clear();
     }

@@ -41,11 +41,13 @@ pub enum Reject {
     BadProxyExtension,
     ForeignChallenge,
     TooLarge,
+    MediaLimit,
+    NoMediaPorts,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -81,6 +83,8 @@ impl Reject {
         Self::BadProxyExtension,
         Self::ForeignChallenge,
         Self::TooLarge,
+        Self::MediaLimit,
+        Self::NoMediaPorts,
     ];
 
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
@@ -105,6 +109,7 @@ impl Reject {
             | Self::ContactRefused
             | Self::CookieForged
             | Self::CallLimit
+            | Self::MediaLimit
             | Self::ForeignChallenge => 403,
             Self::NotRegistered => 480,
             Self::NoAnswer => 408,
@@ -112,7 +117,7 @@ impl Reject {
             Self::IntervalTooBrief => 423,
             Self::OutOfOrder | Self::FlowFailed => 500,
             Self::EventNotServed => 489,
-            Self::Overloaded | Self::Draining | Self::SourceRate => 503,
+            Self::Overloaded | Self::Draining | Self::SourceRate | Self::NoMediaPorts => 503,
         }
     }
 
@@ -154,6 +159,8 @@ impl Reject {
             Self::BadProxyExtension => "bad-proxy-extension",
             Self::ForeignChallenge => "foreign-challenge",
             Self::TooLarge => "too-large",
+            Self::MediaLimit => "media-limit",
+            Self::NoMediaPorts => "no-media-ports",
         }
     }
 
@@ -195,6 +202,8 @@ impl Reject {
             Self::BadProxyExtension => "Proxy-Require names an extension that is not supported",
             Self::ForeignChallenge => "the device that was called asked for credentials in our name",
             Self::TooLarge => "the message is longer than a datagram can be",
+            Self::MediaLimit => "the tenant has as much media relayed as it may",
+            Self::NoMediaPorts => "no port is free for media that has to be relayed",
         }
     }
 }

@@ -74,6 +74,15 @@ impl Default for Limits {
     }
 }
 
+/// How media is relayed, as far as it is decided here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MediaSettings {
+    /// Whether there is a relay.
+    pub is_on: bool,
+    /// The addresses that phones are told, at most one of each family, in the place of those that they asked.
+    pub advertise: Vec<IpAddr>,
+}
+
 /// Everything that the edge is configured by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -104,6 +113,8 @@ pub struct Settings {
     /// How long a call may last. A call that is older is forgotten: it no longer counts against its tenant, and what
     /// either side sends in it is answered 481. So a call of which both sides vanished does not stay for ever.
     pub max_call: Duration,
+    /// The relay of media.
+    pub media: MediaSettings,
     /// Whether the server is shutting down: new work is refused, what is open is finished.
     pub draining: bool,
 }
@@ -124,6 +135,7 @@ impl Default for Settings {
             timers: TimerValues::default(),
             timer_c: Duration::from_secs(181),
             max_call: Duration::from_secs(12 * 3600),
+            media: MediaSettings::default(),
             draining: false,
         }
     }
@@ -181,6 +193,18 @@ impl Settings {
             }
             None => SentBy::Address(listener.bound),
         }
+    }
+
+    /// The address to which the other end of a flow is to send media: what is told instead, by `[media]` or by the flow's
+    /// listener, else the address that was asked.
+    pub fn media_address(&self, flow: &Flow) -> IpAddr {
+        let asked = flow.local.ip().to_canonical();
+        let of_listener = || {
+            let (host, _) = self.listener(flow.listener)?.advertise.as_ref()?;
+            parse_ip(host.as_bytes())
+        };
+        let fits = |address: &IpAddr| address.is_ipv6() == asked.is_ipv6();
+        self.media.advertise.iter().copied().find(fits).or_else(|| of_listener().filter(fits)).unwrap_or(asked)
     }
 
     /// Whether a source has no budget.

@@ -95,6 +95,7 @@ impl Core {
                     flow,
                     q: binding.preference(),
                     redirected_to: None,
+                    is_natted: binding.is_natted,
                 });
             }
         });

@@ -99,7 +99,7 @@ impl Source for LiveBindings {
 
 #[cfg(test)]
 mod tests {
-    use ringway_directory::{Tenant, TenantId, WhenFull};
+    use ringway_directory::{MediaPolicy, Tenant, TenantId, WhenFull};
     use ringway_edge::location::{Binding, pack};
     use ringway_sip::Wall;
 
@@ -122,6 +122,8 @@ mod tests {
             max_extensions: None,
             max_calls: None,
             when_full: WhenFull::Reject,
+            media: MediaPolicy::Auto,
+            max_media: None,
             enabled: true,
             auth_name_equals_number: false,
         };

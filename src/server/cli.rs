@@ -112,11 +112,12 @@ mod tests {
     #[test]
     fn a_tenant_s_aliases_and_networks_may_be_many() {
         let line = "ringway tenant add a.example --name A --alias b.example --alias c.example --trust 192.0.2.0/24 \
-                    --max-extensions 5 --max-calls 2";
+                    --max-extensions 5 --max-calls 2 --media always --max-media 9";
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         let Some(Verb::Tenant { verb: TenantVerb::Add(add) }) = parse(&line).unwrap().verb else { panic!() };
         assert_eq!(add.alias, ["b.example", "c.example"]);
-        assert_eq!((add.max_extensions, add.max_calls), (Some(5), Some(2)));
+        assert_eq!((add.max_extensions, add.max_calls, add.max_media), (Some(5), Some(2), Some(9)));
+        assert_eq!(add.media.as_deref(), Some("always"));
     }
 
     #[test]

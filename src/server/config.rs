@@ -13,6 +13,7 @@ mod later;
 mod limits;
 mod listen;
 mod log;
+mod media;
 mod node;
 mod reader;
 mod registrar;
@@ -29,6 +30,7 @@ pub use http::Http;
 pub use limits::Limits;
 pub use listen::{Advertise, Listen};
 pub use log::Log;
+pub use media::Media;
 pub use node::Node;
 
 use reader::{Known, Reader};
@@ -58,6 +60,8 @@ pub struct Config {
     pub journal: ringway_store::journal::Options,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[media]`.
+    pub media: Media,
     /// `[log]`.
     pub log: Log,
 }
@@ -143,6 +147,7 @@ impl Config {
             registrar: registrar::read(&reader),
             journal: journal::read(&reader),
             limits: limits::read(&reader),
+            media: media::read(&reader),
             log: log::read(&reader),
             node,
         };

@@ -10,6 +10,7 @@ mod demo;
 mod environment;
 mod failure;
 mod local_addresses;
+mod media;
 mod node_id;
 mod operations;
 mod publication;

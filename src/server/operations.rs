@@ -52,6 +52,8 @@ async fn add_tenant(directory: &Directory, new: NewTenant, events: &Events) -> R
         max_extensions: new.max_extensions,
         max_calls: new.max_calls,
         when_full: new.when_full,
+        media: new.media,
+        max_media: new.max_media,
         auth_name_equals_number: false,
     };
     let tenant = directory.add_tenant(&draft).await.map_err(told)?;
@@ -77,6 +79,8 @@ fn row(tenant: &Tenant, extensions: u32) -> TenantRow {
         max_extensions: tenant.max_extensions,
         max_calls: tenant.max_calls,
         when_full: tenant.when_full.as_str().to_owned(),
+        media: tenant.media.as_str().to_owned(),
+        max_media: tenant.max_media,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod mail;
 mod notes;
+mod refill;
 mod report;
 
 use std::io;
@@ -20,8 +21,10 @@ use ringway_telemetry::Histogram;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::media::Media;
 use crate::slices::{self, Slices};
 pub(crate) use mail::{Mail, Mailboxes, mailboxes};
+use refill::Refill;
 
 /// Messages of the sockets that one turn takes at most.
 const BATCH: usize = 256;
@@ -41,6 +44,8 @@ pub(crate) struct Parts {
     pub(crate) handshakes: Handshakes,
     pub(crate) clock: Clock,
     pub(crate) journal: Writer,
+    /// The relays of media, when there are any.
+    pub(crate) media: Option<Media>,
     /// Everybody's mailbox, its own included.
     pub(crate) mailboxes: Mailboxes,
     pub(crate) mail: mpsc::Receiver<Mail>,
@@ -84,6 +89,7 @@ struct Shard {
     sockets: Sockets,
     clock: Clock,
     journal: Writer,
+    media: Option<(Media, Refill)>,
     mailboxes: Mailboxes,
     mail: mpsc::Receiver<Mail>,
     /// When each request of the batch came.
@@ -109,6 +115,11 @@ struct Counts {
 impl Shard {
     fn new(parts: Parts) -> io::Result<Self> {
         let id = parts.engine.shard;
+        let shards = parts.engine.settings.shards;
+        let media = parts.media.map(|media| {
+            let refill = Refill::new(media.most_in_reserve(shards));
+            (media, refill)
+        });
         let sockets = Sockets::new(id, parts.bound, &parts.options, parts.admission, parts.handshakes, parts.clock)?;
         Ok(Self {
             id,
@@ -116,6 +127,7 @@ impl Shard {
             sockets,
             clock: parts.clock,
             journal: parts.journal,
+            media,
             mailboxes: parts.mailboxes,
             mail: parts.mail,
             requests: Vec::with_capacity(BATCH),
@@ -134,6 +146,7 @@ impl Shard {
             self.meet_deadline();
             self.commit();
             self.write_notes();
+            self.refill();
             if self.engine.unanswered() == 0
                 && let Some(drained) = self.drained.take()
             {
@@ -197,6 +210,13 @@ impl Shard {
                 self.handle(Input::Settings(settings), Monotonic::START);
                 let _ = taken.send(());
             }
+            Mail::Lanes(lanes) => {
+                if let Some((_, refill)) = &mut self.media {
+                    refill.come(lanes.len(), self.clock.monotonic());
+                }
+                self.handle(Input::Lanes(&lanes), Monotonic::START);
+            }
+            Mail::LaneTimedOut(lane) => self.handle(Input::LaneTimedOut(lane), Monotonic::START),
             Mail::Scrape(reply) => {
                 let _ = reply.send(self.report());
             }
@@ -251,7 +271,7 @@ impl Shard {
 
     /// Hands what is to be kept to the kernel, and then lets everything out.
     fn commit(&mut self) {
-        let Self { engine, sockets, journal, mailboxes, counts, requests, .. } = self;
+        let Self { engine, sockets, journal, media, mailboxes, counts, requests, .. } = self;
         for change in engine.saves() {
             let record =
                 Record { key: change.key, version: change.version, expires: change.expires, blob: change.record };
@@ -284,6 +304,11 @@ impl Shard {
             Action::HandOver { to, offered, flow, bytes } => hand_overs.push((to, offered, flow, Box::from(bytes))),
             // It is with the kernel, or its answers are withheld.
             Action::Save(_) => {}
+            Action::Relay(lane, order) => {
+                if let Some((media, _)) = media {
+                    media.order(lane, *order);
+                }
+            }
         });
         for flow in unsent {
             decide(engine, self.clock.now(), Input::SendFailed(flow), Monotonic::START, requests, counts);
@@ -299,6 +324,17 @@ impl Shard {
             for (method, arrived) in requests.drain(..) {
                 self.durations[method as usize].observe(sent.since(arrived));
             }
+        }
+    }
+}
+
+impl Shard {
+    /// Asks for ports of the relay when few are left.
+    fn refill(&mut self) {
+        let Some((media, refill)) = &mut self.media else { return };
+        let (free, shortages) = (self.engine.free_lanes(), self.engine.lane_shortages());
+        if let Some(count) = refill.wanted(free, shortages, self.clock.monotonic()) {
+            media.provide(self.id, count);
         }
     }
 }

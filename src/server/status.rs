@@ -7,12 +7,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use ringway_api::{Answer, Control, Readiness};
 use ringway_directory::{Snapshot, TenantId};
-use ringway_edge::counters::CallOutcome;
+use ringway_edge::counters::{CallOutcome, Unmoved};
 use ringway_edge::{Activity, DropReason, Location, Reject};
 use ringway_sip::{Method, Transport};
 use ringway_store::journal::Journal;
 use ringway_telemetry::{Histogram, Metrics, Scrape, names};
 
+use crate::media::Media;
 use crate::security::TlsListeners;
 use crate::shard::Mail;
 use crate::shards::Shards;
@@ -43,6 +44,7 @@ pub(crate) struct Running {
     pub(crate) activity: Arc<Activity>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) tls: TlsListeners,
+    pub(crate) media: Option<Media>,
     // What each shard told last, for the time that it takes too long: a counter must not fall meanwhile.
     pub(crate) last: Mutex<Vec<Scrape>>,
 }
@@ -108,6 +110,10 @@ impl Running {
             let seconds = end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             scrape.add(&names::CERTIFICATE_EXPIRY, &[listener], seconds);
         }
+        self.activity.streams(|tenant, streams| scrape.add(&names::MEDIA_STREAMS, &[domain(tenant)], streams.into()));
+        if let Some(media) = &self.media {
+            media.report(scrape);
+        }
         let journal = self.journal.counters();
         scrape.add(&names::JOURNAL_RECORDS, &[], journal.records_appended);
         scrape.add(&names::JOURNAL_BYTES, &[], journal.log_bytes);
@@ -149,6 +155,12 @@ fn zeroes() -> Scrape {
     for reason in DropReason::ALL {
         scrape.add(&names::DROPS, &[reason.code()], 0);
     }
+    for reason in Unmoved::ALL {
+        scrape.add(&names::MEDIA_UNANCHORED, &[reason.code()], 0);
+    }
+    for reason in ringway_media::DropReason::ALL {
+        scrape.add(&names::MEDIA_DROPS, &[reason.code()], 0);
+    }
     for outcome in CallOutcome::ALL {
         scrape.add(&names::CALLS, &[names::OTHER_TENANTS, outcome.as_str()], 0);
     }
@@ -183,6 +195,14 @@ mod tests {
             "ringway_journal_records_total 0",
             "ringway_journal_bytes 0",
             "ringway_journal_errors_total{operation=\"append\"} 0",
+            "ringway_media_streams{tenant=\"other\"} 0",
+            "ringway_media_ports 0",
+            "ringway_media_packets_total 0",
+            "ringway_media_bytes_total 0",
+            "ringway_media_drops_total{reason=\"stranger\"} 0",
+            "ringway_media_timeouts_total 0",
+            "ringway_media_orders_lost_total 0",
+            "ringway_media_unanchored_total{reason=\"unreadable\"} 0",
             "ringway_reloads_total{outcome=\"refused\"} 0",
             "ringway_build_info{version=\"0\"} 1",
         ] {

@@ -294,6 +294,78 @@ pub const JOURNAL_ERRORS: Metric = Metric {
     at_zero: &[&["append"], &["sync"], &["compaction"]],
 };
 
+/// Streams of media that are relayed.
+pub const MEDIA_STREAMS: Metric = Metric {
+    name: "ringway_media_streams",
+    kind: Kind::Gauge,
+    help: "Streams of media that are relayed: a call of audio has one for each device that rings.",
+    labels: &["tenant"],
+    at_zero: OTHERS,
+};
+
+/// Ports of the media relay.
+pub const MEDIA_PORTS: Metric = Metric {
+    name: "ringway_media_ports",
+    kind: Kind::Gauge,
+    help: "Ports that the media relay has bound, those in reserve included.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Packets of media passed on.
+pub const MEDIA_PACKETS: Metric = Metric {
+    name: "ringway_media_packets_total",
+    kind: Kind::Counter,
+    help: "Packets of media passed from one side of a call to the other.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Bytes of media passed on.
+pub const MEDIA_BYTES: Metric = Metric {
+    name: "ringway_media_bytes_total",
+    kind: Kind::Counter,
+    help: "Bytes of media passed on, without the headers of IP and UDP.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Packets of media discarded.
+pub const MEDIA_DROPS: Metric = Metric {
+    name: "ringway_media_drops_total",
+    kind: Kind::Counter,
+    help: "Packets on media ports that were not passed on, by reason.",
+    labels: &["reason"],
+    at_zero: &[],
+};
+
+/// Streams that fell silent.
+pub const MEDIA_TIME_OUTS: Metric = Metric {
+    name: "ringway_media_timeouts_total",
+    kind: Kind::Counter,
+    help: "Relayed streams that ended because no packet came.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Orders that the media relay never got.
+pub const MEDIA_ORDERS_LOST: Metric = Metric {
+    name: "ringway_media_orders_lost_total",
+    kind: Kind::Counter,
+    help: "Orders to the media relay that its full queue did not take.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Media that should have been relayed.
+pub const MEDIA_UNANCHORED: Metric = Metric {
+    name: "ringway_media_unanchored_total",
+    kind: Kind::Counter,
+    help: "Session descriptions passed on as they came, though their media was to be relayed, by reason.",
+    labels: &["reason"],
+    at_zero: &[],
+};
+
 /// Attempts to read the configuration again.
 pub const RELOADS: Metric = Metric {
     name: "ringway_reloads_total",
@@ -341,6 +413,14 @@ pub const ALL: &[&Metric] = &[
     &JOURNAL_RECORDS,
     &JOURNAL_BYTES,
     &JOURNAL_ERRORS,
+    &MEDIA_STREAMS,
+    &MEDIA_PORTS,
+    &MEDIA_PACKETS,
+    &MEDIA_BYTES,
+    &MEDIA_DROPS,
+    &MEDIA_TIME_OUTS,
+    &MEDIA_ORDERS_LOST,
+    &MEDIA_UNANCHORED,
     &RELOADS,
     &BUILD_INFO,
 ];

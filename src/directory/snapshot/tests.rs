@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::Snapshot;
 use super::ahead::Stretch;
 use super::buckets::{Branch, Bucket, Buckets, FAN_OUT, Slot, Tag, position_of};
-use crate::{Extension, Hashes, Tenant, TenantId, WhenFull};
+use crate::{Extension, Hashes, MediaPolicy, Tenant, TenantId, WhenFull};
 
 const ACME: TenantId = TenantId(1);
 const GLOBEX: TenantId = TenantId(2);
@@ -342,6 +342,8 @@ fn tenant(id: TenantId, domain: &str, aliases: &[&str]) -> Tenant {
         max_extensions: None,
         max_calls: None,
         when_full: WhenFull::Reject,
+        media: MediaPolicy::Auto,
+        max_media: None,
         enabled: true,
         auth_name_equals_number: false,
     }

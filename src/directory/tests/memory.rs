@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 
 struct Counting;
 
@@ -83,6 +83,8 @@ fn snapshot(count: u32) -> Snapshot {
         max_extensions: None,
         max_calls: None,
         when_full: WhenFull::Reject,
+        media: MediaPolicy::Auto,
+        max_media: None,
         enabled: true,
         auth_name_equals_number: false,
     });

@@ -9,7 +9,7 @@ mod trusting;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ringway_directory::{Hashes, TenantId, WhenFull};
+use ringway_directory::{Hashes, MediaPolicy, TenantId, WhenFull};
 use ringway_sip::digest::ha1;
 use ringway_sip::{ConnectionId, ListenerId, NameAddr};
 
@@ -239,6 +239,8 @@ fn tenant(id: TenantId, domain: &str, aliases: &[&str]) -> Tenant {
         max_extensions: None,
         max_calls: None,
         when_full: WhenFull::Reject,
+        media: MediaPolicy::Auto,
+        max_media: None,
         enabled: true,
         auth_name_equals_number: true,
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_sip::{Monotonic, Now, ShardId, Wall};
 
 use super::*;
@@ -71,6 +71,8 @@ fn engine_with(extensions: u32) -> Engine {
         max_extensions: None,
         max_calls: None,
         when_full: WhenFull::Reject,
+        media: MediaPolicy::Auto,
+        max_media: None,
         enabled: true,
         auth_name_equals_number: false,
     });

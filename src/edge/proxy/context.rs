@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use crate::cookie::Cookie;
 use crate::dialog::{DialogKey, Refresh};
+use crate::reject::Reject;
 
 new_key_type! {
     /// A response context's place in the shard's table.
@@ -40,6 +41,8 @@ pub(crate) struct Target {
     pub(crate) q: u16,
     /// The number that a redirection led to, when it is not the one that was dialled.
     pub(crate) redirected_to: Option<Box<str>>,
+    /// Whether who is there is behind a NAT.
+    pub(crate) is_natted: bool,
 }
 
 /// The server half: INVITE or not.
@@ -150,6 +153,10 @@ pub(crate) struct Branch {
     pub(crate) is_over: bool,
     /// The number that a redirection led to, when it is not the one that was dialled.
     pub(crate) redirected_to: Option<Box<str>>,
+    /// Whether who is there is behind a NAT.
+    pub(crate) is_natted: bool,
+    /// Whether the request was an INVITE without a description: the offer comes with the answer.
+    pub(crate) offers_late: bool,
     /// Its place in the list of its flow, or [`UNLISTED`](Self::UNLISTED); [`Contexts`] keeps it.
     pub(crate) place: u32,
 }
@@ -160,6 +167,11 @@ impl Branch {
 
     pub(crate) fn is_pending(&self) -> bool {
         !matches!(self.progress, Progress::Final(_))
+    }
+
+    /// Whether nobody there will talk.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.progress, Progress::Final(300..))
     }
 
     /// Ends it without waiting for its client transaction, as if this status had come.
@@ -176,6 +188,15 @@ pub(crate) struct Best {
     pub(crate) status: u16,
     /// The response as it is to be sent upstream; none when it is ours to make.
     pub(crate) response: Option<Vec<u8>>,
+    /// Why we refuse, when it is ours to make and the status alone doesn't say.
+    pub(crate) reject: Option<Reject>,
+}
+
+impl Best {
+    /// A refusal of our own.
+    pub(crate) fn refusal(reject: Reject) -> Self {
+        Self { status: reject.status(), response: None, reject: Some(reject) }
+    }
 }
 
 /// The place of a request in its dialog.

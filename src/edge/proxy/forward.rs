@@ -10,6 +10,7 @@ use ringway_sip::{Edits, Flow, Message, Name, NameAddr, Transport, Via};
 use crate::branch::BranchText;
 use crate::cookie::{COMPANION, Cookie};
 use crate::core::Core;
+use crate::media::Moved;
 use crate::settings::Settings;
 
 /// What is left of the Route header when our own entries and those of a strict router are dealt with.
@@ -39,6 +40,8 @@ pub(crate) struct Forward<'a> {
     pub(crate) breadth: u32,
     /// The realm whose credentials end here.
     pub(crate) realm: Option<&'a [u8]>,
+    /// Its description, when the media is to be received elsewhere.
+    pub(crate) moved: Option<&'a Moved<'a>>,
 }
 
 impl Core {
@@ -82,8 +85,9 @@ impl Core {
                 edits.remove(Range::from(field.line));
             }
         }
+        let length = forward.moved.map_or(message.body().len(), |moved| moved.edit(message, edits));
         if forward.to.transport.is_reliable() && message.field(Name::ContentLength).is_none() {
-            let length = message.body().len().to_string();
+            let length = length.to_string();
             edits.insert(message.head_end(), &[b"Content-Length: ", length.as_bytes(), b"\r\n"].concat());
         }
         edits.apply(message.bytes(), out);

@@ -16,6 +16,7 @@ use crate::core::Part;
 use crate::counters::CallOutcome;
 use crate::dialog::{DialogKey, Refresh, Side, Stage};
 use crate::engine::Engine;
+use crate::media::Moved;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
 
@@ -130,7 +131,7 @@ impl Engine {
                 }
                 self.keeps_ringing(key, index);
                 self.learn_callee(key, index, response);
-                self.pass_upstream(key, response);
+                self.pass_upstream(key, index, response);
             }
             200..=299 => self.succeed(key, index, response),
             300.. => self.note_failure(key, index, response.message),
@@ -170,10 +171,10 @@ impl Engine {
         if is_invite {
             self.learn_callee(key, index, response);
             self.cancel_pending(key, COMPLETED_ELSEWHERE);
-            self.pass_upstream(key, response);
+            self.pass_upstream(key, index, response);
         } else if is_first {
             self.learn_callee(key, index, response);
-            self.pass_upstream(key, response);
+            self.pass_upstream(key, index, response);
             self.close_call(key, status);
         }
     }
@@ -197,7 +198,7 @@ impl Engine {
             let Some(context) = self.contexts.get_mut(key) else { return };
             let reject = Reject::ForeignChallenge;
             if context.best.as_ref().is_none_or(|best| rank(reject.status()) < rank(best.status)) {
-                context.best = Some(Best { status: reject.status(), response: None });
+                context.best = Some(Best::refusal(reject));
             }
             return;
         }
@@ -213,7 +214,7 @@ impl Engine {
             let mut response = context.best.take().and_then(|best| best.response).unwrap_or_default();
             response.clear();
             response.extend_from_slice(message.bytes());
-            context.best = Some(Best { status, response: Some(response) });
+            context.best = Some(Best { status, response: Some(response), reject: None });
         }
         if status >= 600 {
             context.waiting.clear();
@@ -243,7 +244,8 @@ impl Engine {
         let Some(dialog) = self.dialogs.get_mut(place.key) else { return };
         let contact = contact_uri(message);
         let uri = contact.and_then(|contact| Uri::parse(contact).ok());
-        let target = uri.map_or(*flow, |uri| reach(&uri, flow, is_behind_nat(Some(&uri), None, flow)));
+        let is_natted = uri.is_some_and(|uri| is_behind_nat(Some(&uri), None, flow));
+        let target = uri.map_or(*flow, |uri| reach(&uri, flow, is_natted));
         let tag = self.core.fingerprints.short(&[tag]);
         let is_success = (200..300).contains(&status);
         let is_target_refresh = place.callee_tag.is_none() || (is_success && refreshes);
@@ -269,6 +271,8 @@ impl Engine {
                     other_contact: Box::default(),
                     number,
                     stage,
+                    is_natted,
+                    branch: index,
                 });
             }
         }
@@ -279,18 +283,22 @@ impl Engine {
     }
 
     /// Sends a response upstream without our Via.
-    fn pass_upstream(&mut self, key: ContextKey, response: Response<'_, '_>) {
-        let Response { message, next, .. } = response;
+    fn pass_upstream(&mut self, key: ContextKey, index: u8, response: Response<'_, '_>) {
+        let Response { message, next, flow, .. } = response;
         let status = message.status();
         let Some(context) = self.contexts.get_mut(key) else { return };
         if context.has_answered && !(200..300).contains(&status) {
             return;
         }
+        let moved = self.move_media_of_response(key, index, message, flow);
+        let rewrite = moved.as_ref().map(|moved| Rewrite { moved: Some(moved), ..Rewrite::default() });
+        let rewrite = rewrite.as_ref();
+        let Some(context) = self.contexts.get_mut(key) else { return };
         if context.has_answered {
             // A further 2xx goes past the server transaction, which may have ended with another answer (section 16.7,
             // step 5): the callee repeats it until its ACK comes.
             let flow = context.response_flow();
-            if self.core.out.send(flow, false, |out| write_upstream(message, next, None, out)) {
+            if self.core.out.send(flow, false, |out| write_upstream(message, next, rewrite, out)) {
                 self.core.counters.response(Method::Invite, status);
             } else {
                 self.core.counters.drop(DropReason::NoVia);
@@ -298,7 +306,7 @@ impl Engine {
             return;
         }
         context.answer.clear();
-        if !write_upstream(message, next, None, &mut context.answer) {
+        if !write_upstream(message, next, rewrite, &mut context.answer) {
             self.core.counters.drop(DropReason::NoVia);
             return;
         }
@@ -345,6 +353,7 @@ impl Engine {
             let routing = self.core.routing(&message, &flow);
             self.fork_next_group(key, request, &routing, realm.as_deref().map(str::as_bytes));
         }
+        self.end_media_of_failed(key);
         self.close_if_ended(key);
         self.forget_if_over(key);
     }
@@ -382,10 +391,10 @@ impl Engine {
         // What never answered counts with what did, at the rank of the 408 or 503 that it stands for.
         for status in silent.collect::<smallvec::SmallVec<[u16; 4]>>() {
             if context.best.as_ref().is_none_or(|best| rank(status) < rank(best.status)) {
-                context.best = Some(Best { status, response: None });
+                context.best = Some(Best { status, response: None, reject: None });
             }
         }
-        let best = context.best.take().unwrap_or(Best { status: 408, response: None });
+        let best = context.best.take().unwrap_or(Best { status: 408, response: None, reject: None });
         let is_invite = context.is_invite();
         match best {
             // RFC 4320 section 4.2: no 408 to a non-INVITE, whose sender has timed out by itself.
@@ -396,7 +405,7 @@ impl Engine {
                     context.is_server_over = true;
                 }
             }
-            Best { status, response: Some(response) } => {
+            Best { status, response: Some(response), .. } => {
                 let Ok(message) = Message::parse(&response) else { return };
                 // Section 16.7, step 6: a 503 says that this very server is out of order, and so are we not.
                 let as_500 = status == 503;
@@ -405,6 +414,7 @@ impl Engine {
                 let rewrite = Rewrite {
                     status_line: as_500.then_some(b"SIP/2.0 500 Server Internal Error\r\n".as_slice()),
                     challenges: matches!(status, 401 | 407).then_some(challenges.as_slice()),
+                    moved: None,
                 };
                 let next = next_via(&message);
                 if next.is_some_and(|next| write_upstream(&message, next, Some(&rewrite), &mut context.answer)) {
@@ -416,9 +426,8 @@ impl Engine {
                 }
             }
             Best { .. } if context.is_cancelled && is_invite => self.answer_locally(key, 487, None),
-            Best { status: 403, .. } => self.fail_locally(key, Reject::ForeignChallenge),
+            Best { reject: Some(reject), .. } => self.fail_locally(key, reject),
             Best { status: 408, .. } => self.fail_locally(key, Reject::NoAnswer),
-            Best { status: 513, .. } => self.fail_locally(key, Reject::TooLarge),
             Best { .. } => self.fail_locally(key, Reject::FlowFailed),
         }
     }
@@ -461,8 +470,8 @@ impl Engine {
     pub(crate) fn close_call(&mut self, key: ContextKey, status: u16) {
         let Some(context) = self.contexts.get(key) else { return };
         let Some(place) = context.dialog else { return };
-        let tenant = context.tenant;
-        let ends = match (context.method, place.callee_tag) {
+        let (tenant, method) = (context.tenant, context.method);
+        let ends = match (method, place.callee_tag) {
             (Method::Invite, None) => {
                 *self.core.counters.calls.entry((tenant, CallOutcome::of_status(status))).or_default() += 1;
                 true
@@ -478,6 +487,9 @@ impl Engine {
             }),
             _ => false,
         };
+        if let (Method::Bye, Some(tag)) = (method, place.callee_tag) {
+            self.end_media_of_callee(place.key, tag);
+        }
         if ends {
             self.close_dialog(place.key);
         }
@@ -487,15 +499,19 @@ impl Engine {
     pub(crate) fn close_dialog(&mut self, key: DialogKey) {
         if let Some(dialog) = self.dialogs.remove(key) {
             self.core.activity.end_call(dialog.tenant);
+            self.end_media(dialog.tenant, dialog.media);
         }
     }
 }
 
 /// What changes in a response besides the Via that goes.
+#[derive(Default)]
 struct Rewrite<'a> {
     status_line: Option<&'a [u8]>,
     /// The challenges of all branches, in place of this one's own.
     challenges: Option<&'a [u8]>,
+    /// Its description, when the media is to be received elsewhere.
+    moved: Option<&'a Moved<'a>>,
 }
 
 /// The Via under the top one.
@@ -525,7 +541,10 @@ fn write_upstream<'a>(message: &Message<'a>, next: &'a [u8], rewrite: Option<&Re
             edits.remove(Range::from(field.line));
         }
     }
-    let rewrite = rewrite.unwrap_or(&Rewrite { status_line: None, challenges: None });
+    let rewrite = rewrite.unwrap_or(&Rewrite { status_line: None, challenges: None, moved: None });
+    if let Some(moved) = rewrite.moved {
+        moved.edit(message, &mut edits);
+    }
     if let Some(status_line) = rewrite.status_line {
         edits.replace(0..message.first_field_at(), status_line);
     }

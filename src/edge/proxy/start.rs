@@ -16,6 +16,7 @@ use crate::cookie::Cookie;
 use crate::core::Part;
 use crate::dialog::{Dialog, DialogKey, Refresh, Side, Stage};
 use crate::engine::Engine;
+use crate::media::Standpoint;
 use crate::output::fits;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::Reject;
@@ -124,6 +125,7 @@ impl Engine {
             is_confirmed: false,
             invite: None,
             ends_at: self.core.now.monotonic + self.core.settings.max_call,
+            media: None,
         });
         self.watch_length(key);
         key
@@ -148,6 +150,8 @@ impl Engine {
             other_contact: Box::default(),
             number: number.map(Into::into),
             stage: Stage::Confirmed,
+            is_natted: behind_nat,
+            branch: 0,
         }
     }
 
@@ -292,6 +296,12 @@ impl Engine {
             routing: self.core.routing_fingerprint(request),
         }
         .encode();
+        let standpoint = Standpoint::new(&target.flow, target.is_natted);
+        let moved = match self.move_media_of_request(key, index, message, &request.flow, standpoint) {
+            Ok(moved) => moved,
+            Err(reject) => return self.note_refusal(key, reject),
+        };
+        let Some(context) = self.contexts.get(key) else { return };
         let cookie = match &context.cookie {
             Some(cookie) => Some(Cookie::clone(cookie)),
             // Whatever may open a dialog: an unknown method might.
@@ -318,15 +328,12 @@ impl Engine {
             max_forwards: essentials.max_forwards.map_or(DEFAULT_MAX_FORWARDS, |left| left.saturating_sub(1)),
             breadth,
             realm,
+            moved: moved.as_ref(),
         };
         let mut sent = Vec::with_capacity(message.bytes().len() + 512);
         self.core.write_forward(message, &forward, &mut sent);
         if !fits(&target.flow, sent.len()) {
-            let too_large = Best { status: Reject::TooLarge.status(), response: None };
-            if let Some(context) = self.contexts.get_mut(key) {
-                context.best.get_or_insert(too_large);
-            }
-            return;
+            return self.note_refusal(key, Reject::TooLarge);
         }
 
         let timers = self.core.settings.timers;
@@ -348,6 +355,8 @@ impl Engine {
             rings_until: self.core.now.monotonic + rings_for,
             is_over: false,
             redirected_to: target.redirected_to,
+            is_natted: target.is_natted,
+            offers_late: is_invite && message.body().is_empty(),
             place: Branch::UNLISTED,
         };
         self.contexts.add_branch(key, branch);
@@ -355,6 +364,13 @@ impl Engine {
             self.core.start(key, Part::RingsTooLong(index), Timer::C, rings_for);
         }
         self.drive_client(key, index, None, Client::start);
+    }
+
+    /// Notes that a target can't be tried, and why.
+    fn note_refusal(&mut self, key: ContextKey, reject: Reject) {
+        if let Some(context) = self.contexts.get_mut(key) {
+            context.best.get_or_insert(Best::refusal(reject));
+        }
     }
 
     /// Pushes Timer C on: a provisional response shows that somebody is still there.

@@ -107,6 +107,12 @@ pub(crate) struct TenantAddArguments {
     /// What becomes of a device too many of an extension [default: reject]
     #[arg(long, value_name = "POLICY", value_parser = ["reject", "replace_oldest"])]
     pub(crate) when_full: Option<String>,
+    /// Whether the media of its calls is relayed; auto: when the two sides can't reach each other [default: auto]
+    #[arg(long, value_name = "POLICY", value_parser = ["auto", "always", "never"])]
+    pub(crate) media: Option<String>,
+    /// The most streams of media that it may have relayed at once; a call of audio is one [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_media: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -132,6 +132,8 @@ mod tests {
             max_extensions: None,
             max_calls: None,
             when_full: String::new(),
+            media: String::new(),
+            max_media: None,
         }))
         .unwrap();
         ask(Request::TenantList).unwrap();

@@ -17,6 +17,8 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
         max_extensions: arguments.max_extensions,
         max_calls: arguments.max_calls,
         when_full: arguments.when_full.unwrap_or_default(),
+        media: arguments.media.unwrap_or_default(),
+        max_media: arguments.max_media,
     };
     reach::run(overrides, Request::TenantAdd(new), tokio::io::empty(), |event| {
         if let Event::Tenant(tenant) = event {
@@ -27,7 +29,8 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
 }
 
 pub(super) fn list(overrides: &Overrides) -> Result<(), Failure> {
-    let mut rows = vec![["DOMAIN", "EXTENSIONS", "CALLS", "WHEN FULL", "ALIASES", "TRUST", "NAME"].map(str::to_owned)];
+    let head = ["DOMAIN", "EXTENSIONS", "CALLS", "WHEN FULL", "MEDIA", "ALIASES", "TRUST", "NAME"];
+    let mut rows = vec![head.map(str::to_owned)];
     reach::run(overrides, Request::TenantList, tokio::io::empty(), |event| {
         if let Event::Tenant(tenant) = event {
             rows.push(row(tenant));
@@ -40,15 +43,19 @@ pub(super) fn list(overrides: &Overrides) -> Result<(), Failure> {
     Ok(())
 }
 
-fn row(tenant: TenantRow) -> [String; 7] {
+fn row(tenant: TenantRow) -> [String; 8] {
     let or_dash = |texts: Vec<String>| if texts.is_empty() { "-".to_owned() } else { texts.join(",") };
     let extensions = match tenant.max_extensions {
         Some(most) => format!("{} of {most}", tenant.extensions),
         None => tenant.extensions.to_string(),
     };
     let calls = tenant.max_calls.map_or_else(|| "-".to_owned(), |most| format!("at most {most}"));
+    let media = match tenant.max_media {
+        Some(most) => format!("{}, at most {most}", tenant.media),
+        None => tenant.media,
+    };
     let (aliases, trust) = (or_dash(tenant.aliases), or_dash(tenant.trust));
-    [tenant.domain, extensions, calls, tenant.when_full, aliases, trust, tenant.name]
+    [tenant.domain, extensions, calls, tenant.when_full, media, aliases, trust, tenant.name]
 }
 
 /// Lines whose columns stand below each other.
@@ -82,13 +89,15 @@ mod tests {
             max_extensions: most,
             max_calls: most,
             when_full: "reject".to_owned(),
+            media: "auto".to_owned(),
+            max_media: most,
         };
         let rows = [row(tenant("acme.example", Some(5))), row(tenant("x.example", None))];
         assert_eq!(
             table(&rows),
             [
-                "acme.example  3 of 5  at most 5  reject  a.example,b.example  -  Acme Ltd",
-                "x.example     3       -          reject  a.example,b.example  -  Acme Ltd",
+                "acme.example  3 of 5  at most 5  reject  auto, at most 5  a.example,b.example  -  Acme Ltd",
+                "x.example     3       -          reject  auto             a.example,b.example  -  Acme Ltd",
             ]
         );
     }

@@ -38,6 +38,10 @@ pub(crate) struct NewTenant {
     // Commands and nodes of the version before do not know it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) when_full: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) media: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_media: Option<u32>,
 }
 
 /// An extension to add. What is `None` was not mentioned.
@@ -139,6 +143,10 @@ pub(crate) struct TenantRow {
     pub(crate) max_calls: Option<u32>,
     #[serde(default)]
     pub(crate) when_full: String,
+    #[serde(default)]
+    pub(crate) media: String,
+    #[serde(default)]
+    pub(crate) max_media: Option<u32>,
 }
 
 /// An extension as it was added.
@@ -176,7 +184,7 @@ mod tests {
     fn what_a_version_before_did_not_know_may_be_left_out_and_is() {
         let line = r#"{"verb":"tenant-add","domain":"acme.example","name":"","aliases":[],"trust":[],"max_extensions":null,"max_calls":null}"#;
         let Request::TenantAdd(new) = serde_json::from_str::<Request>(line).unwrap() else { panic!("a tenant to add") };
-        assert_eq!(new.when_full, "");
+        assert_eq!((&*new.when_full, &*new.media, new.max_media), ("", "", None));
         assert_eq!(serde_json::to_string(&Request::TenantAdd(new)).unwrap(), line);
         let line = serde_json::to_string(&Request::ExtensionAdd(NewExtension::default())).unwrap();
         assert!(!line.contains("max_phones") && !line.contains("max_apps"), "{line}");

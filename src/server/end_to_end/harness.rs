@@ -1,6 +1,7 @@
 //! What the stories are told with: a node, softphones, SIPp runs.
 
 mod baresip;
+mod nat;
 mod node;
 mod phone;
 mod sipp;
@@ -8,6 +9,7 @@ mod sipp;
 use std::time::{Duration, Instant};
 
 pub use baresip::Baresip;
+pub use nat::{Home, Internet};
 pub use node::{Node, Options, free_port};
 pub use phone::Phone;
 pub use sipp::Sipp;

@@ -13,6 +13,7 @@ mod harness;
 mod kill;
 mod kill_registrations;
 mod load;
+mod media;
 mod metrics;
 mod pjsua_calls;
 mod secure_calls;

@@ -77,6 +77,10 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("database.url", old.database != new.database),
         ("shards.count", old.shards != new.shards),
         ("journal.fsync_ms", old.journal != new.journal),
+        ("media.ports", old.media.ports != new.media.ports),
+        ("media.threads", old.media.threads != new.media.threads),
+        ("media.silence_seconds", old.media.silence != new.media.silence),
+        ("media.rest_seconds", old.media.rest != new.media.rest),
         ("log.format", old.log.format != new.log.format),
         ("limits.source_connections", limits.source_connections != wanted.source_connections),
         ("limits.max_connections", limits.max_connections != wanted.max_connections),
@@ -102,7 +106,8 @@ mod tests {
     fn what_can_change_while_the_node_runs_is_told_from_what_can_not() {
         let old = config("");
         let live = "[registrar]\nmax_expires = 1200\n[auth]\nalgorithms = [\"SHA-256\", \"MD5\"]\n[log]\nlevel = \
-                    \"debug\"\n[node]\nhide_version = true\n[limits]\nsource_rps = 10\ntrusted = [\"192.0.2.1\"]\n";
+                    \"debug\"\n[node]\nhide_version = true\n[limits]\nsource_rps = 10\ntrusted = [\"192.0.2.1\"]\n[media]\n\
+                    advertise = [\"192.0.2.1\"]\n";
         assert!(needs_restart(&old, &config(live)).is_empty());
         let fixed = "[node]\ndata_dir = \"x\"\n[http]\naddress = \"127.0.0.1:1\"\n[shards]\ncount = 63\n[journal]\n\
                      fsync_ms = 1\n[[listen]]\n[log]\nformat = \"json\"\n";
@@ -148,7 +153,8 @@ mod tests {
         let all = "[node]\ndata_dir = \"x\"\n[secrets]\nkey_file = \"y\"\n[http]\naddress = \"127.0.0.1:1\"\n[metrics]\n\
                    address = \"127.0.0.1:2\"\n[database]\nurl = \"sqlite://z\"\n[shards]\ncount = 63\n[journal]\n\
                    fsync_ms = 1\n[[listen]]\n[log]\nformat = \"json\"\n[limits]\nsource_connections = 1\n\
-                   max_connections = 1\nstream_idle_seconds = 1\nmax_body_bytes = 2000\nudp_receive_buffer_kib = 64\n";
+                   max_connections = 1\nstream_idle_seconds = 1\nmax_body_bytes = 2000\nudp_receive_buffer_kib = 64\n[media]\n\
+                   ports = \"\"\nthreads = 2\nsilence_seconds = 1\nrest_seconds = 9\n";
         needs_restart(&old, &config(all)).len()
     }
 }

@@ -24,6 +24,7 @@ use crate::control::socket::ControlSocket;
 use crate::data_directory::{self, DataDirectory};
 use crate::failure::Failure;
 use crate::local_addresses::local_addresses;
+use crate::media::Media;
 use crate::publication::{self, Hasher, Publication};
 use crate::security::{TlsListeners, start_handshakes};
 use crate::settings::{Fixed, look_at_default_tenant, settings};
@@ -104,7 +105,7 @@ impl Node {
             clock,
         };
         let (handshakes, handshaker) = start_handshakes(preambles, &config.limits.streams())?;
-        let (shards, mut threads) = start_shards(&config, bound, &journal, &world, &handshakes)?;
+        let Started { shards, mut threads, media } = start_shards(&config, bound, &journal, &world, &handshakes)?;
         threads.push(handshaker);
         drop(handshakes);
         let publication = Arc::new(Publication::new(directory, shards.clone(), Arc::clone(&in_force), hasher));
@@ -119,6 +120,7 @@ impl Node {
             activity,
             journal: Arc::clone(&journal),
             tls: tls.clone(),
+            media,
             last: Mutex::default(),
         };
         for listener in &fixed.listeners {
@@ -173,14 +175,23 @@ struct World {
     clock: Clock,
 }
 
+/// The shards' threads, and what tells them something.
+struct Started {
+    shards: Shards,
+    threads: Vec<JoinHandle<()>>,
+    media: Option<Media>,
+}
+
 fn start_shards(
     config: &Config,
     bound: Vec<Bound>,
     journal: &Journal,
     world: &World,
     handshakes: &Handshakes,
-) -> Result<(Shards, Vec<JoinHandle<()>>), Failure> {
+) -> Result<Started, Failure> {
     let (mailboxes, mails) = shard::mailboxes(bound.len());
+    let media = Media::start(&config.media, &mailboxes);
+    let media = media.map_err(|error| Failure::Failed(format!("the media relay can't be started: {error}")))?;
     let streams = config.limits.streams();
     let admission = Admission::new(&streams);
     let boot = rand::random();
@@ -207,13 +218,14 @@ fn start_shards(
             handshakes: handshakes.clone(),
             clock: world.clock,
             journal: journal.writer(number.into()),
+            media: media.clone(),
             mailboxes: mailboxes.clone(),
             mail,
         };
         let thread = shard::spawn(parts);
         threads.push(thread.map_err(|error| Failure::Failed(format!("shard {number} can't be started: {error}")))?);
     }
-    Ok((Shards::new(mailboxes), threads))
+    Ok(Started { shards: Shards::new(mailboxes), threads, media })
 }
 
 async fn start_http(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ringway_directory::Snapshot;
 use ringway_edge::Settings;
+use ringway_sip::media::{Lane, LaneId};
 use ringway_sip::{Flow, Monotonic, ShardId};
 use ringway_telemetry::Scrape;
 use tokio::sync::{mpsc, oneshot};
@@ -41,6 +42,10 @@ pub(crate) enum Mail {
     Directory(Arc<Snapshot>, oneshot::Sender<()>),
     /// The configuration has changed; told back when it is in force.
     Settings(Arc<Settings>, oneshot::Sender<()>),
+    /// Ports of the media relay that were asked for.
+    Lanes(Vec<Lane>),
+    /// The media relay has given a stream up.
+    LaneTimedOut(LaneId),
     /// Somebody asks for the numbers.
     Scrape(oneshot::Sender<Scrape>),
     /// Somebody waits until every open request is answered.

@@ -1,5 +1,6 @@
 //! A shard's numbers, in the words of the metrics.
 
+use ringway_edge::counters::Unmoved;
 use ringway_edge::reject::{DropReason, Reject};
 use ringway_sip::{Method, Transport};
 use ringway_telemetry::{Scrape, names};
@@ -37,6 +38,9 @@ impl Shard {
         }
         for (reason, count) in DropReason::ALL.iter().zip(counters.drops) {
             scrape.add(&names::DROPS, &[reason.code()], count);
+        }
+        for (reason, count) in Unmoved::ALL.iter().zip(counters.unmoved) {
+            scrape.add(&names::MEDIA_UNANCHORED, &[reason.code()], count);
         }
         self.report_sockets(&mut scrape);
         self.report_connections(&mut scrape);

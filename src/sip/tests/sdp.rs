@@ -1,4 +1,5 @@
 //! Session descriptions: what is read of them, and that an edit changes what it names and not a byte more.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::net::IpAddr;
 

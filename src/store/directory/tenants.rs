@@ -33,6 +33,8 @@ impl Directory {
             max_extensions: new.max_extensions,
             max_calls: new.max_calls,
             when_full: new.when_full,
+            media: new.media,
+            max_media: new.max_media,
             enabled: true,
             auth_name_equals_number: new.auth_name_equals_number,
         })
@@ -116,7 +118,7 @@ async fn texts_by_tenant(
 async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Result<TenantId, Error> {
     let change = next_change(transaction).await?;
     let sql = "INSERT INTO tenants (domain, name, auth_name_equals_number, max_extensions, max_calls, created, updated, change, \
-               when_full) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8) RETURNING id";
+               when_full, media, max_media) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10) RETURNING id";
     let id: u32 = sqlx::query_scalar(sql)
         .bind(new.domain.as_str())
         .bind(new.name.as_str())
@@ -126,6 +128,8 @@ async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Res
         .bind(now())
         .bind(change)
         .bind(new.when_full.as_str())
+        .bind(new.media.as_str())
+        .bind(new.max_media)
         .fetch_one(&mut **transaction)
         .await?;
     for alias in &new.aliases {

@@ -5,7 +5,7 @@ mod scene;
 
 use std::os::unix::fs::MetadataExt;
 
-use ringway_directory::{Code, ExtensionDraft, Secret, Snapshot, TenantDraft, TenantId, WhenFull};
+use ringway_directory::{Code, ExtensionDraft, MediaPolicy, Secret, Snapshot, TenantDraft, TenantId, WhenFull};
 use ringway_store::csv::Mode;
 use ringway_store::directory::{Directory, Error, OpenError};
 use ringway_store::keys::MasterKey;
@@ -22,6 +22,8 @@ async fn a_tenant_is_there_after_a_restart_with_all_it_was_given() {
         max_extensions: Some(10),
         max_calls: Some(3),
         when_full: "replace_oldest".into(),
+        media: "always".into(),
+        max_media: Some(7),
         auth_name_equals_number: true,
     };
     let added = scene.add_tenant(&draft).await.unwrap();
@@ -223,6 +225,8 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
     scene.add(number_and_email("101", "a@example.com")).await.unwrap();
     for sql in [
         "ALTER TABLE tenants DROP COLUMN when_full",
+        "ALTER TABLE tenants DROP COLUMN media",
+        "ALTER TABLE tenants DROP COLUMN max_media",
         "ALTER TABLE extensions DROP COLUMN max_phones",
         "ALTER TABLE extensions DROP COLUMN max_apps",
         "DELETE FROM _sqlx_migrations WHERE version > 1",
@@ -230,7 +234,8 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
         tamper(&scene, sql).await;
     }
     let scene = scene.reopened().await;
-    assert_eq!(scene.directory.tenant("acme.example").await.unwrap().when_full, WhenFull::Reject);
+    let tenant = scene.directory.tenant("acme.example").await.unwrap();
+    assert_eq!((tenant.when_full, tenant.media, tenant.max_media), (WhenFull::Reject, MediaPolicy::Auto, None));
     let snapshot = scene.snapshot().await;
     let extension = snapshot.extension(TenantId(1), b"101").unwrap();
     assert_eq!((extension.max_phones, extension.max_apps), (3, 5));

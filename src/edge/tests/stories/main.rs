@@ -12,6 +12,7 @@ mod forks;
 mod forward;
 mod in_dialog;
 mod limits;
+mod media;
 mod registration;
 mod registration_limits;
 mod registration_refused;

@@ -8,24 +8,27 @@ mod counts;
 mod dialog;
 pub mod digest;
 mod heard;
+mod relay;
 mod request;
 mod ringing;
 pub mod ua;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ringway_directory::validation::MOST_DEVICES;
-use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_edge::settings::Listener;
 use ringway_edge::{Action, Activity, Arrival, Engine, Input, Location, Parts, Settings};
 use ringway_sip::digest::{Algorithm, ha1};
+use ringway_sip::media::LaneId;
 use ringway_sip::{ConnectionId, Flow, ListenerId, Monotonic, Now, ShardId, Transport, Wall};
 
 pub use dialog::Dialog;
 pub use heard::Heard;
+pub use relay::Stream;
 pub use request::Request;
 pub use ringing::Ringing;
 
@@ -68,6 +71,9 @@ pub struct Scene {
     pub activity: Arc<Activity>,
     phones: Vec<PhoneState>,
     kept: Vec<Kept>,
+    /// What the media relay was told, by lane.
+    streams: BTreeMap<LaneId, Stream>,
+    lanes_given: u16,
     /// What went to nobody of the story.
     strays: Vec<(Flow, Heard)>,
     serial: u32,
@@ -105,6 +111,8 @@ impl Scene {
             activity: Arc::new(Activity::new(7)),
             phones: Vec::new(),
             kept: Vec::new(),
+            streams: BTreeMap::new(),
+            lanes_given: 0,
             strays: Vec::new(),
             serial: 0,
             boot: 1,
@@ -143,6 +151,7 @@ impl Scene {
         }
         self.location = Arc::new(location);
         self.activity = Arc::new(Activity::new(7));
+        self.streams.clear();
         self.start_engines();
     }
 
@@ -259,7 +268,7 @@ impl Scene {
 
     fn carry(&mut self, shard: usize) {
         let mut hand_overs = Vec::new();
-        let Self { shards, phones, kept, strays, .. } = self;
+        let Self { shards, phones, kept, streams, strays, .. } = self;
         let engine = &mut shards[shard];
         engine.check_invariants();
         kept.extend(engine.saves().map(|change| Kept {
@@ -280,6 +289,7 @@ impl Scene {
             }
             Action::HandOver { to, offered, flow, bytes } => hand_overs.push((to, offered, flow, bytes.to_vec())),
             Action::Save(_) => {}
+            Action::Relay(lane, order) => relay::obey(streams, lane, order),
         });
         for (to, offered, flow, bytes) in hand_overs {
             let arrival = Arrival::HandedOver { offered };
@@ -460,6 +470,8 @@ pub fn acme() -> Tenant {
         max_extensions: None,
         max_calls: None,
         when_full: WhenFull::Reject,
+        media: MediaPolicy::Auto,
+        max_media: None,
         enabled: true,
         auth_name_equals_number: true,
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Node, PATIENCE, free_port, wait_for};
+use super::{Home, Node, PATIENCE, free_port, wait_for};
 
 pub struct Baresip {
     number: String,
@@ -22,27 +22,42 @@ pub struct Baresip {
 impl Baresip {
     /// One that has registered as a demo extension.
     pub fn of_demo(node: &Node, number: &str) -> Self {
+        Self::of(node, "demo.ringway.test", number, &node.demo_password(number))
+    }
+
+    /// The same, in the network of a household behind a NAT.
+    pub fn behind_nat(node: &Node, number: &str, home: &Home) -> Self {
+        Self::in_network(node, "demo.ringway.test", number, &node.demo_password(number), Some(home))
+    }
+
+    /// One that has registered as an extension of some tenant.
+    pub fn of(node: &Node, domain: &str, number: &str, password: &str) -> Self {
+        Self::in_network(node, domain, number, password, None)
+    }
+
+    fn in_network(node: &Node, domain: &str, number: &str, password: &str, home: Option<&Home>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         let control = free_port();
+        let own = home.map_or("127.0.0.1", |_| Home::PHONE);
         write_tone(&path("tone.wav"));
         std::fs::write(
             path("config"),
             format!(
-                "module_path /usr/lib/baresip/modules\nsip_listen 127.0.0.1:0\nctrl_tcp_listen 127.0.0.1:{control}\n\
+                "module_path /usr/lib/baresip/modules\nsip_listen {own}:0\nctrl_tcp_listen 127.0.0.1:{control}\n\
                  audio_source aufile,{}\naudio_player aufile,{}\naudio_alert aufile,{}\nrtp_stats yes\n\
-                 module g711.so\nmodule aufile.so\nmodule_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n",
+                 module g711.so\nmodule aufile.so\nmodule sndfile.so\nsnd_path {}\nmodule_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n",
                 path("tone.wav").display(),
                 path("heard.wav").display(),
                 path("alert.wav").display(),
+                directory.path().display(),
             ),
         )
         .unwrap();
-        let password = node.demo_password(number);
         std::fs::write(
             path("accounts"),
             format!(
-                "<sip:{number}@demo.ringway.test>;auth_user={number};auth_pass={password};\
+                "<sip:{number}@{domain}>;auth_user={number};auth_pass={password};\
                  outbound=\"sip:{}\";regint=60;audio_codecs=pcmu\n",
                 node.address()
             ),
@@ -50,7 +65,11 @@ impl Baresip {
         .unwrap();
         std::fs::write(path("contacts"), "").unwrap();
         let log = std::fs::File::create(path("log")).unwrap();
-        let process = Command::new("baresip")
+        let program = || match home {
+            None => Command::new("baresip"),
+            Some(home) => home.command("baresip"),
+        };
+        let process = program()
             .arg("-f")
             .arg(directory.path())
             .stdin(Stdio::null())
@@ -58,7 +77,11 @@ impl Baresip {
             .stderr(log)
             .spawn()
             .expect("baresip is installed by scripts/install-peers");
-        let control = wait_for("baresip's control socket", || TcpStream::connect(("127.0.0.1", control)).ok());
+        let connect = || match home {
+            None => TcpStream::connect(("127.0.0.1", control)).ok(),
+            Some(home) => home.connect(control),
+        };
+        let control = wait_for("baresip's control socket", connect);
         control.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let mut phone =
             Self { number: number.into(), process, control, buffer: Vec::new(), seen: Vec::new(), directory };
@@ -70,6 +93,15 @@ impl Baresip {
     pub fn log(&self) -> String {
         let bytes = std::fs::read(self.directory.path().join("log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// What it has heard in a call that is over: samples of 16 bits.
+    pub fn heard(&self) -> Vec<i16> {
+        let files = std::fs::read_dir(self.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut decoded = files.filter(|path| path.to_str().is_some_and(|path| path.ends_with("-dec.wav")));
+        let bytes = decoded.next().map(|path| std::fs::read(path).unwrap()).unwrap_or_default();
+        let samples = bytes.get(44..).unwrap_or_default();
+        samples.chunks_exact(2).map(|sample| i16::from_le_bytes([sample[0], sample[1]])).collect()
     }
 
     pub fn tell(&mut self, command: &str, params: &str) {
@@ -113,9 +145,9 @@ impl Drop for Baresip {
     }
 }
 
-/// A second of 440 Hz, 8 kHz, 16 bits: what the phone "says". baresip plays it again and again.
+/// Half a minute of 440 Hz, 8 kHz, 16 bits: what the phone "says". It hangs up when it has said that.
 fn write_tone(path: &Path) {
-    let samples = (0..8000_u32).map(|at| {
+    let samples = (0..240_000_u32).map(|at| {
         let angle = f64::from(at) * 440.0 * std::f64::consts::TAU / 8000.0;
         (angle.sin() * 8000.0) as i16
     });

@@ -20,11 +20,13 @@ pub struct Options {
     pub ipv6: bool,
     /// Whether it speaks TLS and WSS too, with a certificate of its own making.
     pub tls: bool,
+    /// The address at which phones find it.
+    pub ip: String,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { shards: 4, config: String::new(), demo: true, ipv6: false, tls: false }
+        Self { shards: 4, config: String::new(), demo: true, ipv6: false, tls: false, ip: "127.0.0.1".to_owned() }
     }
 }
 
@@ -69,8 +71,8 @@ impl Node {
     pub fn launch(&mut self) {
         let output = std::fs::File::create(self.path("output")).unwrap();
         let mut command = self.ringway("serve");
-        command.args(["--listen", &format!("udp:127.0.0.1:{}", self.port)]);
-        command.args(["--listen", &format!("tcp:127.0.0.1:{}", self.port)]);
+        command.args(["--listen", &format!("udp:{}", self.address())]);
+        command.args(["--listen", &format!("tcp:{}", self.address())]);
         if self.options.ipv6 {
             command.args(["--listen", &format!("udp:[::1]:{}", self.port)]);
         }
@@ -115,7 +117,7 @@ impl Node {
 
     /// Where phones send to.
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("{}:{}", self.options.ip, self.port)
     }
 
     /// The password that `--demo` printed for a number.
