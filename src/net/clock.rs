@@ -36,6 +36,12 @@ impl Clock {
         Monotonic::START + self.start.elapsed()
     }
 
+    /// A moment of the monotonic clock as time since the Unix epoch, to the microsecond.
+    pub fn since_epoch(&self, at: Monotonic) -> Duration {
+        let stamp = self.read_both();
+        stamp.wall.saturating_sub(stamp.monotonic.since(at)) + at.since(stamp.monotonic)
+    }
+
     /// The same moment in the words of the standard library, to arm a timer with.
     pub fn instant(&self, at: Monotonic) -> Instant {
         self.start + at.since(Monotonic::START)
@@ -101,6 +107,19 @@ mod tests {
         assert_eq!(arrival(Duration::from_secs(1_000_003)), 90_000_000, "a stamp of the future is now");
         assert_eq!(arrival(Duration::from_secs(1)), 90_000_000, "a stamp of long ago is now");
         assert_eq!(stamp.arrival(None).as_micros(), 90_000_000);
+    }
+
+    #[test]
+    fn a_moment_can_be_told_as_time_since_the_epoch() {
+        let clock = Clock::start();
+        let now = clock.monotonic();
+        let (before, at, later) = (
+            clock.since_epoch(Monotonic::START),
+            clock.since_epoch(now),
+            clock.since_epoch(now + Duration::from_secs(9)),
+        );
+        assert!(before <= at && at <= since_epoch());
+        assert!(later > at + Duration::from_secs(8));
     }
 
     #[test]

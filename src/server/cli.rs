@@ -1,5 +1,6 @@
 //! The command line: what each verb is called, takes and says.
 
+mod capture;
 mod check;
 mod extension;
 mod grammar;
@@ -16,7 +17,7 @@ use clap::Parser;
 use crate::console::complain;
 use crate::failure::Failure;
 use crate::serve::{Wishes, serve};
-use grammar::{Arguments, ExtensionVerb, ServeArguments, TenantVerb, Verb};
+use grammar::{Arguments, CaptureVerb, ExtensionVerb, ServeArguments, TenantVerb, Verb};
 
 /// Runs one command of the `ringway` binary and answers its exit code: 0 done, 1 failed, 2 usage or configuration.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -58,6 +59,10 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Verb::Extension { verb: ExtensionVerb::Add(arguments) } => extension::add(&overrides, arguments),
         Verb::Extension { verb: ExtensionVerb::Import(arguments) } => extension::import(&overrides, &arguments),
         Verb::Extension { verb: ExtensionVerb::Export(arguments) } => extension::export(&overrides, &arguments),
+        Verb::Capture(arguments) => match &arguments.verb {
+            Some(CaptureVerb::Ladder { file }) => capture::ladder(file, arguments.ascii),
+            None => capture::capture(&overrides, &arguments),
+        },
     }
 }
 
@@ -131,6 +136,24 @@ mod tests {
         assert!(other.mode == ModeWord::Upsert && other.dry_run);
         assert!(parse("ringway extension import --tenant a.example x.csv --mode replace").is_err());
         assert!(parse("ringway extension import x.csv").is_err());
+    }
+
+    #[test]
+    fn a_capture_says_what_it_wants_or_that_it_wants_everything() {
+        let refused = |line: &str| match parse(line).map(dispatch) {
+            Ok(Err(Failure::Usage(reason))) => reason,
+            Err(mistake) => mistake.to_string(),
+            other => panic!("{line}: {other:?}"),
+        };
+        assert!(refused("ringway capture --ladder").contains("--all"));
+        assert!(refused("ringway capture --tenant a.example").contains("--out FILE"));
+        assert!(refused("ringway capture --all --tenant a.example --ladder").contains("cannot be used with"));
+        assert!(refused("ringway capture --all --ladder --seconds 0").contains("1..=86400"));
+        assert!(refused("ringway capture --all --hep 192.0.2.9").contains("udp:192.0.2.9:9060"));
+        let Some(Verb::Capture(ladder)) = parse("ringway capture ladder x.pcap --ascii").unwrap().verb else {
+            panic!()
+        };
+        assert!(ladder.ascii && matches!(ladder.verb, Some(CaptureVerb::Ladder { .. })));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! and in `docs/configuration.md`; which values it takes, and its default, in the module of its section.
 
 mod auth;
+mod capture;
 mod database;
 mod fault;
 mod http;
@@ -24,6 +25,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use auth::Auth;
+pub use capture::{Capture, HEP_ID};
 pub use database::Database;
 pub use fault::{Fault, Faults, Place};
 pub use http::Http;
@@ -62,6 +64,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[media]`.
     pub media: Media,
+    /// `[capture]`.
+    pub capture: Capture,
     /// `[log]`.
     pub log: Log,
 }
@@ -148,6 +152,7 @@ impl Config {
             journal: journal::read(&reader),
             limits: limits::read(&reader),
             media: media::read(&reader),
+            capture: capture::read(&reader),
             log: log::read(&reader),
             node,
         };

@@ -1,6 +1,7 @@
 //! The wiring: configuration, shards, tasks, reload, drain and the command line.
 
 mod bindings;
+mod capture;
 mod cli;
 pub mod config;
 mod console;

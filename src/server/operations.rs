@@ -40,6 +40,8 @@ pub(crate) async fn execute(
         Request::ExtensionAdd(new) => add_extension(directory, new, events).await,
         Request::ExtensionImport(new) => import(directory, new, file, events).await,
         Request::ExtensionExport { tenant } => export(directory, &tenant, events).await,
+        // Only a node that runs has messages, and it takes this one itself.
+        Request::Capture(_) => Err("there is no node to capture from".to_owned()),
     }
 }
 

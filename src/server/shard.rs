@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use ringway_capture::Way;
 use ringway_edge::{Action, Arrival, Engine, Input};
 use ringway_net::{Admission, Ahead, Bound, Clock, Handshakes, Received, SocketOptions, Sockets};
 use ringway_sip::{Flow, Method, Monotonic, ShardId};
@@ -21,6 +22,7 @@ use ringway_telemetry::Histogram;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::capture::Tap;
 use crate::media::Media;
 use crate::slices::{self, Slices};
 pub(crate) use mail::{Mail, Mailboxes, mailboxes};
@@ -44,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) handshakes: Handshakes,
     pub(crate) clock: Clock,
     pub(crate) journal: Writer,
+    /// Where captures see what passes.
+    pub(crate) tap: Arc<Tap>,
     /// The relays of media, when there are any.
     pub(crate) media: Option<Media>,
     /// Everybody's mailbox, its own included.
@@ -89,6 +93,7 @@ struct Shard {
     sockets: Sockets,
     clock: Clock,
     journal: Writer,
+    tap: Arc<Tap>,
     media: Option<(Media, Refill)>,
     mailboxes: Mailboxes,
     mail: mpsc::Receiver<Mail>,
@@ -127,6 +132,7 @@ impl Shard {
             sockets,
             clock: parts.clock,
             journal: parts.journal,
+            tap: parts.tap,
             media,
             mailboxes: parts.mailboxes,
             mail: parts.mail,
@@ -199,7 +205,12 @@ impl Shard {
                 let input = Input::Message { flow, bytes: &bytes, arrival: Arrival::HandedOver { offered } };
                 self.handle(input, arrived);
             }
-            Mail::Send { flow, bytes } => self.sockets.send(&flow, 0, &bytes),
+            Mail::Send { flow, bytes } => {
+                if let Some(tap) = self.tap.open() {
+                    tap.note(&flow, Way::Sent, self.clock.monotonic(), &bytes);
+                }
+                self.sockets.send(&flow, 0, &bytes);
+            }
             Mail::Closed(flow) => self.handle(Input::FlowClosed(flow), Monotonic::START),
             Mail::SendFailed(flow) => self.handle(Input::SendFailed(flow), Monotonic::START),
             Mail::Directory(directory, taken) => {
@@ -226,8 +237,9 @@ impl Shard {
     }
 
     fn receive(&mut self) {
-        let Self { id, engine, sockets, clock, requests, counts, mailboxes, .. } = self;
+        let Self { id, engine, sockets, clock, tap, requests, counts, mailboxes, .. } = self;
         let now = clock.now();
+        let tap = tap.open();
         let mut tell_others = |mail: fn(Flow) -> Mail, flow: Flow| {
             if flow.transport.is_reliable() {
                 counts.mail_dropped += mailboxes.post_to_others(*id, || mail(flow));
@@ -238,10 +250,17 @@ impl Shard {
             let (input, arrived) = match received {
                 Received::Ahead(ahead) => return foresee(engine, ahead, &mut decided),
                 Received::Message { flow, bytes, arrived } => {
+                    if let Some(tap) = tap {
+                        tap.note(&flow, Way::Received, arrived, bytes);
+                    }
                     (Input::Message { flow, bytes, arrival: Arrival::Wire }, arrived)
                 }
                 Received::FrameError { flow, problem, head } => {
-                    (Input::Unframed { flow, head: head.unwrap_or_default(), problem }, Monotonic::START)
+                    let head = head.unwrap_or_default();
+                    if let Some(tap) = tap {
+                        tap.note(&flow, Way::Received, now.monotonic, head);
+                    }
+                    (Input::Unframed { flow, head, problem }, Monotonic::START)
                 }
                 // A call may hang on a connection that another shard reads.
                 Received::Closed(flow) => {
@@ -271,7 +290,7 @@ impl Shard {
 
     /// Hands what is to be kept to the kernel, and then lets everything out.
     fn commit(&mut self) {
-        let Self { engine, sockets, journal, media, mailboxes, counts, requests, .. } = self;
+        let Self { engine, sockets, journal, tap, media, mailboxes, counts, requests, .. } = self;
         for change in engine.saves() {
             let record =
                 Record { key: change.key, version: change.version, expires: change.expires, blob: change.record };
@@ -287,6 +306,7 @@ impl Shard {
             }
         };
         let id = self.id;
+        let tap = tap.open();
         let mut hand_overs = Vec::new();
         // Nobody repeats what a stream lost.
         let mut unsent = Vec::new();
@@ -299,7 +319,12 @@ impl Shard {
                         unsent.push(flow);
                     }
                 }
-                _ => sockets.send(&flow, conversation, bytes),
+                _ => {
+                    if let Some(tap) = tap {
+                        tap.note(&flow, Way::Sent, self.clock.monotonic(), bytes);
+                    }
+                    sockets.send(&flow, conversation, bytes);
+                }
             },
             Action::HandOver { to, offered, flow, bytes } => hand_overs.push((to, offered, flow, Box::from(bytes))),
             // It is with the kernel, or its answers are withheld.

@@ -13,6 +13,7 @@ use ringway_sip::{Method, Transport};
 use ringway_store::journal::Journal;
 use ringway_telemetry::{Histogram, Metrics, Scrape, names};
 
+use crate::capture::Captures;
 use crate::media::Media;
 use crate::security::TlsListeners;
 use crate::shard::Mail;
@@ -44,6 +45,7 @@ pub(crate) struct Running {
     pub(crate) activity: Arc<Activity>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) tls: TlsListeners,
+    pub(crate) captures: Arc<Captures>,
     pub(crate) media: Option<Media>,
     // What each shard told last, for the time that it takes too long: a counter must not fall meanwhile.
     pub(crate) last: Mutex<Vec<Scrape>>,
@@ -110,6 +112,7 @@ impl Running {
             let seconds = end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             scrape.add(&names::CERTIFICATE_EXPIRY, &[listener], seconds);
         }
+        self.captures.collect(scrape);
         self.activity.streams(|tenant, streams| scrape.add(&names::MEDIA_STREAMS, &[domain(tenant)], streams.into()));
         if let Some(media) = &self.media {
             media.report(scrape);

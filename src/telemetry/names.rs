@@ -375,6 +375,33 @@ pub const RELOADS: Metric = Metric {
     at_zero: &[&["applied"], &["refused"]],
 };
 
+/// Captures that commands have running.
+pub const CAPTURES: Metric = Metric {
+    name: "ringway_captures",
+    kind: Kind::Gauge,
+    help: "Captures that commands have running.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Messages that captures were given.
+pub const CAPTURED_MESSAGES: Metric = Metric {
+    name: "ringway_captured_messages_total",
+    kind: Kind::Counter,
+    help: "Messages shown to captures of commands, or sent by HEP.",
+    labels: &["to"],
+    at_zero: &[&["command"], &["hep"]],
+};
+
+/// Messages that captures have missed.
+pub const CAPTURE_DROPPED: Metric = Metric {
+    name: "ringway_capture_dropped_total",
+    kind: Kind::Counter,
+    help: "Messages that captures have missed, by reason. The messages themselves were handled as ever.",
+    labels: &["reason"],
+    at_zero: &[&["queue-full"], &["slow-reader"], &["hep"]],
+};
+
 /// What is running.
 pub const BUILD_INFO: Metric = Metric {
     name: "ringway_build_info",
@@ -422,6 +449,9 @@ pub const ALL: &[&Metric] = &[
     &MEDIA_ORDERS_LOST,
     &MEDIA_UNANCHORED,
     &RELOADS,
+    &CAPTURES,
+    &CAPTURED_MESSAGES,
+    &CAPTURE_DROPPED,
     &BUILD_INFO,
 ];
 

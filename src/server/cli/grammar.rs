@@ -73,6 +73,65 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: ExtensionVerb,
     },
+    /// Show the SIP messages of a tenant, number, call or network as they pass a running node
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "What came by TLS or WebSocket is in clear, credentials and keys are masked. Ctrl-C ends it.\nA \
+                      message that matches brings in its whole call. Examples:\n  ringway capture --tenant \
+                      acme.example --number 101 --ladder\n  ringway capture --call a84b4c76e66710@198.51.100.7 --out \
+                      call.pcap\n  ringway capture --source 198.51.100.0/24 --out - | wireshark -k -i -\n  ringway \
+                      capture ladder call.pcap"
+    )]
+    Capture(CaptureArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CaptureArguments {
+    #[command(subcommand)]
+    pub(crate) verb: Option<CaptureVerb>,
+    /// Messages of the tenant with this domain or alias, and of no other
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) tenant: Option<String>,
+    /// Messages with this number in Request-URI, From or To
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) number: Option<String>,
+    /// Messages with this Call-ID
+    #[arg(long, value_name = "CALL-ID")]
+    pub(crate) call: Option<String>,
+    /// Messages from and to this network or address
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) source: Option<String>,
+    /// All messages of the node
+    #[arg(long, conflicts_with_all = ["tenant", "number", "call", "source"])]
+    pub(crate) all: bool,
+    /// Write them as pcapng to this file, which must not be there yet; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Draw each call as a ladder at the end
+    #[arg(long)]
+    pub(crate) ladder: bool,
+    /// Send them on as HEP, to Homer for instance
+    #[arg(long, value_name = "udp:ADDRESS:PORT")]
+    pub(crate) hep: Option<String>,
+    /// End after so many seconds
+    #[arg(long, value_name = "N", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: u64,
+    /// End after so many messages
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) max_messages: u64,
+    /// Draw with - | > instead of lines [default: by the locale]
+    #[arg(long, global = true)]
+    pub(crate) ascii: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CaptureVerb {
+    /// Draw the calls of a file that a capture has written
+    Ladder {
+        /// The file
+        #[arg(value_name = "FILE.pcap")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

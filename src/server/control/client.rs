@@ -52,22 +52,47 @@ impl Client {
             tokio::io::copy(&mut file.take(length), &mut to).await?;
             to.shutdown().await
         };
-        let receiving = async {
-            loop {
-                match line::read(&mut from, MAX_EVENT_BYTES).await {
-                    Ok(Some(Event::Done)) => return Ok(()),
-                    Ok(Some(Event::Failed { message })) => return Err(message),
-                    Ok(Some(event)) => {
-                        let _ = events.send(event).await;
-                    }
-                    Ok(None) => return Err("the node ended the connection; its log says why".to_owned()),
-                    Err(error) => return Err(format!("the node's answer can't be read: {error}")),
-                }
-            }
-        };
         // A node that refuses the request does not read the file to its end: then what it says counts, not that the
         // sending failed.
-        let (_, answer) = tokio::join!(sending, receiving);
+        let (_, answer) = tokio::join!(sending, receive(&mut from, events));
         answer
+    }
+
+    /// Asks for what goes on until `stop` is over, and hands on every event but the last.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub(crate) async fn follow(
+        self,
+        request: &Request,
+        stop: impl Future<Output = ()>,
+        events: &Events,
+    ) -> Result<(), String> {
+        let Self { mut from, mut to } = self;
+        line::write(&mut to, request).await.map_err(|error| format!("the node can't be asked: {error}"))?;
+        let stopping = async {
+            stop.await;
+            // The node takes this for the end, and says what is still to be said.
+            let _ = to.shutdown().await;
+            std::future::pending().await
+        };
+        tokio::select! {
+            answer = receive(&mut from, events) => answer,
+            never = stopping => never,
+        }
+    }
+}
+
+async fn receive(from: &mut BufReader<OwnedReadHalf>, events: &Events) -> Result<(), String> {
+    loop {
+        match line::read(from, MAX_EVENT_BYTES).await {
+            Ok(Some(Event::Done)) => return Ok(()),
+            Ok(Some(Event::Failed { message })) => return Err(message),
+            Ok(Some(event)) => {
+                let _ = events.send(event).await;
+            }
+            Ok(None) => return Err("the node ended the connection; its log says why".to_owned()),
+            Err(error) => return Err(format!("the node's answer can't be read: {error}")),
+        }
     }
 }

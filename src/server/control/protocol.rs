@@ -3,6 +3,12 @@
 //! A connection begins with one line, the request. `extension-import` is followed by the file, so many bytes as it says.
 //! Then the node answers with lines, each an event; the last is `done` or `failed`.
 
+use std::net::SocketAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ringway_capture::{Seen, Way};
+use ringway_sip::Transport;
 use ringway_store::csv::{ImportReport, Mode};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +29,20 @@ pub(crate) enum Request {
         /// Its domain.
         tenant: String,
     },
+    /// `ringway capture`. It runs until the command closes its side of the connection, or it has what it may have.
+    Capture(NewCapture),
+}
+
+/// What a capture is to show: what is `None` was not mentioned, and does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewCapture {
+    pub(crate) tenant: Option<String>,
+    pub(crate) number: Option<String>,
+    pub(crate) call_id: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) seconds: u64,
+    pub(crate) max_messages: u64,
 }
 
 /// A tenant to add.
@@ -122,6 +142,10 @@ pub(crate) enum Event {
         /// The piece.
         text: String,
     },
+    /// A message that a capture shows, its secrets masked.
+    Seen(SeenRow),
+    /// What a capture was.
+    CaptureEnded(CaptureEnd),
     /// The end: it is done, and in force.
     Done,
     /// The end: it is not done.
@@ -157,6 +181,54 @@ pub(crate) struct ExtensionRow {
     pub(crate) auth_name: String,
     /// Only one that was generated.
     pub(crate) password: Option<String>,
+}
+
+/// A message as it passed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SeenRow {
+    micros: u64,
+    is_sent: bool,
+    transport: String,
+    local: SocketAddr,
+    remote: SocketAddr,
+    /// The message in Base64: it need not be text.
+    message: String,
+}
+
+impl SeenRow {
+    pub(crate) fn of(seen: &Seen) -> Self {
+        Self {
+            micros: seen.micros,
+            is_sent: seen.way == Way::Sent,
+            transport: seen.transport.to_string(),
+            local: seen.local,
+            remote: seen.remote,
+            message: STANDARD.encode(&seen.bytes),
+        }
+    }
+
+    /// The message; `None` when another version has written something else.
+    pub(crate) fn seen(&self) -> Option<Seen> {
+        Some(Seen {
+            micros: self.micros,
+            way: if self.is_sent { Way::Sent } else { Way::Received },
+            transport: Transport::parse(self.transport.as_bytes())?,
+            local: self.local,
+            remote: self.remote,
+            bytes: STANDARD.decode(&self.message).ok()?,
+        })
+    }
+}
+
+/// What a capture was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CaptureEnd {
+    /// Messages that it has shown.
+    pub(crate) messages: u64,
+    /// Messages that are missing, because they were not read fast enough.
+    pub(crate) dropped: u64,
+    /// What ended it: `stopped`, `seconds`, `messages` or `bytes`.
+    pub(crate) reason: String,
 }
 
 #[cfg(test)]
@@ -199,10 +271,20 @@ mod tests {
 
     #[test]
     fn every_event_survives_the_way_through_the_socket() {
+        let seen = Seen {
+            micros: 1_796_000_523_000_001,
+            way: Way::Sent,
+            transport: Transport::Wss,
+            local: "192.0.2.1:443".parse().unwrap(),
+            remote: "[2001:db8::2]:5060".parse().unwrap(),
+            bytes: vec![0, 0xff, b'\n'],
+        };
+        assert_eq!(SeenRow::of(&seen).seen(), Some(seen.clone()));
         for event in [
             Event::Progress { bytes: 1, rows: 2 },
             Event::Imported(Box::default()),
             Event::Text { text: "a,b\r\n".to_owned() },
+            Event::Seen(SeenRow::of(&seen)),
             Event::Done,
             Event::Failed { message: "no".to_owned() },
         ] {

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::line::{self, MAX_REQUEST_BYTES};
 use super::{Event, Request};
+use crate::capture::Captures;
 use crate::data_directory::control_socket;
 use crate::publication::Publication;
 
@@ -26,6 +27,13 @@ const STALL: Duration = Duration::from_secs(30);
 
 /// Events that wait to be written.
 const EVENTS: usize = 64;
+
+/// What commands are done by.
+#[derive(Clone)]
+pub(crate) struct Commands {
+    pub(crate) publication: Arc<Publication>,
+    pub(crate) captures: Arc<Captures>,
+}
 
 /// The control socket; its file goes with it.
 pub(crate) struct ControlSocket {
@@ -57,17 +65,17 @@ impl ControlSocket {
     }
 
     /// Takes commands until it is dropped.
-    pub(crate) async fn serve(self, publication: Arc<Publication>) {
+    pub(crate) async fn serve(self, commands: Commands) {
         let places = Arc::new(Semaphore::new(MAX_COMMANDS));
         loop {
             // The semaphore is never closed.
             let place = Arc::clone(&places).acquire_owned().await;
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let publication = Arc::clone(&publication);
+                    let commands = commands.clone();
                     tokio::spawn(async move {
                         let _place = place;
-                        if let Err(error) = answer(stream, &publication).await {
+                        if let Err(error) = answer(stream, &commands).await {
                             tracing::debug!(%error, "a command broke off");
                         }
                     });
@@ -106,7 +114,7 @@ impl ShortPath {
     }
 }
 
-async fn answer(stream: UnixStream, publication: &Publication) -> io::Result<()> {
+async fn answer(stream: UnixStream, commands: &Commands) -> io::Result<()> {
     // The file's mode keeps others out; between the making of the socket and its mode this does.
     let peer = stream.peer_cred()?.uid();
     // SAFETY: it takes no argument and always succeeds.
@@ -130,7 +138,11 @@ async fn answer(stream: UnixStream, publication: &Publication) -> io::Result<()>
     tracing::debug!(?request, "a command");
     let (events, mut told) = mpsc::channel::<Event>(EVENTS);
     let executing = async {
-        let last = match publication.execute(request, &mut from, &events).await {
+        let done = match request {
+            Request::Capture(new) => commands.captures.run(new, peer, &mut from, &events).await,
+            other => commands.publication.execute(other, &mut from, &events).await,
+        };
+        let last = match done {
             Ok(()) => Event::Done,
             Err(message) => Event::Failed { message },
         };

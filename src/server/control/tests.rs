@@ -5,18 +5,24 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use ringway_capture::Way;
 use ringway_directory::Snapshot;
+use ringway_edge::Settings;
+use ringway_net::Clock;
 use ringway_sip::digest::Algorithm;
+use ringway_sip::{Flow, ListenerId, Monotonic};
 use ringway_store::directory::Directory;
 use ringway_store::keys::MasterKey;
+use ringway_telemetry::{Format, Metrics, Scrape};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
-use super::protocol::{ModeWord, NewExtension, NewExtensions, NewTenant};
-use super::socket::ControlSocket;
+use super::protocol::{CaptureEnd, ModeWord, NewCapture, NewExtension, NewExtensions, NewTenant};
+use super::socket::{Commands, ControlSocket};
 use super::{Event, Request};
+use crate::capture::{Captures, Tap, tap};
 use crate::publication::{Hasher, Publication, load};
 use crate::shard::{Mail, mailboxes};
 use crate::shards::Shards;
@@ -26,6 +32,8 @@ struct Node {
     folder: TempDir,
     /// What its shard judges by.
     in_shard: Arc<ArcSwap<Snapshot>>,
+    tap: Arc<Tap>,
+    captures: Arc<Captures>,
     serving: tokio::task::JoinHandle<()>,
 }
 
@@ -48,10 +56,14 @@ impl Node {
             }
         });
         let in_force = Arc::new(ArcSwap::new(snapshot));
-        let publication = Publication::new(directory, Shards::new(mailboxes), in_force, hasher);
+        let (tap, outlet) = tap(Clock::start());
+        let settings = Arc::new(Settings::default());
+        let captures = Captures::start(Arc::clone(&tap), outlet, Arc::clone(&in_force), settings).unwrap();
+        let publication = Arc::new(Publication::new(directory, Shards::new(mailboxes), in_force, hasher));
         let socket = ControlSocket::bind(folder.path()).unwrap();
-        let serving = tokio::spawn(socket.serve(Arc::new(publication)));
-        Self { folder, in_shard, serving }
+        let commands = Commands { publication, captures: Arc::clone(&captures) };
+        let serving = tokio::spawn(socket.serve(commands));
+        Self { folder, in_shard, tap, captures, serving }
     }
 
     async fn ask(&self, request: Request, mut file: &[u8]) -> (Result<(), String>, Vec<Event>) {
@@ -210,4 +222,172 @@ async fn raw(node: &Node, line: &[u8]) -> io::Result<String> {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// What a capture of this tenant shows.
+fn captured(tenant: &str) -> NewCapture {
+    NewCapture { tenant: Some(tenant.to_owned()), seconds: 3600, max_messages: 1000, ..NewCapture::default() }
+}
+
+impl Node {
+    /// Begins a capture: where its events come, what ends it, and how it ended.
+    async fn capture(&self, new: NewCapture) -> Capture {
+        let client = Client::connect(self.folder.path()).await.unwrap().expect("a node runs");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (events, told) = mpsc::channel(10_000);
+        let following = tokio::spawn(async move {
+            let stop = async {
+                let _ = stopped.await;
+            };
+            client.follow(&Request::Capture(new), stop, &events).await
+        });
+        Capture { told, stop, following }
+    }
+
+    /// Begins one, and waits until it runs.
+    async fn running_capture(&self, new: NewCapture) -> Capture {
+        let before = self.running();
+        let capture = self.capture(new).await;
+        while self.running() == before {
+            tokio::task::yield_now().await;
+        }
+        capture
+    }
+
+    fn running(&self) -> f64 {
+        self.number("ringway_captures")
+    }
+
+    fn number(&self, series: &str) -> f64 {
+        let mut scrape = Scrape::default();
+        self.captures.collect(&mut scrape);
+        let text = Metrics::new("0").unwrap().render(scrape, Format::Text).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{series} is not in {text}")).parse().unwrap()
+    }
+
+    /// A request of a tenant passes a shard.
+    fn pass(&self, tenant: &str, call_id: &str) {
+        let uri = format!("sip:101@{tenant}");
+        let text = format!(
+            "REGISTER sip:{tenant} SIP/2.0\r\nFrom: <{uri}>;tag=1\r\nTo: <{uri}>\r\nCall-ID: {call_id}\r\nCSeq: 1 REGISTER\r\n\
+             Authorization: Digest username=\"101\", response=\"0123\"\r\n\r\n"
+        );
+        let flow = Flow::udp(ListenerId(0), "192.0.2.1:5060".parse().unwrap(), "198.51.100.7:5060".parse().unwrap());
+        if let Some(tap) = self.tap.open() {
+            tap.note(&flow, Way::Received, Monotonic::START, text.as_bytes());
+        }
+    }
+}
+
+struct Capture {
+    told: mpsc::Receiver<Event>,
+    stop: oneshot::Sender<()>,
+    following: tokio::task::JoinHandle<Result<(), String>>,
+}
+
+impl Capture {
+    /// The next message, as text.
+    async fn next(&mut self) -> String {
+        match self.told.recv().await {
+            Some(Event::Seen(row)) => String::from_utf8(row.seen().unwrap().bytes).unwrap(),
+            Some(Event::CaptureEnded(end)) => panic!("it ended: {end:?}"),
+            _ => panic!("the capture is over"),
+        }
+    }
+
+    /// Stops it: what is still told.
+    async fn stop(mut self) -> (usize, CaptureEnd) {
+        let _ = self.stop.send(());
+        let mut messages = 0;
+        loop {
+            match self.told.recv().await {
+                Some(Event::Seen(_)) => messages += 1,
+                Some(Event::CaptureEnded(end)) => {
+                    self.following.await.unwrap().unwrap();
+                    return (messages, end);
+                }
+                _ => panic!("a capture says how it ended"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_capture_shows_one_tenant_s_messages_without_their_secrets_until_it_is_stopped() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    node.add_tenant("globex.example").await.unwrap();
+    node.pass("acme.example", "before");
+    let mut capture = node.running_capture(captured("acme.example")).await;
+    node.pass("globex.example", "1");
+    node.pass("acme.example", "2");
+    let message = capture.next().await;
+    assert!(message.contains("Call-ID: 2\r\n"), "{message}");
+    assert!(message.contains("response=\"****\""), "{message}");
+    let (more, end) = capture.stop().await;
+    assert_eq!((more, end), (0, CaptureEnd { messages: 1, dropped: 0, reason: "stopped".to_owned() }));
+    assert!(node.tap.open().is_none(), "nothing is copied any more");
+    assert_eq!(node.number("ringway_captured_messages_total{to=\"command\"}"), 1.0);
+    assert_eq!(node.running(), 0.0);
+}
+
+#[tokio::test]
+async fn a_capture_ends_by_itself_when_it_has_what_it_may_have() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    let capture = node.running_capture(NewCapture { max_messages: 2, ..captured("acme.example") }).await;
+    for number in 0..3 {
+        node.pass("acme.example", &number.to_string());
+    }
+    let Capture { mut told, following, .. } = capture;
+    assert_eq!(following.await.unwrap(), Ok(()));
+    let mut seen = 0;
+    let end = loop {
+        match told.recv().await {
+            Some(Event::Seen(_)) => seen += 1,
+            Some(Event::CaptureEnded(end)) => break end,
+            _ => panic!("a capture says how it ended"),
+        }
+    };
+    assert_eq!((seen, end.messages, end.reason.as_str()), (2, 2, "messages"));
+}
+
+#[tokio::test]
+async fn a_capture_whose_command_was_killed_is_over() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    let capture = node.running_capture(captured("acme.example")).await;
+    capture.following.abort();
+    while node.running() > 0.0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(node.tap.open().is_none());
+}
+
+#[tokio::test]
+async fn there_are_so_many_captures_and_no_more_and_other_commands_have_room_beside_them() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    let mut running = Vec::new();
+    for _ in 0..4 {
+        running.push(node.running_capture(captured("acme.example")).await);
+    }
+    let refused = node.capture(captured("acme.example")).await.following.await.unwrap().unwrap_err();
+    assert!(refused.contains("4 captures are running"), "{refused}");
+    node.add_tenant("globex.example").await.unwrap();
+    let (_, end) = running.pop().unwrap().stop().await;
+    assert_eq!(end.messages, 0);
+    node.running_capture(captured("acme.example")).await;
+}
+
+#[tokio::test]
+async fn a_capture_of_what_is_not_there_is_refused_with_what_to_do() {
+    let node = Node::start().await;
+    let refused = node.capture(captured("nobody.example")).await.following.await.unwrap().unwrap_err();
+    assert!(refused.contains("there is no tenant nobody.example; `ringway tenant list`"), "{refused}");
+    let new = NewCapture { source: Some("198.51.100.7/24".to_owned()), ..NewCapture::default() };
+    let refused = node.capture(new).await.following.await.unwrap().unwrap_err();
+    assert!(refused.contains("write 198.51.100.0/24"), "{refused}");
+    assert_eq!(node.running(), 0.0);
 }

@@ -1,4 +1,5 @@
-//! End to end: the real binary on real sockets, called with programs that no one here wrote (pjsua2, SIPp, baresip, JsSIP).
+//! End to end: the real binary on real sockets, called with programs that no one here wrote (pjsua2, SIPp, baresip, JsSIP),
+//! and looked at with another (tshark).
 //!
 //! `scripts/install-peers` installs them. Nothing waits for a fixed time: every wait is for something that must happen,
 //! and fails with what was seen instead when it does not.
@@ -8,6 +9,7 @@
 
 mod admission;
 mod baresip_calls;
+mod capture;
 mod command_line;
 mod harness;
 mod kill;

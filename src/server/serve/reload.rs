@@ -51,6 +51,8 @@ impl Node {
         tls.apply();
         logs.set_level(config.log.level.clone());
         self.publication.look_at_default_tenant(&settings);
+        self.captures.set_settings(Arc::clone(&settings));
+        self.captures.configure(&config.capture);
         self.settings = settings;
         self.config = config;
         Ok(())

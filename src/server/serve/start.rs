@@ -18,9 +18,10 @@ use tokio::task::{JoinSet, block_in_place};
 
 use super::{Wishes, listeners};
 use crate::bindings::{self, LiveBindings, Restored};
+use crate::capture::{Captures, Tap, tap};
 use crate::config::Config;
 use crate::console::say;
-use crate::control::socket::ControlSocket;
+use crate::control::socket::{Commands, ControlSocket};
 use crate::data_directory::{self, DataDirectory};
 use crate::failure::Failure;
 use crate::local_addresses::local_addresses;
@@ -44,6 +45,7 @@ pub(super) struct Node {
     pub(super) threads: Vec<JoinHandle<()>>,
     pub(super) journal: Arc<Journal>,
     pub(super) tls: TlsListeners,
+    pub(super) captures: Arc<Captures>,
     /// HTTP and commands. They end when `stopping` says so, or are dropped.
     pub(super) http: JoinSet<()>,
     pub(super) commands: tokio::task::JoinHandle<()>,
@@ -96,6 +98,10 @@ impl Node {
         let settings = Arc::new(settings(&config, &fixed, addresses));
         look_at_default_tenant(&settings, &in_force.load());
         let activity = Arc::new(Activity::new(rand::random()));
+        let (tap, outlet) = tap(clock);
+        let captures = Captures::start(Arc::clone(&tap), outlet, Arc::clone(&in_force), Arc::clone(&settings))
+            .map_err(|error| Failure::Failed(format!("the thread of the captures can't be started: {error}")))?;
+        captures.configure(&config.capture);
         let world = World {
             secret: *key.derive("edge", 0),
             settings: Arc::clone(&settings),
@@ -103,6 +109,7 @@ impl Node {
             location: Arc::clone(&location),
             activity: Arc::clone(&activity),
             clock,
+            tap,
         };
         let (handshakes, handshaker) = start_handshakes(preambles, &config.limits.streams())?;
         let Started { shards, mut threads, media } = start_shards(&config, bound, &journal, &world, &handshakes)?;
@@ -111,7 +118,8 @@ impl Node {
         let publication = Arc::new(Publication::new(directory, shards.clone(), Arc::clone(&in_force), hasher));
         let socket = ControlSocket::bind(data.path())
             .map_err(|error| Failure::Failed(format!("{}: commands can't be taken: {error}", data.path().display())))?;
-        let commands = tokio::spawn(socket.serve(Arc::clone(&publication)));
+        let commands = Commands { publication: Arc::clone(&publication), captures: Arc::clone(&captures) };
+        let commands = tokio::spawn(socket.serve(commands));
 
         let running = Running {
             shards: shards.clone(),
@@ -120,6 +128,7 @@ impl Node {
             activity,
             journal: Arc::clone(&journal),
             tls: tls.clone(),
+            captures: Arc::clone(&captures),
             media,
             last: Mutex::default(),
         };
@@ -158,6 +167,7 @@ impl Node {
             threads,
             journal,
             tls,
+            captures,
             http,
             commands,
             stopping,
@@ -173,6 +183,7 @@ struct World {
     location: Arc<Location>,
     activity: Arc<Activity>,
     clock: Clock,
+    tap: Arc<Tap>,
 }
 
 /// The shards' threads, and what tells them something.
@@ -218,6 +229,7 @@ fn start_shards(
             handshakes: handshakes.clone(),
             clock: world.clock,
             journal: journal.writer(number.into()),
+            tap: Arc::clone(&world.tap),
             media: media.clone(),
             mailboxes: mailboxes.clone(),
             mail,

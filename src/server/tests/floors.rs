@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("directory", &[]),
     ("telemetry", &[]),
     ("policy", &["directory"]),
+    ("capture", &["sip"]),
     ("edge", &["sip", "directory", "policy"]),
     ("net", &["sip", "telemetry"]),
     ("store", &["directory", "policy", "telemetry"]),
@@ -23,12 +24,25 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api", &["directory", "policy", "edge", "store", "telemetry"]),
     (
         "server",
-        &["api", "net", "store", "cluster", "hooks", "media", "edge", "policy", "sip", "directory", "telemetry"],
+        &[
+            "api",
+            "net",
+            "store",
+            "cluster",
+            "hooks",
+            "media",
+            "capture",
+            "edge",
+            "policy",
+            "sip",
+            "directory",
+            "telemetry",
+        ],
     ),
 ];
 
 /// Floors that decide and do nothing else.
-const PURE: &[&str] = &["sip", "directory", "policy", "edge"];
+const PURE: &[&str] = &["sip", "directory", "policy", "edge", "capture"];
 
 /// What a pure floor may not depend on, with why.
 const IMPURE: &[(&str, &[&str])] = &[
