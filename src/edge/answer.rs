@@ -105,6 +105,7 @@ impl Core {
         self.count_refusal(reject, request.essentials.cseq.method, &request.flow, Some(request.essentials));
         // Spread, so that those who were refused together do not come back together.
         let retry_after = 5 + self.random.next() % 10;
+        let min_session = u64::from(self.settings.min_session_expires);
         let message = request.message;
         self.answer(request, reject.status(), Some(reject), Bound::TwiceTheRequest, |writer| match reject {
             Reject::BadExtension => {
@@ -113,6 +114,7 @@ impl Core {
             Reject::BadProxyExtension => {
                 writer.header_with("Unsupported", |out| write_required(message, Name::ProxyRequire, out))
             }
+            Reject::SessionTooBrief => writer.header_with("Min-SE", |out| write_number(out, min_session)),
             Reject::Overloaded | Reject::Draining | Reject::SourceRate => {
                 writer.header_with("Retry-After", |out| write_number(out, retry_after))
             }

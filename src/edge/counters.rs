@@ -31,6 +31,8 @@ pub struct Counters {
     pub unmoved: [u64; Unmoved::ALL.len()],
     /// Calls that ended, by tenant and outcome.
     pub calls: HashMap<(TenantId, CallOutcome), u64>,
+    /// Calls that we ended, by the reason.
+    pub calls_ended: [u64; CallEnd::ALL.len()],
 }
 
 impl Default for Counters {
@@ -45,6 +47,7 @@ impl Default for Counters {
             auth_failures: HashMap::new(),
             unmoved: [0; Unmoved::ALL.len()],
             calls: HashMap::new(),
+            calls_ended: [0; CallEnd::ALL.len()],
         }
     }
 }
@@ -88,6 +91,36 @@ impl Unmoved {
             Self::Unreadable => "unreadable",
             Self::NoPorts => "no-ports",
             Self::Limit => "limit",
+        }
+    }
+}
+
+/// Why we ended a call: both sides hear BYE with this in Reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallEnd {
+    /// It was as long as a call may be.
+    TooLong,
+    /// Its session was not refreshed in time (RFC 4028).
+    SessionExpired,
+}
+
+impl CallEnd {
+    /// Every reason, in the order of its number.
+    pub const ALL: [Self; 2] = [Self::TooLong, Self::SessionExpired];
+
+    /// The stable code: the metric's label, and the text in Reason.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLong => "call-too-long",
+            Self::SessionExpired => "session-expired",
+        }
+    }
+
+    /// Protocol and cause in Reason (RFC 3326): "normal, unspecified" and "recovery on timer expiry" of Q.850.
+    pub const fn cause(self) -> &'static str {
+        match self {
+            Self::TooLong => "Q.850;cause=31",
+            Self::SessionExpired => "Q.850;cause=102",
         }
     }
 }

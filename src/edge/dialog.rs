@@ -42,10 +42,46 @@ pub(crate) struct Side {
     /// Its number, when it is an extension of the tenant.
     pub(crate) number: Option<Box<str>>,
     pub(crate) stage: Stage,
+    /// The highest CSeq number that it has sent; 0 before its first request.
+    pub(crate) cseq: u32,
+    /// What the dialog is called, of a callee who has answered.
+    pub(crate) names: Names,
     /// Whether it is behind a NAT, as far as it has shown.
     pub(crate) is_natted: bool,
     /// The branch of the call's INVITE that it answered on; 0 for the caller.
     pub(crate) branch: u8,
+}
+
+/// What a dialog is called, as its sides have said it: for what we send into it ourselves. Empty until somebody has answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Names(Box<[u8]>);
+
+impl Names {
+    /// The Call-ID, and the values of From and To in the 2xx to the INVITE.
+    pub(crate) fn new(call_id: &[u8], caller: &[u8], callee: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(4 + call_id.len() + caller.len() + callee.len());
+        for length in [call_id.len(), caller.len()] {
+            // A head has no more than 65,535 bytes.
+            bytes.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
+        }
+        bytes.extend_from_slice(call_id);
+        bytes.extend_from_slice(caller);
+        bytes.extend_from_slice(callee);
+        Self(bytes.into())
+    }
+
+    /// Call-ID, caller and callee.
+    pub(crate) fn parts(&self) -> Option<[&[u8]; 3]> {
+        let (lengths, rest) = self.0.split_first_chunk::<4>()?;
+        let length = |at: usize| usize::from(u16::from_be_bytes([lengths[at], lengths[at + 1]]));
+        let (call_id, rest) = rest.split_at_checked(length(0))?;
+        let (caller, callee) = rest.split_at_checked(length(2))?;
+        Some([call_id, caller, callee])
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// How far the dialog with one side has come (section 12). It never goes back.
@@ -73,6 +109,10 @@ pub(crate) struct Dialog {
     pub(crate) invite: Option<ContextKey>,
     /// When it is as long as a call may be.
     pub(crate) ends_at: Monotonic,
+    /// When its session has run out, unless it is refreshed before (RFC 4028).
+    pub(crate) session_ends_at: Option<Monotonic>,
+    /// When the alarm fires that looks at the two above; none was started for a time before.
+    pub(crate) alarm_at: Monotonic,
     /// What of its media is relayed.
     pub(crate) media: Option<Box<Media>>,
 }
@@ -149,6 +189,9 @@ impl Dialog {
                 known.stage = known.stage.max(side.stage);
                 known.flow = side.flow;
                 known.number = side.number;
+                if known.names.is_empty() {
+                    known.names = side.names;
+                }
                 known.refresh(Refresh { contact: side.contact, target: side.target });
             }
             None if self.callees.len() < MAX_CALLEES => self.callees.push(side),
@@ -160,6 +203,11 @@ impl Dialog {
             }
             None => {}
         }
+    }
+
+    /// What the dialog with the callee of this tag is called.
+    pub(crate) fn names_of(&self, callee_tag: u64) -> Option<&Names> {
+        self.callees.iter().find(|side| side.tag == callee_tag).map(|side| &side.names)
     }
 
     /// Whether any callee is talking.

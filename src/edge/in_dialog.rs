@@ -297,6 +297,7 @@ impl Engine {
         let sender = self.dialogs.get_mut(place.key)?.side_mut(place.callee_tag?, place.from_caller)?;
         let has_moved = !is_same_flow(&sender.flow, &request.flow);
         sender.flow = request.flow;
+        sender.cseq = sender.cseq.max(request.essentials.cseq.number);
         let target = |contact: &[u8]| match Uri::parse(contact) {
             Ok(uri) => {
                 let behind_nat = is_behind_nat(Some(&uri), Some(&request.essentials.via), &request.flow);

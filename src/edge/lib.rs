@@ -31,6 +31,7 @@ mod reach;
 pub mod registrar;
 pub mod reject;
 mod route;
+mod session;
 pub mod settings;
 mod tenancy;
 mod wheel;

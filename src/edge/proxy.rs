@@ -7,6 +7,7 @@
 mod best;
 mod cancel;
 mod context;
+mod ending;
 mod forward;
 mod loops;
 mod recurse;

@@ -41,13 +41,14 @@ pub enum Reject {
     BadProxyExtension,
     ForeignChallenge,
     TooLarge,
+    SessionTooBrief,
     MediaLimit,
     NoMediaPorts,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -83,6 +84,7 @@ impl Reject {
         Self::BadProxyExtension,
         Self::ForeignChallenge,
         Self::TooLarge,
+        Self::SessionTooBrief,
         Self::MediaLimit,
         Self::NoMediaPorts,
     ];
@@ -114,6 +116,7 @@ impl Reject {
             Self::NotRegistered => 480,
             Self::NoAnswer => 408,
             Self::NoDialog | Self::TransactionUnknown => 481,
+            Self::SessionTooBrief => 422,
             Self::IntervalTooBrief => 423,
             Self::OutOfOrder | Self::FlowFailed => 500,
             Self::EventNotServed => 489,
@@ -159,6 +162,7 @@ impl Reject {
             Self::BadProxyExtension => "bad-proxy-extension",
             Self::ForeignChallenge => "foreign-challenge",
             Self::TooLarge => "too-large",
+            Self::SessionTooBrief => "session-too-brief",
             Self::MediaLimit => "media-limit",
             Self::NoMediaPorts => "no-media-ports",
         }
@@ -202,6 +206,7 @@ impl Reject {
             Self::BadProxyExtension => "Proxy-Require names an extension that is not supported",
             Self::ForeignChallenge => "the device that was called asked for credentials in our name",
             Self::TooLarge => "the message is longer than a datagram can be",
+            Self::SessionTooBrief => "the session interval is shorter than the minimum",
             Self::MediaLimit => "the tenant has as much media relayed as it may",
             Self::NoMediaPorts => "no port is free for media that has to be relayed",
         }

@@ -110,9 +110,11 @@ pub struct Settings {
     pub timers: TimerValues,
     /// Timer C: how long a proxied INVITE may ring without a final answer; above three minutes (section 16.6).
     pub timer_c: Duration,
-    /// How long a call may last. A call that is older is forgotten: it no longer counts against its tenant, and what
-    /// either side sends in it is answered 481. So a call of which both sides vanished does not stay for ever.
+    /// How long a call may last, from its answer on. Then both sides hear BYE, it no longer
+    /// counts against its tenant, and what either side sends in it is answered 481.
     pub max_call: Duration,
+    /// The shortest session interval that may be asked for, in seconds (RFC 4028 section 5: at least 90).
+    pub min_session_expires: u32,
     /// The relay of media.
     pub media: MediaSettings,
     /// Whether the server is shutting down: new work is refused, what is open is finished.
@@ -135,6 +137,7 @@ impl Default for Settings {
             timers: TimerValues::default(),
             timer_c: Duration::from_secs(181),
             max_call: Duration::from_secs(12 * 3600),
+            min_session_expires: 90,
             media: MediaSettings::default(),
             draining: false,
         }

@@ -5,6 +5,7 @@
 //! and in `docs/configuration.md`; which values it takes, and its default, in the module of its section.
 
 mod auth;
+mod calls;
 mod capture;
 mod database;
 mod fault;
@@ -25,6 +26,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use auth::Auth;
+pub use calls::Calls;
 pub use capture::{Capture, HEP_ID};
 pub use database::Database;
 pub use fault::{Fault, Faults, Place};
@@ -64,6 +66,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[media]`.
     pub media: Media,
+    /// `[calls]`.
+    pub calls: Calls,
     /// `[capture]`.
     pub capture: Capture,
     /// `[log]`.
@@ -152,6 +156,7 @@ impl Config {
             journal: journal::read(&reader),
             limits: limits::read(&reader),
             media: media::read(&reader),
+            calls: calls::read(&reader),
             capture: capture::read(&reader),
             log: log::read(&reader),
             node,

@@ -31,6 +31,8 @@ pub(crate) fn settings(config: &Config, fixed: &Fixed, local_addresses: Vec<IpAd
         nonce_lifetime: config.auth.nonce_lifetime,
         registrar: config.registrar,
         limits: config.limits.edge.clone(),
+        max_call: config.calls.max_length,
+        min_session_expires: config.calls.min_session_expires,
         media: MediaSettings { is_on: config.media.ports.is_some(), advertise: config.media.advertise.clone() },
         ..Settings::default()
     }
@@ -71,7 +73,7 @@ mod tests {
     #[test]
     fn what_is_configured_reaches_the_engines() {
         let text = "[node]\nid = \"edge-1\"\ndefault_tenant = \"Acme.Example\"\nhide_version = true\n[registrar]\n\
-                    max_expires = 900\n[media]\nadvertise = [\"192.0.2.80\"]\n[limits]\nsource_rps = 7\ntrusted = [\"192.0.2.0/24\"]\n";
+                    max_expires = 900\n[media]\nadvertise = [\"192.0.2.80\"]\n[limits]\nsource_rps = 7\ntrusted = [\"192.0.2.0/24\"]\n[calls]\nmax_seconds = 600\nmin_session_expires = 120\n";
         let address = IpAddr::from([192, 0, 2, 5]);
         let settings = settings(&config(text), &fixed(), vec![address]);
         assert_eq!(&*settings.node, "edge-1");
@@ -80,6 +82,7 @@ mod tests {
         assert_eq!(settings.registrar.max_expires, 900);
         assert_eq!(settings.limits.source_rps, 7);
         assert!(settings.is_trusted_source(address));
+        assert_eq!((settings.max_call.as_secs(), settings.min_session_expires), (600, 120));
         assert_eq!(settings.local_addresses, [address]);
         assert_eq!(settings.media.advertise, [IpAddr::from([192, 0, 2, 80])]);
         assert!(settings.media.is_on && !settings.draining);

@@ -98,6 +98,15 @@ pub const CALLS: Metric = Metric {
     at_zero: &[],
 };
 
+/// Calls that the node ended.
+pub const CALLS_ENDED: Metric = Metric {
+    name: "ringway_calls_ended_total",
+    kind: Kind::Counter,
+    help: "Calls that were ended here, by reason: both sides were sent BYE.",
+    labels: &["reason"],
+    at_zero: &[&["call-too-long"], &["session-expired"]],
+};
+
 /// Refusals that originate here.
 pub const REJECTS: Metric = Metric {
     name: "ringway_rejects_total",
@@ -419,6 +428,7 @@ pub const ALL: &[&Metric] = &[
     &REGISTRATIONS,
     &CALLS_ACTIVE,
     &CALLS,
+    &CALLS_ENDED,
     &REJECTS,
     &DROPS,
     &AUTH_FAILURES,

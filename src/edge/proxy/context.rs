@@ -240,6 +240,8 @@ pub(crate) struct Context {
     pub(crate) refresh: Option<Box<Refresh>>,
     /// Max-Breadth that is left to share out (RFC 5393).
     pub(crate) breadth: u32,
+    /// Whether we have sent the request ourselves: nobody upstream waits for its responses.
+    pub(crate) is_ours: bool,
     /// The number that an initial request is for, so that a 3xx can be dialled again as that extension.
     pub(crate) callee: Option<Box<str>>,
 }

@@ -11,6 +11,7 @@ use crate::branch::BranchText;
 use crate::cookie::{COMPANION, Cookie};
 use crate::core::Core;
 use crate::media::Moved;
+use crate::session;
 use crate::settings::Settings;
 
 /// What is left of the Route header when our own entries and those of a strict router are dealt with.
@@ -76,6 +77,7 @@ impl Core {
         edit_route(message, forward.routing, edits);
         set_number(message, Name::MaxForwards, u32::from(forward.max_forwards), edits);
         set_number(message, Name::MaxBreadth, forward.breadth, edits);
+        raise_session(message, settings.min_session_expires, edits);
         if let Some(realm) = forward.realm {
             remove_credentials(message, realm, edits);
         }
@@ -158,6 +160,21 @@ fn set_number(message: &Message<'_>, name: Name, number: u32, edits: &mut Edits)
             write_number(out, u64::from(number));
             out.extend_from_slice(b"\r\n");
         }),
+    }
+}
+
+/// Raises a session interval that is too brief. Only one whose sender does not know session timers comes here, and can't
+/// be told (RFC 4028 section 8.1).
+fn raise_session(message: &Message<'_>, least: u32, edits: &mut Edits) {
+    let Some(field) = message.field(Name::SessionExpires) else { return };
+    if session::seconds(field.value).is_none_or(|interval| interval >= least) {
+        return;
+    }
+    let digits = session::digits(field.value);
+    edits.replace_with(message.span_of(&field.value[..digits]), |out| write_number(out, u64::from(least)));
+    let asked = message.field(Name::MinSe).and_then(|field| session::seconds(field.value));
+    if asked.is_none_or(|asked| asked < least) {
+        set_number(message, Name::MinSe, least, edits);
     }
 }
 

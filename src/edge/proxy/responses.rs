@@ -14,7 +14,7 @@ use crate::answer::{Received, insert_before_length, write_warning};
 use crate::branch::Branch as BranchName;
 use crate::core::Part;
 use crate::counters::CallOutcome;
-use crate::dialog::{DialogKey, Refresh, Side, Stage};
+use crate::dialog::{DialogKey, Names, Refresh, Side, Stage};
 use crate::engine::Engine;
 use crate::media::Moved;
 use crate::reach::{is_behind_nat, reach};
@@ -68,6 +68,9 @@ impl Engine {
         if self.branch_mut(key, name.index).is_none_or(|branch| branch.is_over) {
             self.core.counters.drop(DropReason::StrayResponse);
             return;
+        }
+        if self.contexts.get(key).is_some_and(|context| context.is_ours) {
+            return self.handle_response_to_us(key, name.index, message);
         }
         // Without another Via it is meant for us, and we asked for nothing (section 16.7, step 3).
         let Some(next) = next_via(message) else {
@@ -177,6 +180,7 @@ impl Engine {
             self.pass_upstream(key, index, response);
             self.close_call(key, status);
         }
+        self.note_session(key, response.message);
     }
 
     fn note_failure(&mut self, key: ContextKey, index: u8, message: &Message<'_>) {
@@ -241,6 +245,7 @@ impl Engine {
         let (tenant, callee) = (context.tenant, redirected_to.or_else(|| context.callee.clone()));
         let refreshes = matches!(context.method, Method::Invite | Method::Update | Method::Subscribe);
         let Some(tag) = essentials.to_tag else { return };
+        let (now, max_call) = (self.core.now.monotonic, self.core.settings.max_call);
         let Some(dialog) = self.dialogs.get_mut(place.key) else { return };
         let contact = contact_uri(message);
         let uri = contact.and_then(|contact| Uri::parse(contact).ok());
@@ -263,6 +268,11 @@ impl Engine {
                 let contact = if is_target_refresh { contact.unwrap_or_default() } else { &[] };
                 let is_answer = is_success && place.callee_tag.is_none();
                 let stage = if is_answer { Stage::Confirmed } else { Stage::Early };
+                let names = if is_answer && dialog.names_of(tag).is_none_or(Names::is_empty) {
+                    Names::new(essentials.call_id, essentials.from.raw, essentials.to.raw)
+                } else {
+                    Names::default()
+                };
                 dialog.learn_callee(Side {
                     tag,
                     flow: *flow,
@@ -271,6 +281,8 @@ impl Engine {
                     other_contact: Box::default(),
                     number,
                     stage,
+                    cseq: 0,
+                    names,
                     is_natted,
                     branch: index,
                 });
@@ -278,6 +290,8 @@ impl Engine {
         }
         if is_success && !dialog.is_confirmed {
             dialog.is_confirmed = true;
+            // Ringing does not count.
+            dialog.ends_at = now + max_call;
             *self.core.counters.calls.entry((tenant, CallOutcome::Answered)).or_default() += 1;
         }
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use ringway_directory::TenantId;
 use ringway_sip::transaction::{InviteClient, InviteServer, NonInviteClient, NonInviteServer, Timer};
 use ringway_sip::write::{ResponseWriter, reason_phrase};
-use ringway_sip::{Message, Method, Name, Uri};
+use ringway_sip::{Message, Method, Monotonic, Name, Uri};
 use smallvec::SmallVec;
 
 use super::context::{Best, Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress, Server, Target};
@@ -14,7 +14,7 @@ use crate::answer::Received;
 use crate::branch;
 use crate::cookie::Cookie;
 use crate::core::Part;
-use crate::dialog::{Dialog, DialogKey, Refresh, Side, Stage};
+use crate::dialog::{Dialog, DialogKey, Names, Refresh, Side, Stage};
 use crate::engine::Engine;
 use crate::media::Standpoint;
 use crate::output::fits;
@@ -56,6 +56,9 @@ pub(crate) struct WithinDialog {
 impl Engine {
     /// Forwards an initial request to its target set.
     pub(crate) fn proxy_initial(&mut self, request: Received<'_, '_>, routing: &Routing<'_>, initial: Initial<'_>) {
+        if self.core.session_is_too_brief(request) {
+            return self.core.refuse(request, Reject::SessionTooBrief);
+        }
         let dialog = if request.essentials.cseq.method == Method::Invite {
             if self.dialogs.len() >= self.core.settings.limits.max_dialogs {
                 return self.core.refuse(request, Reject::Overloaded);
@@ -98,6 +101,9 @@ impl Engine {
         within: WithinDialog,
         realm: Option<&[u8]>,
     ) {
+        if self.core.session_is_too_brief(request) {
+            return self.core.refuse(request, Reject::SessionTooBrief);
+        }
         let targets = VecDeque::from([within.target]);
         let Some(key) = self.open_context(request, within.tenant, within.place, targets) else { return };
         if let Some(context) = self.contexts.get_mut(key) {
@@ -125,6 +131,8 @@ impl Engine {
             is_confirmed: false,
             invite: None,
             ends_at: self.core.now.monotonic + self.core.settings.max_call,
+            session_ends_at: None,
+            alarm_at: Monotonic::START,
             media: None,
         });
         self.watch_length(key);
@@ -150,6 +158,8 @@ impl Engine {
             other_contact: Box::default(),
             number: number.map(Into::into),
             stage: Stage::Confirmed,
+            cseq: request.essentials.cseq.number,
+            names: Names::default(),
             is_natted: behind_nat,
             branch: 0,
         }
@@ -203,6 +213,7 @@ impl Engine {
             callee: None,
             cookie: None,
             refresh: None,
+            is_ours: false,
         });
         if method != Method::Invite {
             self.core.start(key, Part::LateTrying, Timer::E, timers.t2().saturating_sub(timers.t1()));

@@ -5,7 +5,6 @@ use ringway_sip::transaction::{Step, Steps, non_invite_client};
 
 use super::context::ContextKey;
 use crate::core::{Alarm, Part};
-use crate::dialog::DialogKey;
 use crate::engine::Engine;
 
 impl Engine {
@@ -13,7 +12,7 @@ impl Engine {
     pub(crate) fn fire(&mut self, alarm: Alarm) {
         let (key, part, timer) = match alarm {
             Alarm::Transaction { context, part, timer } => (context, part, timer),
-            Alarm::MaxCall(dialog) => return self.watch_length(dialog),
+            Alarm::MaxCall(dialog) => return self.look_at_length(dialog),
         };
         match part {
             Part::Server => {
@@ -32,18 +31,6 @@ impl Engine {
                 self.forget_if_over(key);
             }
             Part::RingsTooLong(index) | Part::CancelledInVain(index) => self.give_up_branch(key, index, part),
-        }
-    }
-
-    /// Forgets a call that is as long as a call may be, and looks again at one that is not.
-    pub(crate) fn watch_length(&mut self, key: DialogKey) {
-        let now = self.core.now.monotonic;
-        match self.dialogs.get(key).map(|dialog| dialog.ends_at) {
-            Some(ends_at) if ends_at > now => {
-                self.core.wheel.start(ends_at, Alarm::MaxCall(key));
-            }
-            Some(_) => self.close_dialog(key),
-            None => {}
         }
     }
 

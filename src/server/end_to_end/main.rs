@@ -11,6 +11,7 @@ mod admission;
 mod baresip_calls;
 mod capture;
 mod command_line;
+mod dead_calls;
 mod harness;
 mod kill;
 mod kill_registrations;

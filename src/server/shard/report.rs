@@ -1,5 +1,6 @@
 //! A shard's numbers, in the words of the metrics.
 
+use ringway_edge::counters::CallEnd;
 use ringway_edge::counters::Unmoved;
 use ringway_edge::reject::{DropReason, Reject};
 use ringway_sip::{Method, Transport};
@@ -38,6 +39,9 @@ impl Shard {
         }
         for (reason, count) in DropReason::ALL.iter().zip(counters.drops) {
             scrape.add(&names::DROPS, &[reason.code()], count);
+        }
+        for (end, count) in CallEnd::ALL.iter().zip(counters.calls_ended) {
+            scrape.add(&names::CALLS_ENDED, &[end.as_str()], count);
         }
         for (reason, count) in Unmoved::ALL.iter().zip(counters.unmoved) {
             scrape.add(&names::MEDIA_UNANCHORED, &[reason.code()], count);

@@ -179,7 +179,7 @@ fn when_the_transactions_are_full_new_work_is_503_and_a_bye_still_passes() {
 }
 
 #[test]
-fn a_call_of_which_both_sides_vanished_is_forgotten_after_max_call() {
+fn a_call_of_which_both_sides_vanished_counts_no_more_after_max_call() {
     let hour = Duration::from_secs(3600);
     let mut scene = Scene::with(|settings| settings.max_call = 2 * hour);
     let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
@@ -189,6 +189,10 @@ fn a_call_of_which_both_sides_vanished_is_forgotten_after_max_call() {
     assert_eq!((scene.open_work(), scene.calls_now()), ((0, 1), 1));
     scene.advance(Duration::from_secs(2));
     assert_eq!((scene.open_work(), scene.calls_now()), ((0, 0), 0));
+    for phone in [alice, bob] {
+        let bye = scene.expect_bye(phone);
+        scene.respond(phone, &bye, 200);
+    }
     let bye = from.request(&mut scene, alice, "BYE");
     scene.send_request(alice, &bye);
     assert_eq!(scene.expect_response(alice, 481).reason_code(), "no-dialog");

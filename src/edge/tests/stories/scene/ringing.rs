@@ -82,4 +82,14 @@ impl Scene {
         let transactions: usize = self.shards.iter().map(ringway_edge::Engine::transactions).sum();
         assert_eq!(transactions, 0);
     }
+
+    /// A BYE of the node's own that a phone hears, however often it was repeated meanwhile.
+    #[track_caller]
+    pub fn expect_bye(&mut self, phone: Phone) -> Heard {
+        let bye = self.expect_request(phone, "BYE");
+        while let Some(again) = self.hear(phone) {
+            assert_eq!(again, bye, "what comes again is the same");
+        }
+        bye
+    }
 }

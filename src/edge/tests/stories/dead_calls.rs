@@ -1,0 +1,252 @@
+//! Calls that nobody ends: the node says BYE to both sides and gives their places back.
+
+use std::time::Duration;
+
+use ringway_edge::counters::CallEnd;
+
+use crate::scene::{Dialog, Heard, Phone, Scene};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Story {
+    scene: Scene,
+    alice: Phone,
+    bob: Phone,
+    from: Dialog,
+    to: Dialog,
+}
+
+/// A call; what its INVITE and its 200 have more than usual.
+fn call_with(scene: Scene, invite: &[&str], answer: &[&str]) -> Story {
+    let mut scene = scene;
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    scene.register(bob);
+    let uri = scene.uri(bob);
+    let mut request = scene.request(alice, "INVITE", &uri);
+    request.headers.extend(invite.iter().map(|header| (*header).to_owned()));
+    let request = scene.answer_challenge(alice, request);
+    scene.send_request(alice, &request);
+    scene.expect_response(alice, 100);
+    let heard = scene.expect_request(bob, "INVITE");
+    let ok = answer_with(&mut scene, bob, &heard, answer);
+    scene.send(bob, ok);
+    let ok = scene.expect_response(alice, 200);
+    let mut from = Dialog::of_caller(&request, &ok);
+    let to = Dialog::of_callee(&heard, "b");
+    let ack = from.ack(&mut scene, alice);
+    scene.send(alice, ack);
+    scene.expect_request(bob, "ACK");
+    Story { scene, alice, bob, from, to }
+}
+
+/// A 200 with further headers.
+fn answer_with(scene: &mut Scene, phone: Phone, request: &Heard, headers: &[&str]) -> String {
+    let contact = scene.contact(phone);
+    let more: String = headers.iter().map(|header| format!("\r\n{header}")).collect();
+    request.response(200, "b", &contact).replace("\r\nContent-Length", &format!("{more}\r\nContent-Length"))
+}
+
+impl Story {
+    /// Both sides hear BYE as if the other had sent it, with a number above all that it has sent, and nothing stays.
+    #[track_caller]
+    fn expect_end(mut self, end: CallEnd) {
+        let Self { scene, alice, bob, from, to } = &mut self;
+        for (hears, own, other, contact) in
+            [(*alice, &*from, &*to, scene.contact(*alice)), (*bob, &*to, &*from, scene.contact(*bob))]
+        {
+            let bye = scene.expect_bye(hears);
+            assert_eq!(bye.start_line(), format!("BYE {contact} SIP/2.0"));
+            assert_eq!((bye.header("From"), bye.header("To")), (own.remote.clone(), own.local.clone()));
+            assert_eq!(bye.header("Call-ID"), own.call_id);
+            let number: u32 = bye.header("CSeq").strip_suffix(" BYE").unwrap().parse().unwrap();
+            // The callee's story counts from 100, and the node knows of it what has passed.
+            assert!(number > if other.cseq == 100 { 0 } else { other.cseq }, "{bye}");
+            assert!(bye.header("Reason").ends_with(&format!("text=\"{}\"", end.as_str())), "{bye}");
+            assert_eq!(bye.headers("Via").len(), 1);
+            scene.respond(hears, &bye, 200);
+        }
+        assert_eq!(scene.shards.iter().map(|shard| shard.counters().calls_ended[end as usize]).sum::<u64>(), 1);
+        let bye = self.from.request(&mut self.scene, self.alice, "BYE");
+        self.scene.send_request(self.alice, &bye);
+        assert_eq!(self.scene.expect_response(self.alice, 481).reason_code(), "no-dialog");
+        self.scene.expect_all_quiet();
+    }
+
+    /// One side refreshes the session; the other accepts with these headers.
+    #[track_caller]
+    fn refresh(&mut self, method: &str, accepted: &[&str]) {
+        let Self { scene, alice, bob, from, .. } = self;
+        let request = from
+            .request(scene, *alice, method)
+            .header("Supported: timer")
+            .header("Session-Expires: 1800;refresher=uac");
+        scene.send_request(*alice, &request);
+        if method == "INVITE" {
+            scene.expect_response(*alice, 100);
+        }
+        let heard = scene.expect_request(*bob, method);
+        let ok = answer_with(scene, *bob, &heard, accepted);
+        scene.send(*bob, ok);
+        scene.expect_response(*alice, 200);
+        if method == "INVITE" {
+            let ack = from.ack(scene, *alice).replace("CSeq: 2 ACK", &format!("CSeq: {} ACK", from.cseq));
+            scene.send(*alice, ack);
+            scene.expect_request(*bob, "ACK");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_is_as_long_as_a_call_may_be_is_ended_on_both_sides() {
+    let mut story = call_with(Scene::with(|settings| settings.max_call = HOUR), &[], &[]);
+    story.scene.advance(HOUR - SECOND);
+    story.scene.expect_nothing_more();
+    assert_eq!(story.scene.calls_now(), 1);
+    story.scene.advance(SECOND * 2);
+    story.expect_end(CallEnd::TooLong);
+}
+
+#[test]
+fn ringing_does_not_count_and_is_ended_by_timer_c_alone() {
+    let mut scene = Scene::with(|settings| settings.max_call = SECOND * 60);
+    let ringing = scene.ring(1);
+    scene.answer(&ringing, 0, 180);
+    scene.advance(SECOND * 150);
+    scene.expect_nothing_more();
+    assert_eq!(scene.calls_now(), 1);
+    scene.answer(&ringing, 0, 200);
+    scene.advance(SECOND * 20);
+    scene.expect_nothing_more();
+    assert_eq!(scene.calls_now(), 1);
+    scene.advance(SECOND * 41);
+    for phone in [ringing.caller, ringing.devices[0].0] {
+        let bye = scene.expect_bye(phone);
+        scene.respond(phone, &bye, 200);
+    }
+    scene.expect_all_quiet();
+}
+
+#[test]
+fn the_bye_s_number_is_above_what_each_side_has_sent_in_the_call() {
+    let mut story = call_with(Scene::with(|settings| settings.max_call = HOUR), &[], &[]);
+    for _ in 0..3 {
+        let Story { scene, alice, bob, from, to } = &mut story;
+        for (sender, receiver, dialog) in [(*alice, *bob, from), (*bob, *alice, to)] {
+            let info = dialog.request(scene, sender, "INFO");
+            scene.send_request(sender, &info);
+            let heard = scene.expect_request(receiver, "INFO");
+            scene.respond(receiver, &heard, 200);
+            scene.expect_response(sender, 200);
+        }
+    }
+    assert_eq!(story.to.cseq, 103);
+    story.scene.advance(HOUR);
+    story.expect_end(CallEnd::TooLong);
+}
+
+#[test]
+fn a_session_that_is_not_refreshed_is_ended_on_both_sides_after_its_grace() {
+    let mut story = call_with(
+        Scene::new(),
+        &["Supported: timer", "Session-Expires: 1800"],
+        &["Session-Expires: 1800;refresher=uac"],
+    );
+    story.scene.advance(SECOND * (1800 + 31));
+    story.scene.expect_nothing_more();
+    assert_eq!(story.scene.calls_now(), 1);
+    story.scene.advance(SECOND * 2);
+    story.expect_end(CallEnd::SessionExpired);
+}
+
+#[test]
+fn a_session_that_is_refreshed_goes_on_by_re_invite_and_by_update() {
+    for method in ["INVITE", "UPDATE"] {
+        let session = "Session-Expires: 1800;refresher=uac";
+        let mut story = call_with(Scene::new(), &[session], &[session]);
+        for _ in 0..3 {
+            story.scene.advance(SECOND * 900);
+            story.refresh(method, &[session]);
+        }
+        story.scene.advance(SECOND * (1800 + 31));
+        story.scene.expect_nothing_more();
+        assert_eq!(story.scene.calls_now(), 1);
+        story.scene.advance(SECOND * 2);
+        story.expect_end(CallEnd::SessionExpired);
+    }
+}
+
+#[test]
+fn a_refresh_that_agrees_on_no_session_timer_ends_the_watch() {
+    let session = "Session-Expires: 1800;refresher=uac";
+    let mut story = call_with(Scene::with(|settings| settings.max_call = HOUR * 2), &[session], &[session]);
+    story.scene.advance(SECOND * 900);
+    story.refresh("UPDATE", &[]);
+    story.scene.advance(HOUR);
+    story.scene.expect_nothing_more();
+    assert_eq!(story.scene.calls_now(), 1);
+}
+
+#[test]
+fn a_call_whose_sides_have_vanished_is_given_up_after_the_byes() {
+    let Story { mut scene, alice, bob, .. } = call_with(Scene::with(|settings| settings.max_call = HOUR), &[], &[]);
+    scene.advance(HOUR);
+    assert_eq!((scene.open_work(), scene.calls_now()), ((0, 0), 0), "the place is given back at once");
+    for phone in [alice, bob] {
+        let first = scene.expect_request(phone, "BYE");
+        scene.advance(SECOND);
+        let again = scene.expect_request(phone, "BYE");
+        assert_eq!(first.to_string(), again.to_string());
+    }
+    scene.advance(SECOND * 40);
+    while scene.hear(alice).is_some() || scene.hear(bob).is_some() {}
+    scene.expect_all_quiet();
+}
+
+#[test]
+fn a_side_whose_connection_is_gone_keeps_nothing_open() {
+    let mut scene = Scene::with(|settings| settings.max_call = HOUR);
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.tcp_phone("102@acme.example"));
+    scene.register(bob);
+    scene.call(alice, bob);
+    scene.advance(HOUR);
+    let bye = scene.expect_bye(alice);
+    scene.respond(alice, &bye, 481);
+    let bye = scene.expect_bye(bob);
+    let flow = scene.state(bob).flow;
+    assert!(bye.header("Via").starts_with("SIP/2.0/TCP "));
+    scene.input(0, ringway_edge::Input::FlowClosed(flow));
+    scene.expect_all_quiet();
+}
+
+#[test]
+fn every_leg_of_a_fork_that_was_answered_twice_is_ended() {
+    let mut scene = Scene::with(|settings| settings.max_call = HOUR);
+    let ringing = scene.ring(2);
+    scene.respond(ringing.devices[0].0, &ringing.devices[0].1, 200);
+    scene.respond(ringing.devices[1].0, &ringing.devices[1].1, 200);
+    scene.expect_response(ringing.caller, 200);
+    scene.expect_response(ringing.caller, 200);
+    scene.advance(HOUR);
+    for (phone, count) in [(ringing.caller, 2), (ringing.devices[0].0, 1), (ringing.devices[1].0, 1)] {
+        for _ in 0..count {
+            let bye = scene.expect_request(phone, "BYE");
+            scene.respond(phone, &bye, 200);
+        }
+    }
+    scene.expect_all_quiet();
+}
+
+#[test]
+fn a_call_that_ended_is_not_ended_again() {
+    let session = "Session-Expires: 1800;refresher=uac";
+    let Story { mut scene, alice, bob, mut from, .. } =
+        call_with(Scene::with(|settings| settings.max_call = HOUR), &[session], &[session]);
+    let bye = from.request(&mut scene, alice, "BYE");
+    scene.send_request(alice, &bye);
+    let heard = scene.expect_request(bob, "BYE");
+    scene.respond(bob, &heard, 200);
+    scene.expect_response(alice, 200);
+    scene.advance(HOUR * 2);
+    scene.expect_all_quiet();
+}
