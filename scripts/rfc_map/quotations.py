@@ -1,4 +1,4 @@
-"""The quoted sentences: docs/rfc/3261/*.toml, read and checked. docs/rfc/README.md says what each key means."""
+"""The quoted sentences: docs/rfc/*/*.toml, read and checked. docs/rfc/README.md says what each key means."""
 
 import re
 import tomllib
@@ -40,7 +40,7 @@ class Sentence:
 
 @dataclass
 class Section:
-    """One top-level section of the RFC."""
+    """One section of the RFC with what is below it."""
 
     number: str
     title: str
@@ -62,7 +62,7 @@ def read(folder):
         faults += [f"{path.name}: {fault}" for fault in section_faults]
     if not sections:
         faults.append(f"{folder} has no quotations")
-    sections.sort(key=lambda section: int(section.number))
+    sections.sort(key=lambda section: [int(part) for part in section.number.split(".")])
     return sections, faults
 
 
@@ -77,12 +77,17 @@ def read_section(table):
         section.sentences.append(sentence)
         faults += [f"{sentence.id}: {fault}" for fault in faults_of(row, sentence)]
         ordinal = ordinals[sentence.section] = ordinals.get(sentence.section, 0) + 1
-        if sentence.id != f"{sentence.section}-{ordinal}" or sentence.section.split(".")[0] != section.number:
+        if sentence.id != f"{sentence.section}-{ordinal}" or not is_within(sentence.section, section.number):
             faults.append(f"{sentence.id}: out of order, {sentence.section}-{ordinal} was expected")
     count = sum(len(sentence.keywords) for sentence in section.sentences)
     if count != section.keyword_count:
         faults.append(f"{count} MUSTs and SHOULDs are quoted, the RFC's section has {section.keyword_count}")
     return section, faults
+
+
+def is_within(number, section):
+    """Whether a section is that one, or one of its own."""
+    return f"{number}.".startswith(f"{section}.")
 
 
 def read_sentence(row):

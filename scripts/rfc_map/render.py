@@ -3,12 +3,12 @@
 from .quotations import KEYWORD
 
 INTRODUCTION = """\
-# RFC 3261: each MUST and SHOULD, and the test that keeps it
+# RFC {rfc}: each MUST and SHOULD, and the test that keeps it
 
-Written by `scripts/rfc-map` from `docs/rfc/3261/*.toml`; edit those, not this page. `docs/rfc/README.md` says how, and
+Written by `scripts/rfc-map` from `docs/rfc/{rfc}/*.toml`; edit those, not this page. `docs/rfc/README.md` says how, and
 whose words the sentences are.
 
-Every normative sentence of sections 8, 10, 16, 17, 18 and 22 stands here in the RFC's order: those with MUST, SHALL,
+Every normative sentence of {sections} stands here in the RFC's order: those with MUST, SHALL,
 REQUIRED, SHOULD or RECOMMENDED, with or without NOT. A sentence is **kept** when a test proves it (`scripts/test` fails
 when such a test is missing, does not run or does not pass), **not** kept when it asks something of others or we depart
 from it on purpose (a test there shows what we do instead), and **later** when it is ours and not yet done or not yet
@@ -17,15 +17,17 @@ before the sentence in the RFC, where they are needed to understand it.
 """
 
 
-def page(sections):
-    """The whole page."""
-    return "\n".join([INTRODUCTION, summary(sections), *(render_section(section) for section in sections)])
+def page(rfc, sections):
+    """The whole page of an RFC."""
+    numbers = [section.number for section in sections]
+    named = f"sections {', '.join(numbers[:-1])} and {numbers[-1]}" if len(numbers) > 1 else f"section {numbers[0]}"
+    return "\n".join([INTRODUCTION.format(rfc=rfc, sections=named), summary(sections), *(render_section(section) for section in sections)])
 
 
 def summary_line(sections):
     """One line for a terminal."""
     kept, why_not, later, total, keywords = counts([s for section in sections for s in section.sentences])
-    return f"rfc-map: {total} sentences with {keywords} MUSTs and SHOULDs: {kept} kept by tests, {why_not} not, {later} later"
+    return f"{total} sentences with {keywords} MUSTs and SHOULDs: {kept} kept by tests, {why_not} not, {later} later"
 
 
 def counts(sentences):

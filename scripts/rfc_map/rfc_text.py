@@ -1,16 +1,16 @@
-"""Compares the quotations with the RFC's own text, as https://www.rfc-editor.org/rfc/rfc3261.txt has it.
+"""Compares the quotations with the RFC's own text, as https://www.rfc-editor.org/rfc/rfcNNNN.txt has it.
 
 The text is not in this tree; docs/rfc/README.md says where the quotations are from.
 """
 
 import re
 
-from .quotations import KEYWORD, one_line
+from .quotations import KEYWORD, is_within, one_line
 
-HEADING = re.compile(r"^(\d+(?:\.\d+)*) [A-Z].*$")
+HEADING = re.compile(r"^(\d+(?:\.\d+)*)\.? +[A-Z].*$")
 PAGE_BREAK = re.compile(
-    r"\s*\nRosenberg, et\. al\. +Standards Track +\[Page \d+\]\s+"
-    r"RFC 3261 +SIP: Session Initiation Protocol +June 2002\n\s*?\n(?=[ \d])"
+    r"\s*\n\S[^\n]* +Standards Track +\[Page \d+\]\s+"
+    r"RFC \d+ +[^\n]*\n\s*?\n(?=[ \d])"
 )
 BROKEN_WORD = re.compile(r"(?<=\w)-\n\s*(?=\w)")
 # Stands between two paragraphs, so that no quotation runs across them.
@@ -22,7 +22,7 @@ def differences(sections, text):
     faults = []
     of_rfc = split(text)
     for section in sections:
-        parts = {number: part for number, part in of_rfc.items() if number.split(".")[0] == section.number}
+        parts = {number: part for number, part in of_rfc.items() if is_within(number, section.number)}
         count = sum(len(KEYWORD.findall(part)) for part in parts.values())
         if count != section.keyword_count:
             faults.append(f"section {section.number}: the RFC has {count} MUSTs and SHOULDs, not {section.keyword_count}")

@@ -6,6 +6,7 @@ use ringway_sip::{Essentials, Flow, Message, Method, Name, Problem, Via};
 use crate::core::Core;
 use crate::keys::Purpose;
 use crate::reject::{DropReason, Reject};
+use crate::route::REGISTRAR_OPTIONS;
 
 /// The methods that we take: what OPTIONS is answered, and what a 405 names.
 pub(crate) const ALLOW: &[u8] =
@@ -111,6 +112,7 @@ impl Core {
             Reject::BadExtension => {
                 writer.header_with("Unsupported", |out| write_required(message, Name::Require, out))
             }
+            Reject::PathUnsupported => writer.header("Unsupported", b"path"),
             Reject::BadProxyExtension => {
                 writer.header_with("Unsupported", |out| write_required(message, Name::ProxyRequire, out))
             }
@@ -238,9 +240,11 @@ fn add_what_fits(out: &mut Vec<u8>, start: usize, optional: &[u8], room: Option<
     out.len() - start <= room
 }
 
-/// The option tags that a request insists on: none of them is one of ours.
+/// The option tags that a request insists on and that are none of ours.
 fn write_required(message: &Message<'_>, name: Name, out: &mut Vec<u8>) {
-    for (index, tag) in message.values(name).enumerate() {
+    let is_register = message.method() == Method::Register && name == Name::Require;
+    let is_known = |tag: &&[u8]| is_register && REGISTRAR_OPTIONS.iter().any(|known| known.eq_ignore_ascii_case(tag));
+    for (index, tag) in message.values(name).filter(|tag| !is_known(tag)).enumerate() {
         if index > 0 {
             out.extend_from_slice(b", ");
         }

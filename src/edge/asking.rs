@@ -1,17 +1,23 @@
 //! Who is asking, and what a REGISTER is answered: where the authenticator and the registrar meet the rest.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ringway_directory::{Extension, Snapshot, Tenant};
+use ringway_directory::{Extension, Snapshot, Tenant, TenantId};
 use ringway_sip::{Method, Uri};
 
 use crate::answer::{Bound, Received};
 use crate::auth::{Question, Role, Verdict, is_anonymous, names_extension};
 use crate::core::Core;
 use crate::engine::Engine;
+use crate::gruu::{Gruu, may_be_gruu};
 use crate::proxy::contact_uri;
-use crate::registrar::{Registration, leads_back, write_min_expires};
+use crate::registrar::{GruuMint, Registration, leads_back, write_min_expires};
 use crate::reject::Reject;
+
+/// How long a keep-alive may be late (RFC 5626 section 5.4) before its flow counts as dead.
+const FLOW_GRACE: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// Tells which extension asks. `None` when the request has been answered instead: challenged or refused.
@@ -62,8 +68,13 @@ impl Engine {
             tenant,
             extension,
         };
-        match self.registrar.register(core.now, &registration, &core.location, &core.settings) {
+        let mint = GruuMint { sealer: &core.gruus, random: &mut core.random };
+        match self.registrar.register(core.now, &registration, &core.location, &core.settings, mint) {
             Ok(registered) => {
+                let seconds = core.settings.registrar.flow_timer;
+                if registered.is_outbound() && seconds > 0 && request.flow.transport.is_reliable() {
+                    core.out.expect(request.flow, Duration::from_secs(seconds.into()) + FLOW_GRACE);
+                }
                 if let Some(change) = registered.change {
                     core.out.save(change);
                 }
@@ -94,8 +105,37 @@ impl Core {
         }
         let uri = contact_uri(request.message).and_then(|contact| Uri::parse(contact).ok());
         match uri {
+            // A GRUU comes back to us on purpose.
+            Some(uri) if uri.params.has(b"gr") && self.directory.tenant_by_host(uri.host).is_some() => Ok(()),
             Some(uri) if leads_back(&uri, &self.settings, &request.flow) => Err(Reject::ContactRefused),
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses a Contact that is the GRUU of another extension than the sender's (RFC 5627 section 6.2).
+    pub(crate) fn accept_gruu(
+        &self,
+        request: Received<'_, '_>,
+        tenant: &Tenant,
+        sender: &Extension,
+    ) -> Result<(), Reject> {
+        let contact = contact_uri(request.message).filter(|contact| may_be_gruu(contact));
+        let uri = contact.and_then(|contact| Uri::parse(contact).ok());
+        let Some(uri) = uri.filter(|uri| uri.params.has(b"gr") && self.directory.tenant_by_host(uri.host).is_some())
+        else {
+            return Ok(());
+        };
+        let is_senders =
+            tenant.has_host(uri.host) && self.gruu_number(&uri, tenant.id) == Some(sender.number.as_bytes().into());
+        if is_senders { Ok(()) } else { Err(Reject::ContactRefused) }
+    }
+
+    /// The number of a GRUU of this tenant.
+    pub(crate) fn gruu_number<'u>(&self, uri: &Uri<'u>, tenant: TenantId) -> Option<Cow<'u, [u8]>> {
+        match self.gruus.read(uri)? {
+            Gruu::Public { .. } => Some(uri.user_unescaped()),
+            Gruu::Temporary(temporary) if temporary.tenant == tenant => Some(Cow::Owned(temporary.number)),
+            Gruu::Temporary(_) | Gruu::Unknown => None,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::activity::Activity;
 use crate::counters::Counters;
 use crate::dialog::DialogKey;
 use crate::fingerprint::Fingerprints;
+use crate::gruu::GruuSealer;
 use crate::keys::Keys;
 use crate::location::Location;
 use crate::notes::Notes;
@@ -58,6 +59,7 @@ pub(crate) struct Core {
     pub(crate) location: Arc<Location>,
     pub(crate) activity: Arc<Activity>,
     pub(crate) keys: Keys,
+    pub(crate) gruus: GruuSealer,
     pub(crate) fingerprints: Fingerprints,
     pub(crate) random: Random,
     pub(crate) wheel: Wheel<Alarm>,

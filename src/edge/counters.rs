@@ -23,6 +23,14 @@ pub struct Counters {
     pub drops: [u64; DropReason::ALL.len()],
     /// Responses that came from another address than their request had gone to, and were taken: the branch is a secret.
     pub responses_from_elsewhere: u64,
+    /// STUN keep-alives that were answered.
+    pub stun_answers: u64,
+    /// Pings sent to devices behind NATs.
+    pub pings_sent: u64,
+    /// Pings that were answered.
+    pub pings_answered: u64,
+    /// Bindings removed because their devices had stopped to answer pings.
+    pub bindings_gone: u64,
     /// Messages handed to another shard.
     pub handovers: u64,
     /// Digests that did not verify, by tenant.
@@ -43,6 +51,10 @@ impl Default for Counters {
             rejects: [0; Reject::ALL.len()],
             drops: [0; DropReason::ALL.len()],
             responses_from_elsewhere: 0,
+            stun_answers: 0,
+            pings_sent: 0,
+            pings_answered: 0,
+            bindings_gone: 0,
             handovers: 0,
             auth_failures: HashMap::new(),
             unmoved: [0; Unmoved::ALL.len()],
@@ -67,31 +79,6 @@ impl Counters {
     pub fn response(&mut self, method: Method, status: u16) {
         let class = usize::from((status / 100).clamp(1, 6)) - 1;
         self.responses[method as usize][class] += 1;
-    }
-}
-
-/// Why a description was passed on as it came, though its media was to be relayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unmoved {
-    /// It can't be read, is compressed, or is one part of several.
-    Unreadable,
-    /// It is an offer in a response, and no port is free.
-    NoPorts,
-    /// It is an offer in a response, and the tenant has as many streams as it may.
-    Limit,
-}
-
-impl Unmoved {
-    /// Every reason, in the order of its number.
-    pub const ALL: [Self; 3] = [Self::Unreadable, Self::NoPorts, Self::Limit];
-
-    /// The metric's label.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable",
-            Self::NoPorts => "no-ports",
-            Self::Limit => "limit",
-        }
     }
 }
 
@@ -121,6 +108,31 @@ impl CallEnd {
         match self {
             Self::TooLong => "Q.850;cause=31",
             Self::SessionExpired => "Q.850;cause=102",
+        }
+    }
+}
+
+/// Why a description was passed on as it came, though its media was to be relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmoved {
+    /// It can't be read, is compressed, or is one part of several.
+    Unreadable,
+    /// It is an offer in a response, and no port is free.
+    NoPorts,
+    /// It is an offer in a response, and the tenant has as many streams as it may.
+    Limit,
+}
+
+impl Unmoved {
+    /// Every reason, in the order of its number.
+    pub const ALL: [Self; 3] = [Self::Unreadable, Self::NoPorts, Self::Limit];
+
+    /// The metric's label.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::NoPorts => "no-ports",
+            Self::Limit => "limit",
         }
     }
 }

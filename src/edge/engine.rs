@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ringway_directory::Snapshot;
 use ringway_sip::frame::{DatagramKind, datagram_kind};
+use ringway_sip::stun::write_binding_answer;
 use ringway_sip::{Edits, Flow, Method, Monotonic, Now, ShardId, Transport};
 
 use crate::activity::Activity;
@@ -14,12 +15,14 @@ use crate::core::{Alarm, Core};
 use crate::counters::Counters;
 use crate::dialog::{Dialogs, Stage};
 use crate::fingerprint::Fingerprints;
+use crate::gruu::GruuSealer;
 use crate::io::{Action, Arrival, BindingChange, Input};
 use crate::keys::{Keys, Purpose};
-use crate::location::Location;
+use crate::location::{Location, Swept};
 use crate::media::Reserve;
 use crate::notes::{Notes, Refusal};
 use crate::output::Output;
+use crate::ping::DuePings;
 use crate::proxy::Contexts;
 use crate::random::Random;
 use crate::registrar::Registrar;
@@ -30,9 +33,9 @@ use crate::wheel::Wheel;
 const SWEEP_EVERY: Duration = Duration::from_millis(125);
 /// In how many sweeps a shard has seen the whole of its part.
 const SWEEPS_A_ROUND: usize = 16;
-/// A sweep that has removed so many bindings goes on a little later: a removal costs a microsecond or two, and messages
-/// wait. With 500 it ran for up to 3.7 ms while a million registrations ran out.
-const REMOVED_AT_ONCE: usize = 100;
+/// A sweep that has removed or pinged so many bindings goes on a little later: each costs a microsecond or a few, and
+/// messages wait. With 500 it ran for up to 3.7 ms while a million registrations ran out.
+const WORK_AT_ONCE: usize = 100;
 const GOES_ON_AFTER: Duration = Duration::from_millis(1);
 
 /// What an engine is made of.
@@ -78,6 +81,8 @@ pub struct Engine {
     sweep: usize,
     /// Stripes of this sweep that have been looked through.
     swept: usize,
+    /// Reused by every sweep.
+    due_pings: DuePings,
 }
 
 /// A copy of what all shards share, to be held on to while deciding. The count of those who hold a shared one would wander
@@ -106,6 +111,7 @@ impl Engine {
             next_sweep: now.monotonic + SWEEP_EVERY,
             sweep: 0,
             swept: 0,
+            due_pings: DuePings::default(),
             core: Core {
                 shard,
                 boot,
@@ -113,6 +119,7 @@ impl Engine {
                 directory: own(&directory),
                 location,
                 activity,
+                gruus: GruuSealer::new(&keys),
                 keys,
                 fingerprints: Fingerprints::new(print_key),
                 random,
@@ -224,14 +231,30 @@ impl Engine {
 
     fn handle_message(&mut self, flow: Flow, bytes: &[u8], arrival: Arrival) -> Option<Method> {
         // A keep-alive is no SIP, and nothing is wrong with it (RFC 5626 section 3.5).
-        if flow.transport == Transport::Udp && datagram_kind(bytes) != DatagramKind::Message {
-            return None;
+        if flow.transport == Transport::Udp {
+            match datagram_kind(bytes) {
+                DatagramKind::Message => {}
+                DatagramKind::KeepAlive => return None,
+                DatagramKind::Stun => {
+                    self.answer_stun(flow, bytes);
+                    return None;
+                }
+            }
         }
         let offered = match arrival {
             Arrival::Wire => None,
             Arrival::HandedOver { offered } => Some(offered),
         };
         self.decide(flow, bytes, offered)
+    }
+
+    /// STUN is a keep-alive of a device that has registered by this flow (RFC 5626 section 8); nobody else gets an answer.
+    fn answer_stun(&mut self, flow: Flow, request: &[u8]) {
+        if self.core.location.is_registered_on(&flow)
+            && self.core.out.send(flow, false, |out| write_binding_answer(request, flow.remote, out))
+        {
+            self.core.counters.stun_answers += 1;
+        }
     }
 
     fn handle_closed_flow(&mut self, flow: &Flow) {
@@ -264,17 +287,23 @@ impl Engine {
         })
     }
 
-    /// Removes what has expired from a slice of this shard's part of the location. False when it is to go on soon, for
-    /// there was much.
+    /// Removes what has expired from a slice of this shard's part of the location, and pings who is to be pinged. False
+    /// when it is to go on soon, for there was much.
     fn sweep_location(&mut self) -> bool {
         let shards = usize::from(self.core.settings.shards.max(1));
         let first = usize::from(self.core.shard.0) + self.sweep * shards;
-        let mut removed = 0;
+        let mut done = 0;
         for stripe in (first..Location::STRIPES).step_by(shards * SWEEPS_A_ROUND).skip(self.swept) {
-            if removed >= REMOVED_AT_ONCE {
+            if done >= WORK_AT_ONCE {
                 return false;
             }
-            removed += self.core.location.sweep(self.core.now.wall, stripe);
+            let Self { core, due_pings, .. } = self;
+            let every = core.settings.registrar.ping_seconds;
+            let Swept { expired, gone, pinged } =
+                core.location.sweep(core.now.wall, stripe, every, |ping| due_pings.push(ping));
+            core.send_pings(due_pings);
+            core.counters.bindings_gone += gone as u64;
+            done += expired + gone + pinged;
             self.swept += 1;
         }
         self.swept = 0;
@@ -307,6 +336,7 @@ mod tests {
         let binding = Binding {
             uri: b"sip:1@192.0.2.1",
             parameters: b"",
+            path: b"",
             user_agent: b"",
             q: None,
             registered_at: 1_800_000_000,
@@ -318,6 +348,8 @@ mod tests {
             is_connection_lost: false,
             instance: None,
             reg_id: None,
+            has_push_token: false,
+            pulse: None,
         };
         let mut record = Vec::new();
         pack(&[binding], &mut record);
@@ -351,7 +383,7 @@ mod tests {
         });
         assert_eq!(left(&location), BINDINGS);
         let mut now = at(61);
-        let most = (REMOVED_AT_ONCE + BINDINGS as usize / Location::STRIPES * 2) as u64;
+        let most = (WORK_AT_ONCE + BINDINGS as usize / Location::STRIPES * 2) as u64;
         while left(&location) > 0 {
             let before = left(&location);
             engine.handle(now, Input::Deadline);

@@ -12,8 +12,9 @@ use crate::auth::Role;
 use crate::branch::Branch;
 use crate::cookie::{Cookie, Reading};
 use crate::core::Core;
-use crate::dialog::{DialogKey, Direction, Refresh};
+use crate::dialog::{DialogKey, Direction, Refresh, Side};
 use crate::engine::Engine;
+use crate::gruu::may_be_gruu;
 use crate::media::Moved;
 use crate::proxy::{DialogPlace, Forward, Routing, Target, WithinDialog, contact_uri};
 use crate::reach::{is_behind_nat, reach};
@@ -198,7 +199,7 @@ impl Engine {
         let within = WithinDialog {
             tenant: cookie.tenant,
             place: passage.place,
-            target: Target { uri: passage.request_uri, flow: target, q: 1000, redirected_to: None, is_natted: false },
+            target: Target::new(passage.request_uri, target),
             cookie: self.renewed(cookie, passage.place),
             refresh,
         };
@@ -259,10 +260,14 @@ impl Engine {
             Direction::ToCaller(_) => (from_tag, false),
         };
         let is_from_known_flow = is_same_flow(&sender.flow, &request.flow);
+        let asked = if routing.names_only_us { &*receiver.contact } else { request_uri };
+        let gruu = self.core.gruu_target(asked, cookie.tenant, receiver)?;
+        let (gruu_uri, target) = gruu.map_or((None, receiver.target), |gruu| (gruu.uri, gruu.flow));
         Ok(Passage {
             place: Some(DialogPlace { key, callee_tag: Some(callee_tag), from_caller }),
-            request_uri: (routing.names_only_us && !receiver.contact.is_empty()).then(|| receiver.contact.clone()),
-            target: receiver.target,
+            request_uri: gruu_uri
+                .or_else(|| (routing.names_only_us && !receiver.contact.is_empty()).then(|| receiver.contact.clone())),
+            target,
             is_from_known_flow,
             number: if is_from_known_flow { None } else { sender.number.clone() },
         })
@@ -353,6 +358,7 @@ impl Engine {
             breadth: ACK_BREADTH,
             realm: directory.tenant(tenant).map(|tenant| tenant.domain.as_bytes()),
             moved: way.moved.as_ref(),
+            path: &[],
         };
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
@@ -363,6 +369,27 @@ impl Engine {
 }
 
 impl Core {
+    /// Where a side is that has given its GRUU for a Contact (RFC 5627 section 6.1): the way of the dialog as long as it is
+    /// registered by it, else the one that it registered last. `None` when it is no GRUU of its own.
+    fn gruu_target(&self, uri: &[u8], tenant: TenantId, side: &Side) -> Result<Option<Target>, Reject> {
+        let uri = Some(uri).filter(|uri| may_be_gruu(uri)).and_then(|uri| Uri::parse(uri).ok());
+        let is_here = |uri: &Uri<'_>| self.directory.tenant_by_host(uri.host).is_some_and(|found| found.id == tenant);
+        let Some(uri) = uri.filter(|uri| uri.params.has(b"gr") && is_here(uri)) else { return Ok(None) };
+        let Some(number) = side
+            .number
+            .as_deref()
+            .filter(|number| self.gruu_number(&uri, tenant).is_some_and(|gruu| *gruu == *number.as_bytes()))
+        else {
+            return Ok(None);
+        };
+        let mut targets = self.targets(tenant, number, self.gruus.read(&uri).as_ref());
+        targets.sort_by_key(|target| std::cmp::Reverse((target.flow == side.flow, target.registered_at)));
+        match targets.into_iter().next() {
+            Some(target) => Ok(Some(target)),
+            None => Err(Reject::NotRegistered),
+        }
+    }
+
     /// The other side's flow, by the cookie alone.
     fn pass_by_cookie(&self, request: Received<'_, '_>, cookie: &Cookie) -> Option<Flow> {
         let essentials = request.essentials;

@@ -1,6 +1,7 @@
 //! What goes into the engine and what comes out of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringway_directory::Snapshot;
 use ringway_sip::media::{Lane, LaneId, LaneOrder};
@@ -89,6 +90,13 @@ pub enum Action<'a> {
     Save(BindingChange<'a>),
     /// Tell the media relay what becomes of a lane.
     Relay(LaneId, &'a LaneOrder),
+    /// The other end of a connection has promised keep-alives: close it when nothing is heard of it for so long.
+    Expect {
+        /// The connection.
+        flow: Flow,
+        /// The longest silence.
+        within: Duration,
+    },
 }
 
 /// The whole new state of one address-of-record.

@@ -17,9 +17,13 @@ pub enum Purpose {
     Cookie,
     /// To-tags of stateless answers, and branches of stateless forwards.
     Tag,
+    /// Branches of pings.
+    Ping,
+    /// Temporary GRUUs.
+    Gruu,
 }
 
-const PURPOSES: [Purpose; 3] = [Purpose::Nonce, Purpose::Cookie, Purpose::Tag];
+const PURPOSES: [Purpose; 5] = [Purpose::Nonce, Purpose::Cookie, Purpose::Tag, Purpose::Ping, Purpose::Gruu];
 
 /// How long one key is minted with, in seconds.
 pub const PERIOD_SECONDS: u64 = 24 * 3600;
@@ -35,7 +39,7 @@ pub const MAC_LENGTH: usize = 12;
 pub struct Keys {
     secret: [u8; 32],
     // The newest key of each purpose: nearly every message uses this one.
-    current: [(u64, Hmac<Sha256>); 3],
+    current: [(u64, Hmac<Sha256>); PURPOSES.len()],
 }
 
 impl std::fmt::Debug for Keys {
@@ -48,6 +52,14 @@ impl Keys {
     /// Keys from the secret that the nodes of one cluster share.
     pub fn new(secret: [u8; 32]) -> Self {
         Self { secret, current: PURPOSES.map(|purpose| (0, derive(&secret, purpose, 0))) }
+    }
+
+    /// A key for this purpose that no period changes, for a cipher.
+    pub fn lasting(&self, purpose: Purpose) -> [u8; 32] {
+        let mut mac = keyed(&self.secret);
+        mac.update(&[purpose as u8]);
+        mac.update(b"lasting");
+        mac.finalize().into_bytes().into()
     }
 
     /// The number of the period that `seconds` (Unix time) lies in.

@@ -8,14 +8,18 @@ mod aor;
 mod binding;
 mod flows;
 mod limits;
+mod pulse;
 mod record;
 mod stripe;
+mod sweep;
 mod update;
 
 pub use aor::Aor;
 pub use binding::Binding;
 pub use limits::Limits;
+pub use pulse::Pulse;
 pub use record::{Bindings, Garbage, pack, unpack};
+pub use sweep::{Ping, Swept};
 pub use update::{Contacts, Update};
 
 use dashmap::DashMap;
@@ -150,6 +154,9 @@ impl Location {
             binding.is_connection_lost = true;
         }
         let hash = AorHash::new(&self.seed, aor);
+        for binding in &mut bindings {
+            binding.pulse = binding.pulse.map(|pulse| pulse.resumed(unix_seconds(now), hash.0));
+        }
         let mut stripe = self.stripes[hash.stripe()].lock();
         stripe.saw_version(version);
         let place = stripe.place(hash, aor);
@@ -182,25 +189,6 @@ impl Location {
                 visit(entry.aor(), entry.version(), expires, entry.record());
             }
         }
-    }
-
-    /// Removes the expired bindings of one stripe, and returns how many there were.
-    pub fn sweep(&self, now: Wall, stripe: usize) -> usize {
-        let Some(stripe) = self.stripes.get(stripe) else { return 0 };
-        let seconds = unix_seconds(now);
-        let mut removed = 0;
-        let mut packed = Vec::new();
-        stripe.lock().retain(|entry| {
-            if seconds < entry.soonest() {
-                return true;
-            }
-            self.rewrite(entry, &mut packed, |bindings| {
-                let before = bindings.len();
-                bindings.retain(|binding| binding.is_live(seconds));
-                removed += before - bindings.len();
-            })
-        });
-        removed
     }
 
     /// A connection is closed. Bindings that only it could reach are gone, and so many are returned; the others wait to be
@@ -296,8 +284,10 @@ fn unix_seconds(now: Wall) -> u32 {
     u32::try_from(now.as_seconds()).unwrap_or(u32::MAX)
 }
 
+/// When a sweep is to look at a record with these bindings: one expires, or a ping is due.
 fn soonest(bindings: &[Binding<'_>]) -> u32 {
-    bindings.iter().map(|binding| binding.expires_at).min().unwrap_or_default()
+    let wanted = |binding: &Binding<'_>| binding.pulse.map_or(u32::MAX, |pulse| pulse.due).min(binding.expires_at);
+    bindings.iter().map(wanted).min().unwrap_or_default()
 }
 
 fn latest(bindings: &[Binding<'_>]) -> u32 {

@@ -2,6 +2,7 @@
 
 use std::hash::BuildHasher as _;
 use std::ops::Range;
+use std::time::Duration;
 
 use foldhash::fast::FixedState;
 use ringway_sip::media::{LaneId, LaneOrder};
@@ -15,6 +16,7 @@ enum Queued {
     HandOver { to: ShardId, offered: u8, flow: Flow, bytes: Range<usize> },
     Save { key: Range<usize>, version: u64, expires: u32, record: Range<usize> },
     Relay { lane: LaneId, order: Box<LaneOrder> },
+    Expect { flow: Flow, within: Duration },
 }
 
 /// The most that a UDP datagram over IPv4 carries: 65,535 bytes less the IP and UDP headers.
@@ -92,6 +94,11 @@ impl Output {
         self.queue.push(Queued::Relay { lane, order: Box::new(order) });
     }
 
+    /// Asks for the end of a connection that has been silent for so long.
+    pub(crate) fn expect(&mut self, flow: Flow, within: Duration) {
+        self.queue.push(Queued::Expect { flow, within });
+    }
+
     /// Shows every change of a record that has not been drained.
     pub(crate) fn saves(&self) -> impl Iterator<Item = BindingChange<'_>> {
         self.queue.iter().filter_map(|queued| match queued {
@@ -124,6 +131,7 @@ impl Output {
                     expires: *expires,
                     record: &self.text[record.clone()],
                 })),
+                Queued::Expect { flow, within } => take(Action::Expect { flow: *flow, within: *within }),
                 Queued::Relay { lane, order } => take(Action::Relay(*lane, order)),
             }
         }

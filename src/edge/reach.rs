@@ -16,9 +16,10 @@ pub(crate) fn is_behind_nat(contact: Option<&Uri<'_>>, via: Option<&Via<'_>>, fl
 }
 
 /// Where requests for this Contact go. A NAT'd or connected user agent is reached on its flow, and so is one whose
-/// Contact has a name: a name that somebody else chose is never resolved. Any other is reached where its Contact says.
+/// Contact has a name: a name that somebody else chose is never resolved. One that asks for it with `ob` (RFC 5626
+/// section 5.3.2) is reached so, too. Any other is reached where its Contact says.
 pub(crate) fn reach(contact: &Uri<'_>, flow: &Flow, behind_nat: bool) -> Flow {
-    if behind_nat || flow.transport.is_reliable() {
+    if behind_nat || flow.transport.is_reliable() || contact.params.has(b"ob") {
         return *flow;
     }
     match contact.ip() {

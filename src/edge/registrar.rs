@@ -9,17 +9,22 @@
 mod contact;
 mod date;
 mod interval;
+mod response;
 
 use ringway_directory::{Extension, Tenant};
 use ringway_sip::write::{ResponseWriter, write_number};
 use ringway_sip::{Essentials, Flow, Message, Now, Wall};
+use smallvec::SmallVec;
 
+use crate::gruu::{GruuSealer, Temporary, write_public};
 use crate::io::BindingChange;
-use crate::location::{Aor, Binding, Contacts, Limits, Location, Update, unpack};
+use crate::location::{Aor, Contacts, Limits, Location, Update, unpack};
+use crate::random::Random;
 use crate::reject::Reject;
 use crate::settings::Settings;
 use contact::Purpose;
-pub(crate) use contact::leads_back;
+pub(crate) use contact::{lasting_hash, leads_back};
+use response::write_service_route;
 
 /// A REGISTER that may be carried out.
 #[derive(Clone, Copy, Debug)]
@@ -42,74 +47,156 @@ pub struct Registrar {
     key: Vec<u8>,
     record: Vec<u8>,
     text: Vec<u8>,
+    service_route: Vec<u8>,
+    gruus: Vec<u8>,
 }
 
 /// A REGISTER that was carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered<'r> {
     /// What is to be kept, before the answer leaves; `None` when nothing changed.
     pub change: Option<BindingChange<'r>>,
     /// The packed record as it is now.
     record: &'r [u8],
     now: Wall,
+    /// The Path of the request.
+    path: &'r [u8],
+    /// Empty when none is told.
+    service_route: &'r [u8],
+    /// The parameters with the GRUUs of each binding of the record, one behind the other, when they were asked for.
+    gruus: &'r [u8],
+    /// Where those of each binding end.
+    gruu_ends: SmallVec<[usize; 4]>,
+    /// Whether the request has registered a flow, and so the rules of RFC 5626 were followed.
+    is_outbound: bool,
+    /// What is asked of a device that has; 0 for nothing.
+    flow_timer: u16,
+}
+
+/// What temporary GRUUs are made with.
+#[derive(Debug)]
+pub(crate) struct GruuMint<'k> {
+    pub(crate) sealer: &'k GruuSealer,
+    pub(crate) random: &'k mut Random,
 }
 
 impl Registrar {
     /// Carries out a REGISTER: all that it asks for, or nothing.
     ///
     /// A [`Reject::IntervalTooBrief`] is answered with [`write_min_expires`].
-    pub fn register(
+    pub(crate) fn register(
         &mut self,
         now: Now,
         registration: &Registration<'_, '_>,
         location: &Location,
         settings: &Settings,
+        mint: GruuMint<'_>,
     ) -> Result<Registered<'_>, Reject> {
         let Registration { essentials, tenant, extension, .. } = *registration;
         let aor = Aor { tenant: tenant.id, number: extension.number.as_bytes() };
         let call_id = contact::lasting_hash(essentials.call_id);
-        let asked;
-        let contacts = match contact::read(now.wall, call_id, registration, settings, &mut self.text)? {
-            Purpose::Fetch => {
-                location.fetch(&aor, &mut self.record);
-                return Ok(Registered { change: None, record: &self.record, now: now.wall });
-            }
-            Purpose::RemoveAll => Contacts::All,
-            Purpose::Change(bindings) => {
-                asked = bindings;
-                Contacts::Some(&asked)
-            }
+        let (saved, path_length, is_outbound) = {
+            let reading = contact::read(now.wall, call_id, registration, settings, &mut self.text)?;
+            let asked;
+            let contacts = match reading.purpose {
+                Purpose::Fetch => None,
+                Purpose::RemoveAll => Some(Contacts::All),
+                Purpose::Change(bindings) => {
+                    asked = bindings;
+                    Some(Contacts::Some(&asked))
+                }
+            };
+            let saved = match contacts {
+                None => {
+                    location.fetch(&aor, &mut self.record);
+                    None
+                }
+                Some(contacts) => {
+                    let update = update(registration, settings, call_id, contacts);
+                    Some(location.save(now.wall, &aor, &update, &mut self.record)?)
+                }
+            };
+            (saved, reading.path_length, reading.is_outbound)
         };
-        let update = Update {
-            call_id,
-            cseq: essentials.cseq.number,
-            contacts,
-            limits: Limits {
-                phones: extension.max_phones.into(),
-                apps: extension.max_apps.into(),
-                total: settings.registrar.max_bindings.into(),
-                when_full: tenant.when_full,
-            },
-        };
-        let saved = location.save(now.wall, &aor, &update, &mut self.record)?;
         self.key.clear();
         self.key.extend_from_slice(tenant.domain.as_bytes());
         self.key.push(0);
         self.key.extend_from_slice(aor.number);
-        let (key, record, expires) = (&self.key, &self.record, saved.expires);
-        let change = saved.version.map(|version| BindingChange { key, version, expires, record });
-        Ok(Registered { change, record, now: now.wall })
+        self.service_route.clear();
+        if settings.registrar.service_route {
+            write_service_route(settings, registration.flow, &mut self.service_route);
+        }
+        let gruu_ends = self.write_gruus(registration, mint);
+        let (key, record) = (&self.key, &self.record);
+        let change = saved.and_then(|saved| {
+            saved.version.map(|version| BindingChange { key, version, expires: saved.expires, record })
+        });
+        Ok(Registered {
+            change,
+            record,
+            now: now.wall,
+            path: self.text.get(..path_length).unwrap_or_default(),
+            service_route: &self.service_route,
+            gruus: &self.gruus,
+            gruu_ends,
+            is_outbound,
+            flow_timer: settings.registrar.flow_timer,
+        })
+    }
+
+    /// Writes the GRUUs of every binding that has an instance-id, when the device supports them (RFC 5627 section 5.2).
+    fn write_gruus(&mut self, registration: &Registration<'_, '_>, mint: GruuMint<'_>) -> SmallVec<[usize; 4]> {
+        self.gruus.clear();
+        let mut ends = SmallVec::new();
+        if !contact::supports(registration.request, b"gruu") {
+            return ends;
+        }
+        let (tenant, number) = (registration.tenant, registration.extension.number.as_bytes());
+        let out = &mut self.gruus;
+        for binding in unpack(&self.record).unwrap_or_default() {
+            let parameters = ringway_sip::Params::new(binding.parameters);
+            let text = parameters.value(b"+sip.instance").filter(|_| binding.instance.is_some());
+            let start = out.len();
+            out.extend_from_slice(b";pub-gruu=\"");
+            if let (Some(instance), Some(text)) = (binding.instance, text)
+                && write_public(number, &tenant.domain, text, out)
+            {
+                out.extend_from_slice(b"\";temp-gruu=\"");
+                let temporary =
+                    Temporary { tenant: tenant.id, number: number.to_vec(), instance, call_id: binding.call_id };
+                let mut nonce = [0; 24];
+                for part in nonce.chunks_exact_mut(8) {
+                    part.copy_from_slice(&mint.random.next().to_be_bytes());
+                }
+                mint.sealer.write_temporary(&temporary, nonce, &tenant.domain, out);
+                out.push(b'"');
+            } else {
+                out.truncate(start);
+            }
+            ends.push(out.len());
+        }
+        ends
     }
 }
 
-impl Registered<'_> {
-    /// Appends what the 200 says: every binding with what is left of it, and the Date (section 10.3, step 8).
-    pub fn write_headers<'o, 'm, 'a>(&self, mut response: ResponseWriter<'o, 'm, 'a>) -> ResponseWriter<'o, 'm, 'a> {
-        let seconds = u32::try_from(self.now.as_seconds()).unwrap_or(u32::MAX);
-        for binding in unpack(self.record).unwrap_or_default().iter().filter(|binding| binding.is_live(seconds)) {
-            response = response.header_with("Contact", |out| write_contact(binding, seconds, out));
-        }
-        response.header_with("Date", |out| date::write_date(out, self.now))
+/// What a REGISTER asks the location for.
+fn update<'q, 'm>(
+    registration: &Registration<'_, '_>,
+    settings: &Settings,
+    call_id: u64,
+    contacts: Contacts<'q, 'm>,
+) -> Update<'q, 'm> {
+    let Registration { essentials, tenant, extension, .. } = *registration;
+    Update {
+        call_id,
+        cseq: essentials.cseq.number,
+        contacts,
+        limits: Limits {
+            phones: extension.max_phones.into(),
+            apps: extension.max_apps.into(),
+            total: settings.registrar.max_bindings.into(),
+            when_full: tenant.when_full,
+        },
     }
 }
 
@@ -119,31 +206,4 @@ pub fn write_min_expires<'o, 'm, 'a>(
     response: ResponseWriter<'o, 'm, 'a>,
 ) -> ResponseWriter<'o, 'm, 'a> {
     response.header_with("Min-Expires", |out| write_number(out, u64::from(settings.registrar.min_expires)))
-}
-
-fn write_contact(binding: &Binding<'_>, seconds: u32, out: &mut Vec<u8>) {
-    out.push(b'<');
-    out.extend_from_slice(binding.uri);
-    out.push(b'>');
-    out.extend_from_slice(binding.parameters);
-    if let Some(q) = binding.q {
-        out.extend_from_slice(b";q=");
-        write_q(out, q);
-    }
-    out.extend_from_slice(b";expires=");
-    write_number(out, u64::from(binding.remaining(seconds)));
-}
-
-/// Appends thousandths as a `qvalue`: `1`, `0.5`, `0.25`.
-fn write_q(out: &mut Vec<u8>, thousandths: u16) {
-    write_number(out, u64::from(thousandths / 1000));
-    let mut rest = thousandths % 1000;
-    if rest > 0 {
-        out.push(b'.');
-    }
-    while rest > 0 {
-        rest *= 10;
-        out.push(b'0' + (rest / 1000) as u8);
-        rest %= 1000;
-    }
 }

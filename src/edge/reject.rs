@@ -44,11 +44,15 @@ pub enum Reject {
     SessionTooBrief,
     MediaLimit,
     NoMediaPorts,
+    PathUnsupported,
+    PathRefused,
+    FirstHopLacksOutbound,
+    FlowWithOthers,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 42] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -87,19 +91,24 @@ impl Reject {
         Self::SessionTooBrief,
         Self::MediaLimit,
         Self::NoMediaPorts,
+        Self::PathUnsupported,
+        Self::PathRefused,
+        Self::FirstHopLacksOutbound,
+        Self::FlowWithOthers,
     ];
 
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
     pub const fn status(self) -> u16 {
         match self {
-            Self::Malformed | Self::WildcardWithOthers => 400,
+            Self::Malformed | Self::WildcardWithOthers | Self::FlowWithOthers => 400,
+            Self::FirstHopLacksOutbound => 439,
             Self::VersionNotSupported => 505,
             Self::UnsupportedScheme => 416,
             Self::TooLarge => 513,
             Self::TooManyHops => 483,
             Self::LoopDetected => 482,
             Self::MaxBreadthExceeded => 440,
-            Self::BadExtension | Self::BadProxyExtension => 420,
+            Self::BadExtension | Self::BadProxyExtension | Self::PathUnsupported => 420,
             Self::UnknownDomain | Self::RegisterOtherDomain | Self::UnknownNumber => 404,
             Self::RegisterUnknownDomain
             | Self::Disabled
@@ -109,6 +118,7 @@ impl Reject {
             | Self::ForeignTarget
             | Self::TooManyBindings
             | Self::ContactRefused
+            | Self::PathRefused
             | Self::CookieForged
             | Self::CallLimit
             | Self::MediaLimit
@@ -165,6 +175,10 @@ impl Reject {
             Self::SessionTooBrief => "session-too-brief",
             Self::MediaLimit => "media-limit",
             Self::NoMediaPorts => "no-media-ports",
+            Self::PathUnsupported => "path-unsupported",
+            Self::PathRefused => "path-refused",
+            Self::FirstHopLacksOutbound => "first-hop-lacks-outbound",
+            Self::FlowWithOthers => "flow-with-others",
         }
     }
 
@@ -209,6 +223,10 @@ impl Reject {
             Self::SessionTooBrief => "the session interval is shorter than the minimum",
             Self::MediaLimit => "the tenant has as much media relayed as it may",
             Self::NoMediaPorts => "no port is free for media that has to be relayed",
+            Self::PathUnsupported => "a proxy has added a Path, and the phone does not say that it supports it",
+            Self::PathRefused => "this Path can't be followed",
+            Self::FirstHopLacksOutbound => "the first proxy of the phone does not support outbound",
+            Self::FlowWithOthers => "a REGISTER with a reg-id has one Contact only",
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! validate → ours? (transactions) → admit → dialog (by its cookie) → tenant → who asks → what is asked.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ringway_directory::{Extension, Snapshot, Tenant};
@@ -12,10 +13,14 @@ use crate::auth::Role;
 use crate::branch::Branch;
 use crate::core::Core;
 use crate::engine::Engine;
+use crate::gruu::Gruu;
 use crate::in_dialog::RouteReading;
-use crate::proxy::{Initial, Routing, is_tls};
+use crate::proxy::{Initial, Routing, Target, is_tls};
 use crate::reject::{DropReason, Reject};
 use crate::tenancy::routable;
+
+/// The extensions that a REGISTER may insist on.
+pub(crate) const REGISTRAR_OPTIONS: [&[u8]; 3] = [b"outbound", b"path", b"gruu"];
 
 impl Engine {
     /// Decides what becomes of one message.
@@ -69,6 +74,7 @@ impl Engine {
         self.core.out.speak_of(essentials.call_id);
         match essentials.via.branch.and_then(Branch::decode) {
             None => self.core.counters.drop(DropReason::StrayResponse),
+            Some(branch) if self.core.take_ping_answer(message, &branch, flow) => {}
             Some(branch) if branch.shard == self.core.shard => {
                 self.handle_response(message, &essentials, branch, flow);
             }
@@ -198,7 +204,7 @@ impl Engine {
         let Some(extension) = self.authenticate(request, &directory, tenant, Role::of(method)) else { return Ok(()) };
         match method {
             Method::Register => {
-                requires_nothing_unknown(request)?;
+                requires_nothing_unknown_of_a_registrar(request)?;
                 self.register(request, tenant, extension)
             }
             Method::Subscribe | Method::Publish => Err(Reject::EventNotServed),
@@ -220,15 +226,25 @@ impl Engine {
         routing: &Routing<'_>,
     ) -> Result<(), Reject> {
         self.core.accept_contact(request)?;
-        let number = uri.user_unescaped();
+        self.core.accept_gruu(request, tenant, caller)?;
+        let gruu = self.core.gruus.read(uri);
+        let number = match &gruu {
+            None | Some(Gruu::Public { .. }) => uri.user_unescaped(),
+            Some(Gruu::Temporary(temporary)) if temporary.tenant == tenant.id => Cow::Borrowed(&*temporary.number),
+            Some(Gruu::Temporary(_) | Gruu::Unknown) => return Err(Reject::UnknownNumber),
+        };
         let callee = directory.extension(tenant.id, &number).ok_or(Reject::UnknownNumber)?;
-        let mut targets = if callee.enabled { self.core.targets(tenant.id, &callee.number) } else { Vec::new() };
+        let mut targets =
+            if callee.enabled { self.core.targets(tenant.id, &callee.number, gruu.as_ref()) } else { Vec::new() };
         if uri.scheme == Scheme::Sips {
             targets.retain(|target| is_tls(&target.flow));
         }
         if targets.is_empty() {
-            return Err(Reject::NotRegistered);
+            // A temporary GRUU ends with its registration (RFC 5627 section 5.3), a public one never.
+            let is_over = matches!(gruu, Some(Gruu::Temporary(_)));
+            return Err(if is_over { Reject::UnknownNumber } else { Reject::NotRegistered });
         }
+        Target::merge_instances(&mut targets);
         let initial = Initial {
             tenant: tenant.id,
             realm: tenant.domain.as_bytes(),
@@ -286,6 +302,13 @@ impl Core {
         self.hand_over(request, next, looked);
         true
     }
+}
+
+/// Refuses extensions that a REGISTER insists on, unless the registrar has them.
+fn requires_nothing_unknown_of_a_registrar(request: Received<'_, '_>) -> Result<(), Reject> {
+    let mut required = request.message.values(Name::Require);
+    let is_known = |tag: &[u8]| REGISTRAR_OPTIONS.iter().any(|known| known.eq_ignore_ascii_case(tag));
+    if required.all(is_known) { Ok(()) } else { Err(Reject::BadExtension) }
 }
 
 /// Refuses extensions that the request insists on: we have none (section 8.2.2.3).

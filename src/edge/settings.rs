@@ -33,11 +33,27 @@ pub struct RegistrarSettings {
     pub expires_jitter: u8,
     /// The most bindings that one address-of-record may have.
     pub max_bindings: u8,
+    /// Seconds between two pings of a device behind a NAT; 0: nobody is pinged.
+    pub ping_seconds: u16,
+    /// Seconds within which a device that has registered a flow is asked to send keep-alives (RFC 5626 section 4.4); 0: it
+    /// is not asked.
+    pub flow_timer: u16,
+    /// Whether devices are told to send their requests by us (RFC 3608).
+    pub service_route: bool,
 }
 
 impl Default for RegistrarSettings {
     fn default() -> Self {
-        Self { default_expires: 300, min_expires: 60, max_expires: 3600, expires_jitter: 10, max_bindings: 10 }
+        Self {
+            default_expires: 300,
+            min_expires: 60,
+            max_expires: 3600,
+            expires_jitter: 10,
+            max_bindings: 10,
+            ping_seconds: 25,
+            flow_timer: 120,
+            service_route: false,
+        }
     }
 }
 

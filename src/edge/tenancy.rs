@@ -7,6 +7,7 @@ use ringway_sip::{Flow, Method, Scheme, Uri};
 
 use crate::answer::Received;
 use crate::core::Core;
+use crate::gruu::{Gruu, Temporary};
 use crate::location::Aor;
 use crate::proxy::Target;
 use crate::reject::Reject;
@@ -85,20 +86,36 @@ impl Core {
         Some((&extension.number).into())
     }
 
-    /// Where a number's devices are now; empty when none is registered.
-    pub(crate) fn targets(&self, tenant: TenantId, number: &str) -> Vec<Target> {
+    /// Where a number's devices are now; empty when none is registered. With a GRUU only those that it leads to.
+    pub(crate) fn targets(&self, tenant: TenantId, number: &str, gruu: Option<&Gruu>) -> Vec<Target> {
         let mut targets = Vec::new();
+        let wanted = match gruu {
+            Some(Gruu::Public { instance } | Gruu::Temporary(Temporary { instance, .. })) => Some(*instance),
+            _ => None,
+        };
+        let mut is_valid = !matches!(gruu, Some(Gruu::Temporary(_)));
         self.location.lookup(self.now.wall, &Aor { tenant, number: number.as_bytes() }, |binding| {
+            if wanted.is_some() && binding.instance != wanted {
+                return;
+            }
+            // A temporary GRUU holds for the Call-ID that it was made for (RFC 5627 section 5.1).
+            if let Some(Gruu::Temporary(temporary)) = gruu {
+                is_valid |= binding.call_id == temporary.call_id;
+            }
             if let Some(flow) = binding.reach() {
                 targets.push(Target {
-                    uri: Some(binding.uri.into()),
-                    flow,
                     q: binding.preference(),
-                    redirected_to: None,
                     is_natted: binding.is_natted,
+                    path: binding.path.into(),
+                    instance: binding.instance,
+                    registered_at: binding.registered_at,
+                    ..Target::new(Some(binding.uri.into()), flow)
                 });
             }
         });
+        if !is_valid {
+            targets.clear();
+        }
         targets
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use ringway_sip::ShardId;
 use tokio::task::{unconstrained, yield_now};
@@ -124,6 +125,11 @@ impl Sockets {
     /// Queues a message; see [`Outgoing::send`].
     pub fn send(&mut self, flow: &ringway_sip::Flow, conversation: u16, bytes: &[u8]) {
         self.outgoing.send(flow, conversation, bytes);
+    }
+
+    /// From now on a connection is closed when nothing is heard of it for so long; a shorter bound that holds for all stays.
+    pub fn expect(&mut self, flow: &ringway_sip::Flow, within: Duration) {
+        self.outgoing.streams.expect(flow, within);
     }
 
     /// The sending half, for what is not sent in answer to something received.

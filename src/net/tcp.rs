@@ -22,6 +22,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use ringway_sip::{ConnectionId, Flow, ListenerId, ShardId, Transport};
 use tokio::sync::mpsc;
@@ -210,6 +211,15 @@ impl Streams {
                 connection.scheduled = Some(at);
                 self.deadlines.push(at, serial);
             }
+        }
+    }
+
+    /// From now on the flow's connection is closed when nothing is heard of it for so long.
+    pub(crate) fn expect(&mut self, flow: &Flow, within: Duration) {
+        let Some(serial) = flow.connection.map(|connection| connection.serial) else { return };
+        if let Some(connection) = self.table.get_mut(serial) {
+            connection.longest_silence = Some(within);
+            self.schedule(serial);
         }
     }
 

@@ -137,6 +137,7 @@ mod tests {
         let binding = Binding {
             uri: b"sip:101@192.0.2.9",
             parameters: b"",
+            path: b"",
             user_agent: b"phone",
             q: None,
             registered_at: NOW as u32,
@@ -148,6 +149,8 @@ mod tests {
             is_connection_lost: false,
             instance: None,
             reg_id: None,
+            has_push_token: false,
+            pulse: None,
         };
         let mut packed = Vec::new();
         pack(&[binding], &mut packed);

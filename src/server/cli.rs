@@ -7,6 +7,8 @@ mod grammar;
 mod passwords;
 mod progress;
 mod reach;
+mod registrations;
+mod table;
 mod tenant;
 
 use std::ffi::OsString;
@@ -56,6 +58,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Verb::Check => check::check(&overrides),
         Verb::Tenant { verb: TenantVerb::Add(arguments) } => tenant::add(&overrides, arguments),
         Verb::Tenant { verb: TenantVerb::List } => tenant::list(&overrides),
+        Verb::Tenant { verb: TenantVerb::Set(arguments) } => tenant::set(&overrides, arguments),
         Verb::Extension { verb: ExtensionVerb::Add(arguments) } => extension::add(&overrides, arguments),
         Verb::Extension { verb: ExtensionVerb::Import(arguments) } => extension::import(&overrides, &arguments),
         Verb::Extension { verb: ExtensionVerb::Export(arguments) } => extension::export(&overrides, &arguments),
@@ -63,6 +66,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             Some(CaptureVerb::Ladder { file }) => capture::ladder(file, arguments.ascii),
             None => capture::capture(&overrides, &arguments),
         },
+        Verb::Extension { verb: ExtensionVerb::Registrations(arguments) } => registrations::show(&overrides, arguments),
     }
 }
 

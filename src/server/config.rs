@@ -64,12 +64,12 @@ pub struct Config {
     pub journal: ringway_store::journal::Options,
     /// `[limits]`.
     pub limits: Limits,
-    /// `[media]`.
-    pub media: Media,
     /// `[calls]`.
     pub calls: Calls,
     /// `[capture]`.
     pub capture: Capture,
+    /// `[media]`.
+    pub media: Media,
     /// `[log]`.
     pub log: Log,
 }
@@ -155,9 +155,9 @@ impl Config {
             registrar: registrar::read(&reader),
             journal: journal::read(&reader),
             limits: limits::read(&reader),
-            media: media::read(&reader),
             calls: calls::read(&reader),
             capture: capture::read(&reader),
+            media: media::read(&reader),
             log: log::read(&reader),
             node,
         };

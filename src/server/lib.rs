@@ -15,6 +15,7 @@ mod media;
 mod node_id;
 mod operations;
 mod publication;
+mod registrations;
 mod security;
 mod serve;
 mod settings;

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use ringway_directory::{ExtensionDraft, Secret, Tenant, TenantDraft};
+use ringway_directory::{ExtensionDraft, Secret, Tenant, TenantDraft, WhenFull};
 use ringway_store::csv::{ImportLimits, ImportOptions};
 use ringway_store::directory::{Directory, Error};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -37,8 +37,12 @@ pub(crate) async fn execute(
     match request {
         Request::TenantAdd(new) => add_tenant(directory, new, events).await,
         Request::TenantList => list_tenants(directory, events).await,
+        Request::TenantSet { domain, when_full } => set_tenant(directory, &domain, &when_full, events).await,
         Request::ExtensionAdd(new) => add_extension(directory, new, events).await,
         Request::ExtensionImport(new) => import(directory, new, file, events).await,
+        Request::ExtensionRegistrations { .. } => {
+            Err("no node runs on this data directory, and devices are registered at a running one only".to_owned())
+        }
         Request::ExtensionExport { tenant } => export(directory, &tenant, events).await,
         // Only a node that runs has messages, and it takes this one itself.
         Request::Capture(_) => Err("there is no node to capture from".to_owned()),
@@ -60,6 +64,14 @@ async fn add_tenant(directory: &Directory, new: NewTenant, events: &Events) -> R
     };
     let tenant = directory.add_tenant(&draft).await.map_err(told)?;
     tell(events, Event::Tenant(row(&tenant, 0))).await;
+    Ok(())
+}
+
+async fn set_tenant(directory: &Directory, domain: &str, when_full: &str, events: &Events) -> Result<(), String> {
+    let when_full = WhenFull::parse("when_full", when_full).map_err(|fault| fault.to_string())?;
+    let tenant = directory.set_when_full(domain, when_full).await.map_err(told)?;
+    let count = directory.extension_count(tenant.id).await.map_err(told)?;
+    tell(events, Event::Tenant(row(&tenant, count))).await;
     Ok(())
 }
 

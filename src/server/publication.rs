@@ -11,8 +11,9 @@ use ringway_store::directory::{Directory, Error};
 use tokio::io::AsyncRead;
 use tokio::sync::Mutex;
 
-use crate::control::Request;
+use crate::control::{Event, Request};
 use crate::operations::{self, Events};
+use crate::registrations::Registrations;
 use crate::settings::look_at_default_tenant;
 use crate::shard::Mail;
 use crate::shards::Shards;
@@ -27,6 +28,7 @@ pub(crate) struct Publication {
     in_force: Arc<ArcSwap<Snapshot>>,
     // Held over a whole publication, so that no older snapshot follows a newer one.
     hasher: Mutex<Hasher>,
+    registrations: Registrations,
 }
 
 /// Loads all tenants and extensions.
@@ -39,8 +41,14 @@ pub(crate) async fn load(directory: &Directory, hasher: &Hasher) -> Result<Arc<S
 
 impl Publication {
     /// A publication of what these shards have started with: the snapshot in `in_force`, made by `hasher`.
-    pub(crate) fn new(directory: Directory, shards: Shards, in_force: Arc<ArcSwap<Snapshot>>, hasher: Hasher) -> Self {
-        Self { directory, shards, in_force, hasher: Mutex::new(hasher) }
+    pub(crate) fn new(
+        directory: Directory,
+        shards: Shards,
+        in_force: Arc<ArcSwap<Snapshot>>,
+        hasher: Hasher,
+        registrations: Registrations,
+    ) -> Self {
+        Self { directory, shards, in_force, hasher: Mutex::new(hasher), registrations }
     }
 
     /// Warns in the log when the default tenant of these settings is none.
@@ -58,6 +66,12 @@ impl Publication {
         file: &mut (impl AsyncRead + Unpin),
         events: &Events,
     ) -> Result<(), String> {
+        if let Request::ExtensionRegistrations { tenant, number } = &request {
+            for row in self.registrations.of(&self.in_force.load(), tenant, number.as_deref())? {
+                let _ = events.send(Event::Registration(row)).await;
+            }
+            return Ok(());
+        }
         operations::execute(&self.directory, request, file, events).await?;
         self.publish().await
     }

@@ -15,6 +15,7 @@ pub mod method;
 pub mod name;
 pub mod params;
 pub mod sdp;
+pub mod stun;
 pub mod time;
 pub mod transaction;
 pub mod uri;

@@ -294,6 +294,42 @@ pub const JOURNAL_BYTES: Metric = Metric {
     at_zero: UNLABELLED,
 };
 
+/// STUN keep-alives.
+pub const STUN_ANSWERS: Metric = Metric {
+    name: "ringway_stun_answers_total",
+    kind: Kind::Counter,
+    help: "STUN keep-alives of registered devices that were answered.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Pings of devices behind NATs.
+pub const PINGS_SENT: Metric = Metric {
+    name: "ringway_pings_sent_total",
+    kind: Kind::Counter,
+    help: "OPTIONS pings sent to devices behind NATs.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Pings that were answered.
+pub const PINGS_ANSWERED: Metric = Metric {
+    name: "ringway_pings_answered_total",
+    kind: Kind::Counter,
+    help: "OPTIONS pings that were answered.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Bindings whose devices no longer answer.
+pub const BINDINGS_GONE: Metric = Metric {
+    name: "ringway_bindings_gone_total",
+    kind: Kind::Counter,
+    help: "Bindings removed before they expired, for their devices had stopped to answer pings.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
 /// What the journal could not do.
 pub const JOURNAL_ERRORS: Metric = Metric {
     name: "ringway_journal_errors_total",
@@ -447,6 +483,10 @@ pub const ALL: &[&Metric] = &[
     &SHARD_QUEUE_DEPTH,
     &SIP_RESPONSES_FROM_ELSEWHERE,
     &SHARD_HANDOVERS,
+    &STUN_ANSWERS,
+    &PINGS_SENT,
+    &PINGS_ANSWERED,
+    &BINDINGS_GONE,
     &JOURNAL_RECORDS,
     &JOURNAL_BYTES,
     &JOURNAL_ERRORS,

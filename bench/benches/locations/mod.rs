@@ -57,6 +57,7 @@ fn binding<'a>(uri: &'a [u8], aor: u32, cseq: u32) -> Binding<'a> {
     Binding {
         uri,
         parameters: b"",
+        path: b"",
         user_agent: b"Bench phone 1.0",
         q: None,
         registered_at: SECONDS,
@@ -74,6 +75,8 @@ fn binding<'a>(uri: &'a [u8], aor: u32, cseq: u32) -> Binding<'a> {
         is_connection_lost: false,
         instance: None,
         reg_id: None,
+        has_push_token: false,
+        pulse: None,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use ringway_sip::{Flow, Transport, Uri};
+use ringway_sip::{Flow, Scheme, Transport, Uri};
 
+use super::pulse::Pulse;
 use crate::reach::reach;
 
 /// Where one device can be reached, and for how long. Text is as the device sent it.
@@ -13,6 +14,8 @@ pub struct Binding<'a> {
     pub uri: &'a [u8],
     /// The Contact's parameters but `q` and `expires`, each with its semicolon.
     pub parameters: &'a [u8],
+    /// The proxies that requests pass on their way to it (RFC 3327): a list of Route values, empty when there are none.
+    pub path: &'a [u8],
     /// What the device calls itself, possibly cut.
     pub user_agent: &'a [u8],
     /// The preference in thousandths, when one was given.
@@ -35,6 +38,10 @@ pub struct Binding<'a> {
     pub instance: Option<u64>,
     /// Which of the device's flows this is, when it registered them the way RFC 5626 has it.
     pub reg_id: Option<u32>,
+    /// Whether its REGISTER said, by `X-Push`, how to wake it.
+    pub has_push_token: bool,
+    /// The pings that it is sent, when it is behind a NAT and has no connection.
+    pub pulse: Option<Pulse>,
 }
 
 impl Binding<'_> {
@@ -58,18 +65,26 @@ impl Binding<'_> {
         seconds < self.expires_at
     }
 
+    /// Whether only the flow of the registration leads to the device: it is behind a NAT, or on a transport that we can't
+    /// open a connection of; it has registered the flow itself (RFC 5626 section 7); or a proxy stands before it.
+    fn is_reached_by_flow(&self) -> bool {
+        let is_plain = matches!(self.flow.transport, Transport::Udp | Transport::Tcp);
+        self.is_natted || !is_plain || self.reg_id.is_some() || !self.path.is_empty()
+    }
+
     /// The way that requests go: the flow of the registration, or one to the address in the Contact. `None` when there is
     /// none: the connection is closed and only the device could open another.
     pub fn reach(&self) -> Option<Flow> {
-        if self.flow.transport.is_reliable() && !self.is_connection_lost || self.is_natted {
-            return self.is_reachable().then_some(self.flow);
+        let is_by_flow = self.is_reached_by_flow();
+        if !self.is_connection_lost && (is_by_flow || self.flow.transport.is_reliable()) {
+            return Some(self.flow);
         }
         let uri = Uri::parse(self.uri).ok()?;
         if !self.is_connection_lost {
-            return Some(reach(&uri, &self.flow, self.is_natted));
+            return Some(reach(&uri, &self.flow, false));
         }
         let transport = uri.transport().unwrap_or(self.flow.transport);
-        let can_be_opened = transport == Transport::Tcp && self.reg_id.is_none();
+        let can_be_opened = !is_by_flow && transport == Transport::Tcp && uri.scheme == Scheme::Sip;
         let port = uri.port.unwrap_or_else(|| transport.default_port());
         let remote = SocketAddr::new(uri.ip().filter(|_| can_be_opened)?, port);
         Some(Flow { transport, remote, connection: None, ..self.flow })
@@ -77,14 +92,15 @@ impl Binding<'_> {
 
     /// Whether there is a way.
     pub fn is_reachable(&self) -> bool {
-        !self.is_connection_lost || (!self.is_natted && self.reach().is_some())
+        !self.is_connection_lost || self.reach().is_some()
     }
 
     /// Whether the device is an app: something that a push notification wakes. It names a service and what the service
-    /// knows it by; without the latter it wants to be woken no longer (RFC 8599 section 4.1).
+    /// knows it by; without the latter it wants to be woken no longer (RFC 8599 section 4.1). Or it has said so by `X-Push`.
     pub fn is_app(&self) -> bool {
         let names = |uri: &Uri<'_>, name: &[u8]| uri.params.value(name).is_some_and(|value| !value.is_empty());
-        Uri::parse(self.uri).is_ok_and(|uri| names(&uri, b"pn-provider") && names(&uri, b"pn-prid"))
+        self.has_push_token
+            || Uri::parse(self.uri).is_ok_and(|uri| names(&uri, b"pn-provider") && names(&uri, b"pn-prid"))
     }
 
     /// Whether both name the same place: the same flow of the same device (RFC 5626 section 6), else an equivalent URI
@@ -102,9 +118,24 @@ impl Binding<'_> {
             }
     }
 
+    /// Whether pings go unanswered.
+    pub fn is_silent(&self) -> bool {
+        self.pulse.is_some_and(|pulse| pulse.is_silent())
+    }
+
+    /// The binding as it is after `contact` has registered it again: by the same way its pings go on.
+    pub(super) fn refreshed<'n>(&self, contact: &Binding<'n>) -> Binding<'n> {
+        let pulse = match (self.pulse, contact.pulse) {
+            (Some(pulse), Some(fresh)) if self.flow == contact.flow => Some(pulse.refreshed(fresh)),
+            (_, fresh) => fresh,
+        };
+        Binding { pulse, ..*contact }
+    }
+
     /// Whether `self` is what `other` would make it again: the mark of a retransmission.
     pub(super) fn is_repeated_by(&self, other: &Binding<'_>) -> bool {
-        let repeated = Self { registered_at: other.registered_at, expires_at: other.expires_at, ..*self };
+        let Binding { registered_at, expires_at, pulse, .. } = *other;
+        let repeated = Self { registered_at, expires_at, pulse, ..*self };
         repeated == *other && self.interval() == other.interval()
     }
 }

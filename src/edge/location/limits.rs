@@ -50,7 +50,8 @@ impl Limits {
     }
 
     /// Makes room for the bindings that `update` has added to those that were there `before`. One whose connection is closed
-    /// goes first: as long as there is room it is kept, for its Contact can be tried by a new connection.
+    /// goes first: as long as there is room it is kept, for its Contact can be tried by a new connection. Then one goes that
+    /// answers no ping.
     pub(super) fn make_room(
         &self,
         bindings: &mut Bindings<'_>,
@@ -59,6 +60,7 @@ impl Limits {
     ) -> Result<(), Reject> {
         while let Some(exceeded) = self.exceeded(bindings, before) {
             let gives_way = oldest(bindings, |binding| exceeded.concerns(binding) && binding.is_connection_lost)
+                .or_else(|| oldest(bindings, |binding| exceeded.concerns(binding) && binding.is_silent()))
                 .or_else(|| left_behind(bindings, exceeded, update))
                 .or_else(|| {
                     (self.when_full == WhenFull::ReplaceOldest).then(|| oldest_before(bindings, exceeded, update))?

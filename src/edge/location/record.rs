@@ -12,7 +12,8 @@
 //! ```text
 //! flags    u8    1 natted, 2 connection lost, 4 connection, 8 instance, 16 reg-id, 32 our end is IPv6,
 //!                64 the other end is IPv6, 128 q
-//! transport, listener           u8 each
+//! transport                     u8; in it 128 pulse, 64 Path, 32 push token
+//! listener                      u8
 //! expires at, registered at     u32 each, Unix seconds
 //! CSeq                          u32
 //! Call-ID                       u64, a hash
@@ -21,6 +22,9 @@
 //! instance                      u64, a hash                 if the flag says so
 //! reg-id                        u32                         if the flag says so
 //! q                             u16, thousandths            if the flag says so
+//! pulse                         if there is one: due, last ping u32 each, Unix seconds; round trip u16, 0.1 ms, the
+//!                               highest is none; unanswered u8
+//! Path                          u16 and as many bytes       if there is one
 //! URI, parameters               u16 and as many bytes, each
 //! User-Agent                    u8 and as many bytes
 //! ```
@@ -34,6 +38,7 @@ use ringway_sip::{ConnectionId, Flow, ListenerId, ShardId, Transport};
 use smallvec::SmallVec;
 
 use super::binding::Binding;
+use super::pulse::Pulse;
 
 /// The format that is written, and the only one that is read.
 const FORMAT: u8 = 1;
@@ -46,6 +51,14 @@ const REG_ID: u8 = 16;
 const LOCAL_V6: u8 = 32;
 const REMOTE_V6: u8 = 64;
 const PREFERENCE: u8 = 128;
+
+/// Beside the transport.
+const PULSE: u8 = 128;
+const PATH: u8 = 64;
+const PUSH_TOKEN: u8 = 32;
+
+/// A round trip that is none.
+const NO_ROUND_TRIP: u16 = u16::MAX;
 
 /// The bindings of one record; most have one or two.
 pub type Bindings<'a> = SmallVec<[Binding<'a>; 2]>;
@@ -96,7 +109,10 @@ fn pack_binding(binding: &Binding<'_>, out: &mut Vec<u8>) {
             | flag(flow.local.is_ipv6(), LOCAL_V6)
             | flag(flow.remote.is_ipv6(), REMOTE_V6)
             | flag(binding.q.is_some(), PREFERENCE),
-        flow.transport as u8,
+        flow.transport as u8
+            | flag(binding.pulse.is_some(), PULSE)
+            | flag(!binding.path.is_empty(), PATH)
+            | flag(binding.has_push_token, PUSH_TOKEN),
         flow.listener.0,
     ]);
     out.extend(binding.expires_at.to_le_bytes());
@@ -112,7 +128,14 @@ fn pack_binding(binding: &Binding<'_>, out: &mut Vec<u8>) {
     out.extend(binding.instance.map(u64::to_le_bytes).iter().flatten());
     out.extend(binding.reg_id.map(u32::to_le_bytes).iter().flatten());
     out.extend(binding.q.map(u16::to_le_bytes).iter().flatten());
-    for text in [binding.uri, binding.parameters] {
+    if let Some(pulse) = binding.pulse {
+        out.extend(pulse.due.to_le_bytes());
+        out.extend(pulse.sent.to_le_bytes());
+        out.extend(pulse.round_trip.unwrap_or(NO_ROUND_TRIP).to_le_bytes());
+        out.push(pulse.unanswered);
+    }
+    let path = Some(binding.path).filter(|path| !path.is_empty());
+    for text in path.into_iter().chain([binding.uri, binding.parameters]) {
         let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
         out.extend(length.to_le_bytes());
         out.extend_from_slice(text.get(..usize::from(length)).unwrap_or_default());
@@ -169,24 +192,39 @@ impl<'a> Reader<'a> {
         Ok(ConnectionId { shard: ShardId(shard), serial: u64::from_le_bytes(self.array()?) })
     }
 
+    fn pulse(&mut self) -> Result<Pulse, Garbage> {
+        let due = u32::from_le_bytes(self.array()?);
+        let sent = u32::from_le_bytes(self.array()?);
+        let round_trip = Some(u16::from_le_bytes(self.array()?)).filter(|round_trip| *round_trip != NO_ROUND_TRIP);
+        let [unanswered] = self.array()?;
+        Ok(Pulse { due, sent, round_trip, unanswered })
+    }
+
     fn binding(&mut self) -> Result<Binding<'a>, Garbage> {
         let [flags, transport, listener] = self.array()?;
+        let has_beside = |flag: u8| transport & flag != 0;
         let has = |flag: u8| flags & flag != 0;
         let expires_at = u32::from_le_bytes(self.array()?);
         let registered_at = u32::from_le_bytes(self.array()?);
         let cseq = u32::from_le_bytes(self.array()?);
         let call_id = u64::from_le_bytes(self.array()?);
-        let transport = *Transport::ALL.get(usize::from(transport)).ok_or(Garbage)?;
+        let number = transport & !(PULSE | PATH | PUSH_TOKEN);
+        let transport_of_flow = *Transport::ALL.get(usize::from(number)).ok_or(Garbage)?;
         let local = self.address(has(LOCAL_V6))?;
         let remote = self.address(has(REMOTE_V6))?;
         let connection = if has(CONNECTION) { Some(self.connection()?) } else { None };
-        let is_stream = transport.is_reliable();
+        let is_stream = transport_of_flow.is_reliable();
         if (connection.is_some() && has(CONNECTION_LOST)) || (!is_stream && has(CONNECTION | CONNECTION_LOST)) {
             return Err(Garbage);
         }
         let instance = if has(INSTANCE) { Some(u64::from_le_bytes(self.array()?)) } else { None };
         let reg_id = if has(REG_ID) { Some(u32::from_le_bytes(self.array()?)) } else { None };
         let q = if has(PREFERENCE) { Some(u16::from_le_bytes(self.array()?)) } else { None };
+        let pulse = if has_beside(PULSE) { Some(self.pulse()?) } else { None };
+        let path = if has_beside(PATH) { self.long_text()? } else { &[] };
+        if has_beside(PATH) && path.is_empty() {
+            return Err(Garbage);
+        }
         let uri = self.long_text()?;
         let parameters = self.long_text()?;
         let [length] = self.array()?;
@@ -194,17 +232,20 @@ impl<'a> Reader<'a> {
         Ok(Binding {
             uri,
             parameters,
+            path,
             user_agent,
             q,
             registered_at,
             expires_at,
             cseq,
             call_id,
-            flow: Flow { transport, listener: ListenerId(listener), local, remote, connection },
+            flow: Flow { transport: transport_of_flow, listener: ListenerId(listener), local, remote, connection },
             is_natted: has(NATTED),
             is_connection_lost: has(CONNECTION_LOST),
             instance,
             reg_id,
+            has_push_token: has_beside(PUSH_TOKEN),
+            pulse,
         })
     }
 }

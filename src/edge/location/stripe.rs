@@ -31,7 +31,7 @@ pub(super) struct Stripe {
 /// A record, with what a sweep and a growing table want to know so that they need not read it.
 pub(super) struct Entry {
     block: Box<[u8]>,
-    /// When its next binding expires, in Unix seconds; 0 for a record without any.
+    /// When a sweep is to look at it, in Unix seconds: a binding expires, or a ping is due. 0 for a record without any.
     soonest: u32,
     hash: u32,
 }

@@ -41,6 +41,7 @@ fn contact(uri: &str, seconds: u32, interval: u32) -> Binding<'_> {
     Binding {
         uri: uri.as_bytes(),
         parameters: b"",
+        path: b"",
         user_agent: b"",
         q: None,
         registered_at: START + seconds,
@@ -52,6 +53,8 @@ fn contact(uri: &str, seconds: u32, interval: u32) -> Binding<'_> {
         is_connection_lost: false,
         instance: None,
         reg_id: None,
+        has_push_token: false,
+        pulse: None,
     }
 }
 
@@ -106,7 +109,7 @@ fn count(location: &Location, tenant: TenantId) -> u64 {
 }
 
 fn sweep(location: &Location, seconds: u32) -> usize {
-    (0..Location::STRIPES).map(|stripe| location.sweep(at(seconds), stripe)).sum()
+    (0..Location::STRIPES).map(|stripe| location.sweep(at(seconds), stripe, 0, |_| {}).expired).sum()
 }
 
 /// What the journal would be written anew with: whose, version, end, record.

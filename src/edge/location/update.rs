@@ -93,12 +93,13 @@ enum Done {
 
 fn put_or_remove<'m>(bindings: &mut Bindings<'m>, contact: &Binding<'m>) -> Done {
     let first = bindings.iter().position(|binding| binding.is_same_contact(contact));
+    let old = first.and_then(|first| bindings.get(first)).copied();
     let before = bindings.len();
     // Equivalence is not transitive: one URI can be equivalent to two that are not so to each other. It replaces both.
     bindings.retain(|binding| !binding.is_same_contact(contact));
     if contact.interval() == 0 {
         return if bindings.len() < before { Done::Removed } else { Done::Nothing };
     }
-    bindings.insert(first.unwrap_or(bindings.len()), *contact);
-    if first.is_some() { Done::Replaced } else { Done::Added }
+    bindings.insert(first.unwrap_or(bindings.len()), old.map_or(*contact, |old| old.refreshed(contact)));
+    if old.is_some() { Done::Replaced } else { Done::Added }
 }

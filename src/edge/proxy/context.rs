@@ -43,6 +43,48 @@ pub(crate) struct Target {
     pub(crate) redirected_to: Option<Box<str>>,
     /// Whether who is there is behind a NAT.
     pub(crate) is_natted: bool,
+    /// The Route that leads there (RFC 3327), empty when there is none.
+    pub(crate) path: Box<[u8]>,
+    /// A hash of the device's instance-id.
+    pub(crate) instance: Option<u64>,
+    /// When it was registered, in Unix seconds.
+    pub(crate) registered_at: u32,
+    /// Further ways to the same device, tried one after the other when this one fails (RFC 5626 section 7).
+    pub(crate) alternatives: Vec<Target>,
+}
+
+impl Target {
+    /// A way to whoever is there.
+    pub(crate) fn new(uri: Option<Box<[u8]>>, flow: Flow) -> Self {
+        Self {
+            uri,
+            flow,
+            q: 1000,
+            redirected_to: None,
+            is_natted: false,
+            path: Box::default(),
+            instance: None,
+            registered_at: 0,
+            alternatives: Vec::new(),
+        }
+    }
+
+    /// Leaves one target a device: the way that it registered last, with the others as its alternatives.
+    pub(crate) fn merge_instances(targets: &mut Vec<Self>) {
+        let mut at = 0;
+        while let Some(target) = targets.get(at) {
+            let instance = target.instance;
+            let is_same = |other: &Self| instance.is_some() && other.instance == instance;
+            if targets.iter().skip(at + 1).any(is_same) {
+                let (mut same, others): (Vec<_>, Vec<_>) = targets.drain(at..).partition(is_same);
+                same.sort_by_key(|target| std::cmp::Reverse(target.registered_at));
+                let first = same.remove(0);
+                targets.push(Self { alternatives: same, ..first });
+                targets.extend(others);
+            }
+            at += 1;
+        }
+    }
 }
 
 /// The server half: INVITE or not.
@@ -157,6 +199,10 @@ pub(crate) struct Branch {
     pub(crate) is_natted: bool,
     /// Whether the request was an INVITE without a description: the offer comes with the answer.
     pub(crate) offers_late: bool,
+    /// Further ways to the same device, as long as it has shown nothing of itself.
+    pub(crate) alternatives: Vec<Target>,
+    /// Its share of Max-Breadth.
+    pub(crate) breadth: u32,
     /// Its place in the list of its flow, or [`UNLISTED`](Self::UNLISTED); [`Contexts`] keeps it.
     pub(crate) place: u32,
 }
@@ -249,6 +295,12 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn is_invite(&self) -> bool {
         self.method == Method::Invite
+    }
+
+    /// A branch that has failed where another way to the same device is left.
+    pub(crate) fn fails_over(&self) -> Option<usize> {
+        let has_failed = |branch: &Branch| !branch.is_pending() && !branch.alternatives.is_empty();
+        if self.is_cancelled { None } else { self.branches.iter().position(has_failed) }
     }
 
     pub(crate) fn response_flow(&self) -> Flow {

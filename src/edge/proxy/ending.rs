@@ -155,6 +155,10 @@ impl Engine {
             rings_until: self.core.now.monotonic,
             is_over: false,
             redirected_to: None,
+            is_natted: false,
+            offers_late: false,
+            alternatives: Vec::new(),
+            breadth: 1,
             place: Branch::UNLISTED,
         };
         self.contexts.add_branch(key, branch);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use memchr::{memchr, memchr2_iter};
-use ringway_sip::write::{stamp_via, write_number, write_sent_by, write_via};
+use ringway_sip::write::{stamp_via, write_header, write_number, write_sent_by, write_via};
 use ringway_sip::{Edits, Flow, Message, Name, NameAddr, Transport, Via};
 
 use crate::branch::BranchText;
@@ -39,6 +39,8 @@ pub(crate) struct Forward<'a> {
     pub(crate) cookie: Option<&'a Cookie>,
     pub(crate) max_forwards: u8,
     pub(crate) breadth: u32,
+    /// The Route that leads to the target (RFC 3327), empty when there is none.
+    pub(crate) path: &'a [u8],
     /// The realm whose credentials end here.
     pub(crate) realm: Option<&'a [u8]>,
     /// Its description, when the media is to be received elsewhere.
@@ -63,6 +65,9 @@ impl Core {
         let keys = &mut self.keys;
         edits.insert_with(message.first_field_at(), |text| {
             write_via(text, forward.to.transport, settings.own_side(forward.to), forward.branch.as_bytes(), false);
+            if !forward.path.is_empty() {
+                write_header(text, "Route", forward.path);
+            }
             if let Some(cookie) = forward.cookie {
                 write_record_route(settings, forward.to, becomes_secure, text, |user| cookie.write(keys, period, user));
                 if was_secure != becomes_secure || needs_companion(settings, forward.from, forward.to) {

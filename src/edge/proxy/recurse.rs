@@ -28,12 +28,13 @@ impl Engine {
             let Some(uri) = NameAddr::parse(value).and_then(|contact| contact.parse_uri().ok()) else { continue };
             let Some(number) = self.core.number_in_tenant(&uri, tenant, &context.flow) else { continue };
             if self.core.directory.extension(tenant, number.as_bytes()).is_some_and(|callee| callee.enabled) {
-                let targets = self.core.targets(tenant, &number).into_iter();
+                let targets = self.core.targets(tenant, &number, None).into_iter();
                 found.extend(targets.map(|target| Target { redirected_to: Some(number.clone()), ..target }));
             }
         }
         // Who called over TLS is not passed on without it (section 16.7, step 4).
         found.retain(|target| !is_secure || is_tls(&target.flow));
+        Target::merge_instances(&mut found);
         let Some(context) = self.contexts.get_mut(key) else { return false };
         let mut added = false;
         for target in found {

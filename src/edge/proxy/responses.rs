@@ -7,8 +7,8 @@ use ringway_sip::write::{ResponseWriter, reason_phrase, write_ack};
 use ringway_sip::{Essentials, Flow, Message, Method, Name, Uri, Via};
 
 use super::best::rank;
-use super::context::{Best, Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress};
-use super::forward::names_realm;
+use super::context::{Best, Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress, Target};
+use super::forward::{Routing, names_realm};
 use super::start::contact_uri;
 use crate::answer::{Received, insert_before_length, write_warning};
 use crate::branch::Branch as BranchName;
@@ -146,6 +146,8 @@ impl Engine {
         if branch.progress == Progress::Silent {
             branch.progress = Progress::Provisional;
         }
+        // It is there, so no other way to it is needed.
+        branch.alternatives = Vec::new();
         if let Cancelling::Wanted(_) = branch.cancelling {
             self.send_cancel(key, index);
         }
@@ -194,6 +196,12 @@ impl Engine {
             // Nothing repeats it, and it has no ACK.
             branch.request = Vec::new();
         }
+        if !matches!(status, 408 | 430) {
+            branch.alternatives = Vec::new();
+        } else if !branch.alternatives.is_empty() {
+            // Not what the device says, but what became of this way to it (RFC 5626 section 7).
+            return;
+        }
         if (300..400).contains(&status) && self.recurse(key, message) {
             return;
         }
@@ -222,6 +230,7 @@ impl Engine {
         }
         if status >= 600 {
             context.waiting.clear();
+            context.branches.iter_mut().for_each(|branch| branch.alternatives.clear());
             self.cancel_pending(key, b"SIP;cause=600;text=\"Declined elsewhere\"");
         }
     }
@@ -350,26 +359,59 @@ impl Engine {
     pub(crate) fn settle(&mut self, key: ContextKey) {
         loop {
             let Some(context) = self.contexts.get(key) else { return };
-            if context.has_answered || context.branches.iter().any(Branch::is_pending) {
+            if context.has_answered {
+                break;
+            }
+            if let Some(failed) = context.fails_over() {
+                self.try_next_flow(key, failed);
+                continue;
+            }
+            if context.branches.iter().any(Branch::is_pending) {
                 break;
             }
             if context.waiting.is_empty() || context.is_cancelled {
                 self.send_best(key);
                 break;
             }
-            // The next group goes out as the first one did, from the request as it came.
-            let request = context.request.clone();
-            let realm = self.core.directory.tenant(context.tenant).map(|tenant| tenant.domain.clone());
-            let (flow, transaction) = (context.flow, context.transaction);
-            let Ok(message) = Message::parse(&request) else { return };
-            let Ok(essentials) = message.essentials() else { return };
-            let request = Received { message: &message, essentials: &essentials, flow, offered: None, transaction };
-            let routing = self.core.routing(&message, &flow);
-            self.fork_next_group(key, request, &routing, realm.as_deref().map(str::as_bytes));
+            self.from_request(key, |engine, request, routing, realm| {
+                engine.fork_next_group(key, request, routing, realm);
+            });
         }
         self.end_media_of_failed(key);
         self.close_if_ended(key);
         self.forget_if_over(key);
+    }
+
+    /// Tries another way to the device of a branch that has failed.
+    fn try_next_flow(&mut self, key: ContextKey, failed: usize) {
+        let branch = self.contexts.get_mut(key).and_then(|context| context.branches.get_mut(failed));
+        let Some(branch) = branch else { return };
+        let mut ways = std::mem::take(&mut branch.alternatives).into_iter();
+        // What it stood for counts no more.
+        branch.progress = Progress::Final(430);
+        let breadth = branch.breadth;
+        let Some(next) = ways.next() else { return };
+        let target = Target { alternatives: ways.collect(), ..next };
+        self.from_request(key, |engine, request, routing, realm| {
+            engine.start_branch(key, request, routing, realm, target, breadth);
+        });
+    }
+
+    /// Goes on as at the beginning, from the request as it came.
+    fn from_request(
+        &mut self,
+        key: ContextKey,
+        go_on: impl FnOnce(&mut Self, Received<'_, '_>, &Routing<'_>, Option<&[u8]>),
+    ) {
+        let Some(context) = self.contexts.get(key) else { return };
+        let request = context.request.clone();
+        let realm = self.core.directory.tenant(context.tenant).map(|tenant| tenant.domain.clone());
+        let (flow, transaction) = (context.flow, context.transaction);
+        let Ok(message) = Message::parse(&request) else { return };
+        let Ok(essentials) = message.essentials() else { return };
+        let request = Received { message: &message, essentials: &essentials, flow, offered: None, transaction };
+        let routing = self.core.routing(&message, &flow);
+        go_on(self, request, &routing, realm.as_deref().map(str::as_bytes));
     }
 
     /// Closes a call that all who answered have left, once no other device may still answer.
@@ -419,6 +461,8 @@ impl Engine {
                     context.is_server_over = true;
                 }
             }
+            // No user agent is to see it (RFC 5626 section 11.5).
+            Best { status: 430, .. } => self.fail_locally(key, Reject::FlowFailed),
             Best { status, response: Some(response), .. } => {
                 let Ok(message) = Message::parse(&response) else { return };
                 // Section 16.7, step 6: a 503 says that this very server is out of order, and so are we not.

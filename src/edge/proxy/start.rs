@@ -286,7 +286,7 @@ impl Engine {
         }
     }
 
-    fn start_branch(
+    pub(crate) fn start_branch(
         &mut self,
         key: ContextKey,
         request: Received<'_, '_>,
@@ -340,6 +340,7 @@ impl Engine {
             breadth,
             realm,
             moved: moved.as_ref(),
+            path: &target.path,
         };
         let mut sent = Vec::with_capacity(message.bytes().len() + 512);
         self.core.write_forward(message, &forward, &mut sent);
@@ -368,6 +369,8 @@ impl Engine {
             redirected_to: target.redirected_to,
             is_natted: target.is_natted,
             offers_late: is_invite && message.body().is_empty(),
+            alternatives: target.alternatives,
+            breadth,
             place: Branch::UNLISTED,
         };
         self.contexts.add_branch(key, branch);

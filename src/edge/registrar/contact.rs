@@ -4,13 +4,13 @@ use std::hash::Hasher as _;
 use std::net::IpAddr;
 
 use ringway_sip::header::numbers::delta_seconds;
-use ringway_sip::{Contact, ContactSet, Flow, Message, Name, Scheme, Uri, Wall};
+use ringway_sip::{Contact, ContactSet, Flow, Message, Name, NameAddr, Scheme, Transport, Uri, Wall};
 use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
 use super::Registration;
 use super::interval::{asked, granted};
-use crate::location::Binding;
+use crate::location::{Binding, Pulse};
 use crate::reach::is_behind_nat;
 use crate::reject::Reject;
 use crate::settings::{Settings, parse_ip};
@@ -23,6 +23,9 @@ const MAX_URI: usize = 1024;
 
 /// The longest further parameters of a Contact, in bytes.
 const MAX_PARAMETERS: usize = 512;
+
+/// The longest Path, in bytes.
+const MAX_PATH: usize = 512;
 
 /// How much of a User-Agent is kept, in bytes.
 const MAX_USER_AGENT: usize = 64;
@@ -41,8 +44,17 @@ pub(super) enum Purpose<'a> {
     Change(Asked<'a>),
 }
 
+/// A request, read.
+pub(super) struct Reading<'a> {
+    pub(super) purpose: Purpose<'a>,
+    /// How much of the text is the Path, at its beginning.
+    pub(super) path_length: usize,
+    /// Whether it registers a flow (RFC 5626).
+    pub(super) is_outbound: bool,
+}
+
 /// A hash that means the same in every run, for the journal keeps it: of a Call-ID, of an instance-id.
-pub(super) fn lasting_hash(text: &[u8]) -> u64 {
+pub(crate) fn lasting_hash(text: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new();
     hasher.write(text);
     hasher.finish()
@@ -56,16 +68,19 @@ pub(super) fn read<'t, 'a: 't>(
     registration: &Registration<'_, 'a>,
     settings: &Settings,
     text: &'t mut Vec<u8>,
-) -> Result<Purpose<'t>, Reject> {
+) -> Result<Reading<'t>, Reject> {
     let request = registration.request;
+    text.clear();
+    write_path(request, text)?;
+    let path_length = text.len();
+    let reading = |purpose, is_outbound| Ok(Reading { purpose, path_length, is_outbound });
     let contacts = match request.contacts() {
         Ok(ContactSet::List(contacts)) => contacts,
-        Ok(ContactSet::Star) if request.expires() == Some(0) => return Ok(Purpose::RemoveAll),
+        Ok(ContactSet::Star) if request.expires() == Some(0) => return reading(Purpose::RemoveAll, false),
         Ok(ContactSet::Star) => return Err(Reject::WildcardWithOthers),
         Err(_) if request.values(Name::Contact).any(|value| value == b"*") => return Err(Reject::WildcardWithOthers),
         Err(_) => return Err(Reject::Malformed),
     };
-    text.clear();
     let mut extras: SmallVec<[Extras<'a>; 2]> = SmallVec::new();
     for contact in contacts.clone() {
         if extras.len() == MAX_CONTACTS {
@@ -77,14 +92,55 @@ pub(super) fn read<'t, 'a: 't>(
             return Err(Reject::ContactRefused);
         }
     }
+    let text = &*text;
+    let path = text.get(..path_length).unwrap_or_default();
     let common = Common::new(now, call_id, registration, settings);
     let mut asked = Asked::new();
-    let mut start = 0;
+    let mut start = path_length;
     for (contact, extras) in contacts.zip(extras) {
-        asked.push(common.binding(&contact, &extras, text.get(start..extras.end).unwrap_or_default())?);
+        asked.push(common.binding(&contact, &extras, path, text.get(start..extras.end).unwrap_or_default())?);
         start = extras.end;
     }
-    Ok(if asked.is_empty() { Purpose::Fetch } else { Purpose::Change(asked) })
+    let is_outbound = asked.iter().any(|binding| binding.reg_id.is_some());
+    // A flow is registered alone (RFC 5626 section 6); what is removed beside it does not count.
+    let mut put = asked.iter().filter(|binding| binding.interval() > 0);
+    if put.clone().count() > 1 && put.any(|binding| binding.reg_id.is_some()) {
+        return Err(Reject::FlowWithOthers);
+    }
+    reading(if asked.is_empty() { Purpose::Fetch } else { Purpose::Change(asked) }, is_outbound)
+}
+
+/// Appends the Path (RFC 3327 section 5.3), one value behind the other.
+fn write_path(request: &Message<'_>, text: &mut Vec<u8>) -> Result<(), Reject> {
+    for value in request.values(Name::Path) {
+        let uri = NameAddr::parse(value).and_then(|entry| entry.parse_uri().ok());
+        // A strict router would have to be told apart from then on, and none has been built for twenty years.
+        let is_good = uri.is_some_and(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips) && uri.params.has(b"lr"));
+        if !is_good || text.len() + value.len() > MAX_PATH {
+            return Err(Reject::PathRefused);
+        }
+        if !text.is_empty() {
+            text.extend_from_slice(b", ");
+        }
+        text.extend(value.iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }));
+    }
+    if !text.is_empty() && !supports(request, b"path") {
+        return Err(Reject::PathUnsupported);
+    }
+    Ok(())
+}
+
+/// Whether the sender says that it supports an extension.
+pub(super) fn supports(request: &Message<'_>, option: &[u8]) -> bool {
+    request.values(Name::Supported).any(|supported| supported.eq_ignore_ascii_case(option))
+}
+
+/// Whether the first hop of the request keeps the sender's flow: that is we ourselves, or the proxy that says so by `ob`
+/// in its Path (RFC 5626 section 6). The first hop is the one that wrote the last value.
+fn is_flow_kept(request: &Message<'_>) -> bool {
+    let has_passed_others = request.values(Name::Via).nth(1).is_some();
+    let first_hop = request.values(Name::Path).last().and_then(NameAddr::parse);
+    !has_passed_others || first_hop.is_some_and(|hop| hop.parse_uri().is_ok_and(|uri| uri.params.has(b"ob")))
 }
 
 /// What is read of a Contact's parameters while they are written.
@@ -99,7 +155,9 @@ struct Extras<'a> {
 fn write_parameters<'a>(contact: &Contact<'a>, text: &mut Vec<u8>) -> Extras<'a> {
     let (mut instance, mut reg_id) = (None, None);
     for (name, value) in contact.name_addr.params.iter() {
-        if name.eq_ignore_ascii_case(b"q") || name.eq_ignore_ascii_case(b"expires") {
+        // Nor may a device suggest its own GRUUs (RFC 5627 section 5.1).
+        let is_left_out = [&b"q"[..], b"expires", b"pub-gruu", b"temp-gruu"];
+        if is_left_out.iter().any(|other| name.eq_ignore_ascii_case(other)) {
             continue;
         }
         // Of a parameter that stands twice the first counts.
@@ -129,6 +187,7 @@ struct Common<'q, 'a> {
     /// The next whole second: no binding lives shorter than was granted.
     seconds: u32,
     user_agent: &'a [u8],
+    has_push_token: bool,
     is_outbound: bool,
 }
 
@@ -145,7 +204,8 @@ impl<'q, 'a> Common<'q, 'a> {
             spread: spread.finish(),
             seconds: u32::try_from(now.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
             user_agent: user_agent(request),
-            is_outbound: request.values(Name::Supported).any(|option| option.eq_ignore_ascii_case(b"outbound")),
+            has_push_token: request.other_fields(b"X-Push").next().is_some(),
+            is_outbound: supports(request, b"outbound"),
         }
     }
 
@@ -153,6 +213,7 @@ impl<'q, 'a> Common<'q, 'a> {
         &self,
         contact: &Contact<'a>,
         extras: &Extras<'a>,
+        path: &'t [u8],
         parameters: &'t [u8],
     ) -> Result<Binding<'t>, Reject>
     where
@@ -167,14 +228,22 @@ impl<'q, 'a> Common<'q, 'a> {
         let registrar = &self.settings.registrar;
         let interval = granted(asked(contact, request, registrar), self.spread, registrar)?;
         // What was registered under other settings can still be removed.
-        if interval > 0 && (leads_back(&uri, self.settings, flow) || !is_request_uri(&uri)) {
+        let leads_here = leads_back(&uri, self.settings, flow) || self.is_own_identity(&uri, extras);
+        if interval > 0 && (leads_here || !is_request_uri(&uri)) {
             return Err(Reject::ContactRefused);
         }
+        let is_natted = is_behind_nat(Some(&uri), Some(&essentials.via), flow);
+        // Behind a proxy it is the proxy's to keep the way open.
+        let is_pinged = registrar.ping_seconds > 0 && is_natted && flow.transport == Transport::Udp && path.is_empty();
         let instance = extras.instance.map(lasting_hash);
         let reg_id = extras.reg_id.and_then(delta_seconds);
+        if reg_id.is_some() && self.is_outbound && !is_flow_kept(request) {
+            return Err(Reject::FirstHopLacksOutbound);
+        }
         Ok(Binding {
             uri: contact.name_addr.uri,
             parameters,
+            path,
             user_agent: self.user_agent,
             q: contact.q,
             registered_at: self.seconds,
@@ -182,12 +251,24 @@ impl<'q, 'a> Common<'q, 'a> {
             cseq: essentials.cseq.number,
             call_id: self.call_id,
             flow: *flow,
-            is_natted: is_behind_nat(Some(&uri), Some(&essentials.via), flow),
+            is_natted,
             is_connection_lost: false,
             instance,
             // It means nothing without an instance, nor from a device that does not say that it follows RFC 5626.
             reg_id: reg_id.filter(|reg_id| *reg_id > 0 && instance.is_some() && self.is_outbound),
+            has_push_token: self.has_push_token,
+            pulse: is_pinged.then(|| Pulse::first(self.seconds, registrar.ping_seconds, self.spread)),
         })
+    }
+}
+
+impl Common<'_, '_> {
+    /// Whether a Contact is the extension's own GRUU, or from a device with an instance-id its address-of-record: requests
+    /// for it would go round (RFC 5627 section 5.1).
+    fn is_own_identity(&self, uri: &Uri<'_>, extras: &Extras<'_>) -> bool {
+        let Registration { tenant, extension, .. } = *self.registration;
+        let is_aor = || extras.instance.is_some() && *uri.user_unescaped() == *extension.number.as_bytes();
+        tenant.has_host(uri.host) && (uri.params.has(b"gr") || is_aor())
     }
 }
 

@@ -50,6 +50,9 @@ mod tests {
         max_expires: 3600,
         expires_jitter: 10,
         max_bindings: 10,
+        ping_seconds: 0,
+        flow_timer: 0,
+        service_route: false,
     };
 
     #[test]

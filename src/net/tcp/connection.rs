@@ -80,6 +80,8 @@ pub(super) struct Connection {
     pub(super) blocked_since: Option<Instant>,
     /// The time under which it is entered in the deadlines.
     pub(super) scheduled: Option<Instant>,
+    /// A bound of its silence, when it has one of its own.
+    pub(super) longest_silence: Option<Duration>,
     phase_since: Instant,
     last_heard: Instant,
     link: Link,
@@ -110,6 +112,7 @@ impl Connection {
             is_in_turn: false,
             is_in_flush: false,
             is_held: false,
+            longest_silence: None,
             is_closed_by_peer: false,
             // A connection that we open is not obliged to speak first.
             has_spoken: phase == Phase::Opening,
@@ -231,7 +234,8 @@ impl Connection {
             Phase::Lingering => (self.phase_since + LINGER, Timeout::Linger),
             Phase::Ending | Phase::Broken => (self.phase_since + options.write_timeout, Timeout::Unread),
             Phase::Open => {
-                let idle = (self.last_heard + options.idle_timeout, Timeout::Idle);
+                let silence = self.longest_silence.unwrap_or(options.idle_timeout).min(options.idle_timeout);
+                let idle = (self.last_heard + silence, Timeout::Idle);
                 let first =
                     (!self.has_spoken).then(|| (self.phase_since + options.first_message_timeout, Timeout::Slow));
                 let message = self.message_since.map(|since| (since + options.message_timeout, Timeout::Slow));

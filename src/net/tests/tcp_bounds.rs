@@ -86,6 +86,27 @@ async fn a_silent_connection_is_closed_after_the_idle_time_which_every_keep_aliv
     assert_eq!(shard.counters().closed_idle, 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_of_which_keep_alives_are_expected_is_closed_when_they_stay_away() {
+    let mut shard = listen(StreamOptions::default());
+    let (mut client, flow) = known_client(&mut shard).await;
+    let within = Duration::from_secs(150);
+    shard.sockets.expect(&flow, within);
+    for _ in 0..3 {
+        tokio::time::advance(within - Duration::from_secs(1)).await;
+        client.write_all(b"\r\n\r\n").unwrap();
+        let pings = shard.counters().pings_answered;
+        assert_eq!(shard.until(|counters| counters.pings_answered > pings).await, []);
+    }
+    shard.patience = within * 2;
+    let begun = Instant::now();
+    assert_eq!(shard.event().await, Event::Closed(flow));
+    assert_eq!(begun.elapsed().as_secs(), within.as_secs());
+    // A flow without a connection, or one that is gone, is nobody's to watch.
+    shard.sockets.expect(&flow, within);
+    assert_eq!(shard.counters().closed_idle, 1);
+}
+
 #[tokio::test]
 async fn a_peer_that_never_reads_is_cut_off_when_its_queue_is_full() {
     let mut shard = listen(StreamOptions::default());

@@ -141,6 +141,9 @@ pub(crate) enum TenantVerb {
     Add(TenantAddArguments),
     /// List the tenants
     List,
+    /// Change a tenant; on a running node it is in force when the command returns
+    #[command(after_help = "Example: ringway tenant set acme.example --when-full replace_oldest")]
+    Set(TenantSetArguments),
 }
 
 #[derive(Args, Debug)]
@@ -174,6 +177,16 @@ pub(crate) struct TenantAddArguments {
     pub(crate) max_media: Option<u32>,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct TenantSetArguments {
+    /// The tenant's domain
+    #[arg(value_name = "DOMAIN")]
+    pub(crate) domain: String,
+    /// What becomes of a device too many of an extension
+    #[arg(long, value_name = "POLICY", value_parser = ["reject", "replace_oldest"])]
+    pub(crate) when_full: String,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ExtensionVerb {
     /// Add one extension; a password that is not given is generated and printed once
@@ -188,6 +201,9 @@ pub(crate) enum ExtensionVerb {
     Import(ExtensionImportArguments),
     /// Write a tenant's extensions as CSV, without their passwords
     Export(ExtensionExportArguments),
+    /// Show the devices that are registered at the running node, and how their pings go
+    #[command(after_help = "Example: ringway extension registrations --tenant acme.example 101")]
+    Registrations(ExtensionRegistrationsArguments),
 }
 
 #[derive(Args, Debug)]
@@ -235,6 +251,16 @@ pub(crate) struct ExtensionImportArguments {
     /// Where to write the passwords that were left blank and are generated [default: beside FILE.csv]
     #[arg(long, value_name = "FILE")]
     pub(crate) passwords: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExtensionRegistrationsArguments {
+    /// The tenant's domain
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) tenant: String,
+    /// The extension [default: all of the tenant]
+    #[arg(value_name = "NUMBER")]
+    pub(crate) number: Option<String>,
 }
 
 #[derive(Args, Debug)]

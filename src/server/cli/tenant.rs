@@ -1,7 +1,8 @@
-//! `ringway tenant add` and `ringway tenant list`.
+//! `ringway tenant add`, `list` and `set`.
 
-use super::grammar::TenantAddArguments;
+use super::grammar::{TenantAddArguments, TenantSetArguments};
 use super::reach;
+use super::table::table;
 use crate::config::Overrides;
 use crate::console::say;
 use crate::control::protocol::{NewTenant, TenantRow};
@@ -23,6 +24,16 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
     reach::run(overrides, Request::TenantAdd(new), tokio::io::empty(), |event| {
         if let Event::Tenant(tenant) = event {
             say(format_args!("tenant={}", tenant.domain));
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn set(overrides: &Overrides, arguments: TenantSetArguments) -> Result<(), Failure> {
+    let TenantSetArguments { domain, when_full } = arguments;
+    reach::run(overrides, Request::TenantSet { domain, when_full }, tokio::io::empty(), |event| {
+        if let Event::Tenant(tenant) = event {
+            say(format_args!("tenant={} when_full={}", tenant.domain, tenant.when_full));
         }
         Ok(())
     })
@@ -56,22 +67,6 @@ fn row(tenant: TenantRow) -> [String; 8] {
     };
     let (aliases, trust) = (or_dash(tenant.aliases), or_dash(tenant.trust));
     [tenant.domain, extensions, calls, tenant.when_full, media, aliases, trust, tenant.name]
-}
-
-/// Lines whose columns stand below each other.
-fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
-    let mut widths = [0; COLUMNS];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    rows.iter()
-        .map(|row| {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ pub(super) fn read(reader: &Reader<'_>) -> RegistrarSettings {
         max_expires: section.number("max_expires", 1..=LONGEST, "seconds", default.max_expires),
         expires_jitter: small(section.number("expires_jitter", 0..=50, "per cent", default.expires_jitter.into())),
         max_bindings: small(section.number("max_bindings", 1..=100, "", default.max_bindings.into())),
+        ping_seconds: seconds(section.number("ping_seconds", 0..=3600, "seconds", default.ping_seconds.into())),
+        flow_timer: seconds(section.number("flow_timer", 0..=3600, "seconds", default.flow_timer.into())),
+        service_route: section.flag("service_route", default.service_route),
     };
     let RegistrarSettings { default_expires, min_expires, max_expires, .. } = settings;
     if min_expires > max_expires {
@@ -29,6 +32,11 @@ pub(super) fn read(reader: &Reader<'_>) -> RegistrarSettings {
         section.conflict("default_expires", message);
     }
     settings
+}
+
+/// Seconds whose range was checked.
+fn seconds(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }
 
 /// A number whose range was checked.

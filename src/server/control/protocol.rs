@@ -20,10 +20,24 @@ pub(crate) enum Request {
     TenantAdd(NewTenant),
     /// `ringway tenant list`
     TenantList,
+    /// `ringway tenant set`
+    TenantSet {
+        /// Its domain.
+        domain: String,
+        /// What becomes of a device too many.
+        when_full: String,
+    },
     /// `ringway extension add`
     ExtensionAdd(NewExtension),
     /// `ringway extension import`; the file follows.
     ExtensionImport(NewExtensions),
+    /// `ringway extension registrations`
+    ExtensionRegistrations {
+        /// Its domain.
+        tenant: String,
+        /// One extension; all of them when there is none.
+        number: Option<String>,
+    },
     /// `ringway extension export`
     ExtensionExport {
         /// Its domain.
@@ -121,13 +135,15 @@ impl From<ModeWord> for Mode {
 }
 
 /// One line of the answer.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(crate) enum Event {
     /// A tenant: one that was added, or one of the list.
     Tenant(TenantRow),
     /// An extension that was added.
     Extension(ExtensionRow),
+    /// A device that is registered.
+    Registration(RegistrationRow),
     /// How far an import has come.
     Progress {
         /// Bytes of the file taken in.
@@ -171,6 +187,27 @@ pub(crate) struct TenantRow {
     pub(crate) media: String,
     #[serde(default)]
     pub(crate) max_media: Option<u32>,
+}
+
+/// A device that is registered. Times are as RFC 3339 has them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RegistrationRow {
+    pub(crate) number: String,
+    /// The URI that it registered.
+    pub(crate) contact: String,
+    pub(crate) user_agent: String,
+    /// Where its requests come from.
+    pub(crate) source: String,
+    pub(crate) port: u16,
+    pub(crate) transport: String,
+    pub(crate) registered_at: String,
+    pub(crate) expires_at: String,
+    pub(crate) last_ping: Option<String>,
+    /// Of the last ping that was answered, in milliseconds.
+    pub(crate) round_trip_ms: Option<f64>,
+    /// Pings since then.
+    pub(crate) unanswered_pings: u8,
+    pub(crate) is_natted: bool,
 }
 
 /// An extension as it was added.

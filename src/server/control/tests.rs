@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use ringway_capture::Way;
-use ringway_directory::Snapshot;
-use ringway_edge::Settings;
+use ringway_directory::{Snapshot, WhenFull};
+use ringway_edge::location::{Aor, Binding, pack};
+use ringway_edge::{Location, Settings};
 use ringway_net::Clock;
 use ringway_sip::digest::Algorithm;
-use ringway_sip::{Flow, ListenerId, Monotonic};
+use ringway_sip::{Flow, ListenerId, Monotonic, Wall};
 use ringway_store::directory::Directory;
 use ringway_store::keys::MasterKey;
 use ringway_telemetry::{Format, Metrics, Scrape};
@@ -24,6 +25,7 @@ use super::socket::{Commands, ControlSocket};
 use super::{Event, Request};
 use crate::capture::{Captures, Tap, tap};
 use crate::publication::{Hasher, Publication, load};
+use crate::registrations::Registrations;
 use crate::shard::{Mail, mailboxes};
 use crate::shards::Shards;
 
@@ -34,6 +36,7 @@ struct Node {
     in_shard: Arc<ArcSwap<Snapshot>>,
     tap: Arc<Tap>,
     captures: Arc<Captures>,
+    location: Arc<Location>,
     serving: tokio::task::JoinHandle<()>,
 }
 
@@ -59,11 +62,13 @@ impl Node {
         let (tap, outlet) = tap(Clock::start());
         let settings = Arc::new(Settings::default());
         let captures = Captures::start(Arc::clone(&tap), outlet, Arc::clone(&in_force), settings).unwrap();
-        let publication = Arc::new(Publication::new(directory, Shards::new(mailboxes), in_force, hasher));
+        let location = Arc::new(Location::new(1));
+        let registrations = Registrations::new(Arc::clone(&location), Clock::start());
+        let publication = Publication::new(directory, Shards::new(mailboxes), in_force, hasher, registrations);
         let socket = ControlSocket::bind(folder.path()).unwrap();
-        let commands = Commands { publication, captures: Arc::clone(&captures) };
+        let commands = Commands { publication: Arc::new(publication), captures: Arc::clone(&captures) };
         let serving = tokio::spawn(socket.serve(commands));
-        Self { folder, in_shard, tap, captures, serving }
+        Self { folder, in_shard, tap, captures, location, serving }
     }
 
     async fn ask(&self, request: Request, mut file: &[u8]) -> (Result<(), String>, Vec<Event>) {
@@ -125,6 +130,84 @@ async fn when_a_command_is_done_every_shard_judges_by_it() {
     assert!(node.knows("102"));
     let [Event::Imported(report)] = &events[..] else { panic!("one event") };
     assert!(report.is_applied && report.created == 1);
+}
+
+/// A binding that lives as long as the test.
+fn binding(uri: &str) -> Vec<u8> {
+    let now = u32::try_from(Clock::start().now().wall.as_seconds()).unwrap();
+    let binding = Binding {
+        uri: uri.as_bytes(),
+        parameters: b"",
+        path: b"",
+        user_agent: b"Desk phone",
+        q: None,
+        registered_at: now,
+        expires_at: now + 300,
+        cseq: 1,
+        call_id: 2,
+        flow: Flow::udp(ListenerId(0), "192.0.2.1:5060".parse().unwrap(), "192.0.2.9:5062".parse().unwrap()),
+        is_natted: false,
+        is_connection_lost: false,
+        instance: None,
+        reg_id: None,
+        has_push_token: false,
+        pulse: None,
+    };
+    let mut record = Vec::new();
+    pack(&[binding], &mut record);
+    record
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_registered_is_shown_by_number_or_for_the_whole_tenant() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    node.add_tenant("other.example").await.unwrap();
+    let file = b"extension_number,email\n1001,a@acme.example\n101,b@acme.example\n102,c@acme.example\n";
+    node.ask(node.import(file.len()), file).await.0.unwrap();
+    let tenant = node.in_shard.load().tenant_by_host(b"acme.example").unwrap().id;
+    for number in ["101", "1001"] {
+        let aor = Aor { tenant, number: number.as_bytes() };
+        let record = binding(&format!("sip:{number}@192.0.2.9:5062"));
+        node.location.restore(Wall::from_seconds(0), &aor, 1, &record).unwrap();
+    }
+    let show = async |tenant: &str, number: Option<&str>| {
+        let (tenant, number) = (tenant.to_owned(), number.map(str::to_owned));
+        let (outcome, events) = node.ask(Request::ExtensionRegistrations { tenant, number }, b"").await;
+        let rows = events.into_iter().map(|event| match event {
+            Event::Registration(row) => row.contact,
+            _ => panic!("another event"),
+        });
+        outcome.map(|()| rows.collect::<Vec<_>>())
+    };
+    assert_eq!(
+        show("acme.example", None).await.unwrap(),
+        ["sip:101@192.0.2.9:5062", "sip:1001@192.0.2.9:5062"],
+        "by number, shorter ones first"
+    );
+    assert_eq!(show("acme.example", Some("101")).await.unwrap(), ["sip:101@192.0.2.9:5062"]);
+    assert_eq!(show("acme.example", Some("102")).await.unwrap(), Vec::<String>::new());
+    assert_eq!(show("other.example", None).await.unwrap(), Vec::<String>::new());
+    assert!(show("acme.example", Some("103")).await.unwrap_err().contains("acme.example has no extension 103"));
+    assert!(show("nobody.example", None).await.unwrap_err().contains("ringway tenant list"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_of_a_tenant_is_changed_while_it_runs() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    let set = async |domain: &str, policy: &str| {
+        let (domain, when_full) = (domain.to_owned(), policy.to_owned());
+        node.ask(Request::TenantSet { domain, when_full }, b"").await.0
+    };
+    let policy = || node.in_shard.load().tenant_by_host(b"acme.example").unwrap().when_full;
+    for (word, expected) in [("replace_oldest", WhenFull::ReplaceOldest), ("reject", WhenFull::Reject)] {
+        set("acme.example", word).await.unwrap();
+        assert_eq!(policy(), expected);
+    }
+    assert!(set("acme.example", "oldest").await.unwrap_err().contains("replace_oldest"));
+    assert!(set("nobody.example", "reject").await.unwrap_err().contains("nobody.example"));
+    assert_eq!(policy(), WhenFull::Reject);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ mod kill_registrations;
 mod load;
 mod media;
 mod metrics;
+mod pings;
 mod pjsua_calls;
 mod secure_calls;
 mod sipp_calls;

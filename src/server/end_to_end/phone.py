@@ -86,6 +86,8 @@ class Phone:
         transport = pj.TransportConfig()
         transport.boundAddress = "127.0.0.1"
         transport.port = 0
+        # What it believes its address to be: behind a NAT another than the one that its packets come from.
+        transport.publicAddress = arguments.believes
         kind = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}[
             arguments.transport]
         self.endpoint.transportCreate(kind, transport)
@@ -164,6 +166,7 @@ def main():
     for name in ["number", "domain", "auth-name", "password", "proxy"]:
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--transport", default="udp")
+    parser.add_argument("--believes", default="", metavar="ADDRESS")
     parser.add_argument("--log", type=int, default=0)
     Phone(parser.parse_args()).run()
     sys.stdout.flush()

@@ -27,6 +27,7 @@ use crate::failure::Failure;
 use crate::local_addresses::local_addresses;
 use crate::media::Media;
 use crate::publication::{self, Hasher, Publication};
+use crate::registrations::Registrations;
 use crate::security::{TlsListeners, start_handshakes};
 use crate::settings::{Fixed, look_at_default_tenant, settings};
 use crate::shard;
@@ -115,7 +116,9 @@ impl Node {
         let Started { shards, mut threads, media } = start_shards(&config, bound, &journal, &world, &handshakes)?;
         threads.push(handshaker);
         drop(handshakes);
-        let publication = Arc::new(Publication::new(directory, shards.clone(), Arc::clone(&in_force), hasher));
+        let registrations = Registrations::new(Arc::clone(&location), clock);
+        let publication =
+            Arc::new(Publication::new(directory, shards.clone(), Arc::clone(&in_force), hasher, registrations));
         let socket = ControlSocket::bind(data.path())
             .map_err(|error| Failure::Failed(format!("{}: commands can't be taken: {error}", data.path().display())))?;
         let commands = Commands { publication: Arc::clone(&publication), captures: Arc::clone(&captures) };

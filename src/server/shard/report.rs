@@ -53,6 +53,10 @@ impl Shard {
         scrape.add(&names::SHARD_QUEUE_DEPTH, &[&shard], self.mail.len() as u64);
         scrape.add(&names::SIP_RESPONSES_FROM_ELSEWHERE, &[], counters.responses_from_elsewhere);
         scrape.add(&names::SHARD_HANDOVERS, &[], counters.handovers);
+        scrape.add(&names::STUN_ANSWERS, &[], counters.stun_answers);
+        scrape.add(&names::PINGS_SENT, &[], counters.pings_sent);
+        scrape.add(&names::PINGS_ANSWERED, &[], counters.pings_answered);
+        scrape.add(&names::BINDINGS_GONE, &[], counters.bindings_gone);
         scrape
     }
 

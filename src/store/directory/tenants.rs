@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ringway_directory::validation::Domain;
-use ringway_directory::{NewTenant, Tenant, TenantDraft, TenantId};
+use ringway_directory::{NewTenant, Tenant, TenantDraft, TenantId, WhenFull};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqliteTransaction};
 
 use super::rows::{TENANT_COLUMNS, complete_tenant, read_tenant};
@@ -38,6 +38,22 @@ impl Directory {
             enabled: true,
             auth_name_equals_number: new.auth_name_equals_number,
         })
+    }
+
+    /// Changes what becomes of a device too many of a tenant's extension.
+    pub async fn set_when_full(&self, domain: &str, when_full: WhenFull) -> Result<Tenant, Error> {
+        let mut transaction = self.begin_write().await?;
+        let tenant = find(&mut transaction, domain).await?;
+        let change = next_change(&mut transaction).await?;
+        sqlx::query("UPDATE tenants SET when_full = ?, updated = ?, change = ? WHERE id = ?")
+            .bind(when_full.as_str())
+            .bind(now())
+            .bind(change)
+            .bind(tenant.id.0)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Tenant { when_full, ..tenant })
     }
 
     /// All tenants, by domain.

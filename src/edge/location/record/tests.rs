@@ -33,24 +33,30 @@ fn flow() -> impl Strategy<Value = (Flow, bool)> {
 struct Texts {
     uri: Vec<u8>,
     parameters: Vec<u8>,
+    path: Vec<u8>,
     user_agent: Vec<u8>,
 }
 
 fn texts() -> impl Strategy<Value = Texts> {
     let text = |most| prop::collection::vec(any::<u8>(), 0..most);
-    (text(600), text(300), text(256)).prop_map(|(uri, parameters, user_agent)| Texts { uri, parameters, user_agent })
+    let texts = (text(600), text(300), text(100), text(256));
+    texts.prop_map(|(uri, parameters, path, user_agent)| Texts { uri, parameters, path, user_agent })
 }
 
 /// A binding without its texts.
 fn bare() -> impl Strategy<Value = Binding<'static>> {
     let numbers = (any::<u32>(), any::<u32>(), any::<u32>(), any::<u64>());
     let optional = (prop::option::of(any::<u16>()), prop::option::of(any::<u64>()), prop::option::of(any::<u32>()));
-    (numbers, optional, flow(), any::<bool>()).prop_map(|(numbers, optional, (flow, is_connection_lost), is_natted)| {
+    let pulse = (any::<u32>(), any::<u32>(), prop::option::of(0..u16::MAX), any::<u8>());
+    let pulse = pulse.prop_map(|(due, sent, round_trip, unanswered)| Pulse { due, sent, round_trip, unanswered });
+    let reached = (flow(), any::<bool>(), prop::option::of(pulse));
+    (numbers, optional, reached).prop_map(|(numbers, optional, ((flow, is_connection_lost), is_natted, pulse))| {
         let (registered_at, expires_at, cseq, call_id) = numbers;
         let (q, instance, reg_id) = optional;
         Binding {
             uri: b"",
             parameters: b"",
+            path: b"",
             user_agent: b"",
             q,
             registered_at,
@@ -62,6 +68,8 @@ fn bare() -> impl Strategy<Value = Binding<'static>> {
             is_connection_lost,
             instance,
             reg_id,
+            has_push_token: is_natted,
+            pulse,
         }
     })
 }
@@ -72,6 +80,7 @@ fn with_texts<'a>(parts: &'a [(Binding<'static>, Texts)]) -> Bindings<'a> {
         .map(|(binding, texts)| Binding {
             uri: &texts.uri,
             parameters: &texts.parameters,
+            path: &texts.path,
             user_agent: &texts.user_agent,
             ..*binding
         })
@@ -186,6 +195,7 @@ fn blank(flow: Flow) -> Binding<'static> {
     Binding {
         uri: b"",
         parameters: b"",
+        path: b"",
         user_agent: b"",
         q: None,
         registered_at: 0,
@@ -197,5 +207,7 @@ fn blank(flow: Flow) -> Binding<'static> {
         is_connection_lost: false,
         instance: None,
         reg_id: None,
+        has_push_token: false,
+        pulse: None,
     }
 }

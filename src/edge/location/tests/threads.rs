@@ -58,7 +58,7 @@ fn write(location: &Location, device: u64) {
         assert!(unpack(&record).unwrap().contains(&contacts[0]));
         let last = versions.insert(number, saved.version);
         assert!(last.flatten() < saved.version);
-        location.sweep(at(round / 100), round as usize % Location::STRIPES);
+        location.sweep(at(round / 100), round as usize % Location::STRIPES, 0, |_| {});
     }
 }
 

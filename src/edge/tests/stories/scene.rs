@@ -76,6 +76,8 @@ pub struct Scene {
     lanes_given: u16,
     /// What went to nobody of the story.
     strays: Vec<(Flow, Heard)>,
+    /// Connections that are to be closed when they are silent for so long.
+    pub expected: Vec<(Flow, Duration)>,
     serial: u32,
     boot: u32,
 }
@@ -100,6 +102,8 @@ impl Scene {
             server: None,
             ..Settings::default()
         };
+        // Stories that are about pings have them.
+        settings.registrar.ping_seconds = 0;
         change(&mut settings);
         let now = Now { monotonic: Monotonic::from_micros(1_000_000), wall: Wall::from_seconds(1_800_000_000) };
         let mut scene = Self {
@@ -114,6 +118,7 @@ impl Scene {
             streams: BTreeMap::new(),
             lanes_given: 0,
             strays: Vec::new(),
+            expected: Vec::new(),
             serial: 0,
             boot: 1,
         };
@@ -268,7 +273,7 @@ impl Scene {
 
     fn carry(&mut self, shard: usize) {
         let mut hand_overs = Vec::new();
-        let Self { shards, phones, kept, streams, strays, .. } = self;
+        let Self { shards, phones, kept, streams, strays, expected, .. } = self;
         let engine = &mut shards[shard];
         engine.check_invariants();
         kept.extend(engine.saves().map(|change| Kept {
@@ -288,6 +293,7 @@ impl Scene {
                 }
             }
             Action::HandOver { to, offered, flow, bytes } => hand_overs.push((to, offered, flow, bytes.to_vec())),
+            Action::Expect { flow, within } => expected.push((flow, within)),
             Action::Save(_) => {}
             Action::Relay(lane, order) => relay::obey(streams, lane, order),
         });
