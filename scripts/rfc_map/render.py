@@ -1,5 +1,6 @@
 """Writes docs/rfc-map.md."""
 
+from . import rules
 from .quotations import KEYWORD
 
 INTRODUCTION = """\
@@ -22,6 +23,25 @@ def page(rfc, sections):
     numbers = [section.number for section in sections]
     named = f"sections {', '.join(numbers[:-1])} and {numbers[-1]}" if len(numbers) > 1 else f"section {numbers[0]}"
     return "\n".join([INTRODUCTION.format(rfc=rfc, sections=named), summary(sections), *(render_section(section) for section in sections)])
+
+
+RULES = """\
+# RFC {rfc}: its rules in our words, and the tests that keep them
+
+Written by `scripts/rfc-map` from `docs/rfc/rfc{rfc}.toml`; edit that, not this page. `scripts/test` fails when a test that is named here is missing, does not run or does not pass.
+"""
+
+
+def rules_page(subject):
+    """The whole page of an RFC whose rules are in our own words."""
+    rows = [RULES.format(rfc=subject.number)]
+    if subject.about:
+        rows.append(f"{subject.about}\n")
+    rows += ["| section | who | rule | verdict |", "|---|---|---|---|"]
+    for rule in subject.rules:
+        verdict = rules.verdict(rule, escape)
+        rows.append(f"| {rule.section} | {rule.who} | {escape(rule.rule)} | {verdict} |")
+    return "\n".join(rows) + "\n"
 
 
 def summary_line(sections):

@@ -36,7 +36,7 @@ class Token:
 def find(root):
     """The names of all tests of the workspace at `root`."""
     names = set()
-    for manifest in sorted({root / "Cargo.toml", *root.glob("*/Cargo.toml"), *root.glob("src/*/Cargo.toml")}):
+    for manifest in sorted({root / "Cargo.toml", *root.glob("*/Cargo.toml"), *root.glob("*/*/Cargo.toml")}):
         if manifest.exists():
             package = tomllib.loads(manifest.read_text())
             if "package" in package:

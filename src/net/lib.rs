@@ -6,6 +6,7 @@
 mod bind;
 mod clock;
 mod counters;
+pub mod dns;
 mod framing;
 mod handshake;
 mod local_address;

@@ -8,6 +8,7 @@ mod passwords;
 mod progress;
 mod reach;
 mod registrations;
+mod resolve;
 mod table;
 mod tenant;
 
@@ -56,6 +57,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     match verb {
         Verb::Serve(_) => serve(&Wishes { overrides, is_demo }),
         Verb::Check => check::check(&overrides),
+        Verb::Resolve(arguments) => resolve::resolve(&arguments),
         Verb::Tenant { verb: TenantVerb::Add(arguments) } => tenant::add(&overrides, arguments),
         Verb::Tenant { verb: TenantVerb::List } => tenant::list(&overrides),
         Verb::Tenant { verb: TenantVerb::Set(arguments) } => tenant::set(&overrides, arguments),

@@ -25,3 +25,5 @@ mod slices;
 mod status;
 
 pub use cli::run;
+#[doc(hidden)]
+pub use control::reread_command;

@@ -68,6 +68,12 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: TenantVerb,
     },
+    /// Say where a SIP URI leads to: what DNS is asked, and the targets in the order in which they are tried
+    #[command(
+        after_help = "Follows RFC 3263: NAPTR, SRV, then addresses. Nothing is sent to the targets unless --probe asks \
+                      for it.\nExample: ringway resolve sip:carrier.example --probe"
+    )]
+    Resolve(ResolveArguments),
     /// Extensions: a tenant's numbered users
     Extension {
         #[command(subcommand)]
@@ -132,6 +138,19 @@ pub(crate) enum CaptureVerb {
         #[arg(value_name = "FILE.pcap")]
         file: PathBuf,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ResolveArguments {
+    /// A sip: or sips: URI, or a domain
+    #[arg(value_name = "URI")]
+    pub(crate) uri: String,
+    /// Ask this DNS server; may be given several times [default: those of /etc/resolv.conf]
+    #[arg(long, value_name = "ADDRESS[:PORT]")]
+    pub(crate) server: Vec<String>,
+    /// Send an OPTIONS to the first target, and to the next when it does not answer
+    #[arg(long)]
+    pub(crate) probe: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,5 +20,6 @@ mod media;
 mod metrics;
 mod pings;
 mod pjsua_calls;
+mod resolve;
 mod secure_calls;
 mod sipp_calls;

@@ -1,7 +1,7 @@
 //! Reads one file: every sound record, and where something else stands.
 //!
-//! A record that fails its check is passed over by its own length when a sound record (or the end) follows there;
-//! else every byte is tried as the beginning of the next one. An unsound end with no sound record behind it is torn.
+//! A record that fails its check is passed over by its own length when a sound record (or the end) follows there and
+//! none begins before; else every byte is tried as the beginning of the next one. An unsound end with no sound record behind it is torn.
 
 use std::io::{self, Read};
 
@@ -113,8 +113,10 @@ fn resynchronise(
 ) -> io::Result<Option<Gap>> {
     let offset = window.offset();
     if let Unsound::Check(size) = unsound {
-        let behind = &window.peek(2 * MAX_FRAME)?[size..];
-        if behind.is_empty() || record::decode(behind, salt).is_ok() {
+        let bytes = window.peek(2 * MAX_FRAME)?;
+        let behind = &bytes[size..];
+        let is_whole = behind.is_empty() || record::decode(behind, salt).is_ok();
+        if is_whole && !hides_record(bytes, size, salt, budget) {
             window.advance(size);
             return Ok(Some(Gap { kind: DamageKind::Corrupt, offset, bytes: size as u64 }));
         }
@@ -139,6 +141,20 @@ fn resynchronise(
             },
         }
     }
+}
+
+/// Whether a sound record begins behind the first byte of the `size` bytes that an unsound one claims: then it is the
+/// length that is wrong, and happens to lead to a later record.
+fn hides_record(bytes: &[u8], size: usize, salt: u32, budget: &mut u64) -> bool {
+    (1..size).any(|at| match record::decode(&bytes[at..], salt) {
+        Ok(_) => true,
+        Err(Unsound::Length) => false,
+        Err(Unsound::Check(size)) => {
+            *budget = budget.saturating_sub(size as u64);
+            // What is left decides about this place as about the rest of the file.
+            *budget == 0
+        }
+    })
 }
 
 /// Passes over the rest of the file, and says how many bytes that was.

@@ -52,6 +52,25 @@ fn a_wrong_byte_anywhere_costs_the_record_it_is_in_and_no_other() {
 }
 
 #[test]
+fn a_wrong_length_that_leads_to_a_later_record_or_to_the_end_costs_no_record_between() {
+    let directory = scratch();
+    let changes: Vec<_> = (0..6).map(|index| put(&format!("k{index}"), index + 1, "of one size")).collect();
+    let size = changes[0].size();
+    let path = segment_of(directory.path(), &changes);
+    let whole = fs::read(&path).unwrap();
+    for first in 0..5 {
+        for records in 2..=(changes.len() - first) {
+            let mut bytes = whole.clone();
+            let at = offset_of(&changes, first) as usize + 4;
+            bytes[at..at + 4].copy_from_slice(&((records * size - 8) as u32).to_le_bytes());
+            fs::write(&path, &bytes).unwrap();
+            let survivors: Vec<_> = [&changes[..first], &changes[first + 1..]].concat();
+            assert_eq!(open(directory.path()).records, survivors, "record {first} claims to be {records} long");
+        }
+    }
+}
+
+#[test]
 fn the_report_says_file_and_offset_in_words() {
     let directory = scratch();
     let changes = segment_changes();
