@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use ringway_directory::{Extension, Hashes, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_edge::settings::Listener;
 use ringway_edge::{Action, Activity, Arrival, Engine, Input, Location, Parts, Settings};
 use ringway_sip::digest::{Algorithm, ha1};
@@ -269,6 +269,8 @@ impl World {
                 assert!(offered <= SHARDS, "offered for ever");
                 letters.push_back((usize::from(to.0), offered, flow, bytes.to_vec()));
             }
+            // Orders to the relay of media, which no peer here has.
+            Action::Relay(..) => {}
             Action::Save(change) => assert!(!change.key.is_empty() && change.version > 0),
         });
         assert!(sends <= MOST_SENDS, "{sends} messages follow from one");
@@ -354,6 +356,8 @@ fn directory() -> Snapshot {
             trust: Box::default(),
             max_extensions: None,
             max_calls: None,
+            max_media: None,
+            media: MediaPolicy::Auto,
             when_full: WhenFull::Reject,
             enabled: true,
             auth_name_equals_number: true,

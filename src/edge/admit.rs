@@ -39,6 +39,11 @@ const FULL_AGAIN: Duration = Duration::from_secs(2);
 /// A full table is looked through at most this often: it may hold a hundred thousand sources.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
+/// A table with room for more than this is looked through for idle buckets though it is not full, so often. What is
+/// smaller is not worth it.
+const SMALL: usize = 4096;
+const FORGET_EVERY: Duration = Duration::from_secs(5);
+
 /// What counts as one source.
 fn network_of(source: IpAddr) -> IpAddr {
     match source {
@@ -66,8 +71,7 @@ impl Sources {
             return bucket.take(per_second, now);
         }
         if self.buckets.len() >= most && now.since(self.swept_at) >= SWEEP_EVERY {
-            self.swept_at = now;
-            self.buckets.retain(|_, bucket| now.since(bucket.filled_at) < FULL_AGAIN);
+            self.sweep(now);
         }
         let fresh = Bucket { tokens: u64::from(per_second) * BURST * REQUEST, filled_at: now };
         let bucket = if self.buckets.len() < most {
@@ -76,6 +80,23 @@ impl Sources {
             self.others.get_or_insert(fresh)
         };
         bucket.take(per_second, now)
+    }
+
+    /// Forgets idle sources of a large table, and gives back its memory when few are left: so that a flood from many
+    /// addresses leaves nothing behind. To be called every so often.
+    pub(crate) fn forget_idle(&mut self, now: Monotonic) {
+        if self.buckets.capacity() <= SMALL || now.since(self.swept_at) < FORGET_EVERY {
+            return;
+        }
+        self.sweep(now);
+        if self.buckets.len() < self.buckets.capacity() / 4 {
+            self.buckets.shrink_to(self.buckets.len() * 2);
+        }
+    }
+
+    fn sweep(&mut self, now: Monotonic) {
+        self.swept_at = now;
+        self.buckets.retain(|_, bucket| now.since(bucket.filled_at) < FULL_AGAIN);
     }
 }
 
@@ -137,6 +158,21 @@ mod tests {
         let address = |last| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 0, 0, 0, last));
         assert_eq!((0..100).filter(|last| sources.admit(address(*last), 10, 8, at(0))).count(), 20);
         assert!(sources.admit("2001:db8:1:3::1".parse().unwrap(), 10, 8, at(0)));
+    }
+
+    #[test]
+    fn a_flood_from_many_addresses_gives_its_memory_back_when_it_is_over() {
+        let mut sources = Sources::new(1);
+        let before = sources.buckets.capacity();
+        for number in 0..100_000 {
+            sources.admit(std::net::Ipv4Addr::from(number).into(), 10, 100_000, at(5000));
+        }
+        sources.forget_idle(at(6000));
+        assert_eq!(sources.buckets.len(), 100_000, "their budgets are not full again");
+        sources.admit(SOURCE, 10, 100_000, at(9000));
+        sources.forget_idle(at(10_500));
+        assert_eq!(sources.buckets.len(), 1, "who was seen of late is known");
+        assert!(before < 10 && sources.buckets.capacity() < 10, "{} places", sources.buckets.capacity());
     }
 
     #[test]

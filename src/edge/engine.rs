@@ -275,6 +275,7 @@ impl Engine {
             self.next_sweep = now + if is_over { SWEEP_EVERY } else { GOES_ON_AFTER };
             if is_over {
                 self.authenticator.expire(self.core.now, &self.core.settings);
+                self.sources.forget_idle(now);
             }
         }
     }

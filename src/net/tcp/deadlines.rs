@@ -8,6 +8,9 @@ use std::task::Context;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+/// Entries that a list may have room for, however few there are.
+const SMALL: usize = 1024;
+
 /// Times and connections, earliest first. A connection that speaks moves its deadline without touching this: when the
 /// old time comes, the connection is looked at and entered again. Hence entries may be early and stale, never late.
 #[derive(Debug)]
@@ -34,7 +37,12 @@ impl Deadlines {
         if *at > now {
             return None;
         }
-        self.entries.pop().map(|Reverse(entry)| entry)
+        let due = self.entries.pop().map(|Reverse(entry)| entry);
+        // A flood of connections leaves no memory behind.
+        if self.entries.len() < self.entries.capacity() / 4 && self.entries.capacity() > SMALL {
+            self.entries.shrink_to(self.entries.len() * 2);
+        }
+        due
     }
 
     /// Whether a time has come; otherwise the shard is woken when it does.
@@ -45,5 +53,26 @@ impl Deadlines {
             self.armed_for = Some(*earliest);
         }
         self.sleep.as_mut().poll(context).is_ready()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn deadlines_come_in_their_order_and_a_flood_of_them_leaves_no_memory_behind() {
+        let mut deadlines = Deadlines::new();
+        let now = Instant::now();
+        for serial in 0..100_000 {
+            deadlines.push(now + Duration::from_millis(100_000 - serial), serial);
+        }
+        assert_eq!(deadlines.pop_due(now), None);
+        let later = now + Duration::from_secs(100);
+        let serials: Vec<_> = std::iter::from_fn(|| deadlines.pop_due(later)).map(|(_, serial)| serial).collect();
+        assert!(serials.len() == 100_000 && serials.iter().rev().is_sorted());
+        assert!(deadlines.entries.capacity() <= SMALL, "{} places", deadlines.entries.capacity());
     }
 }
