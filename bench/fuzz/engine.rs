@@ -270,7 +270,7 @@ impl World {
                 letters.push_back((usize::from(to.0), offered, flow, bytes.to_vec()));
             }
             // Orders to the relay of media, which no peer here has.
-            Action::Relay(..) => {}
+            Action::Relay(..) | Action::Expect { .. } => {}
             Action::Save(change) => assert!(!change.key.is_empty() && change.version > 0),
         });
         assert!(sends <= MOST_SENDS, "{sends} messages follow from one");

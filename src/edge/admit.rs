@@ -85,10 +85,12 @@ impl Sources {
     /// Forgets idle sources of a large table, and gives back its memory when few are left: so that a flood from many
     /// addresses leaves nothing behind. To be called every so often.
     pub(crate) fn forget_idle(&mut self, now: Monotonic) {
-        if self.buckets.capacity() <= SMALL || now.since(self.swept_at) < FORGET_EVERY {
+        if self.buckets.capacity() <= SMALL {
             return;
         }
-        self.sweep(now);
+        if now.since(self.swept_at) >= FORGET_EVERY {
+            self.sweep(now);
+        }
         if self.buckets.len() < self.buckets.capacity() / 4 {
             self.buckets.shrink_to(self.buckets.len() * 2);
         }

@@ -373,7 +373,7 @@ impl Engine {
                 self.send_best(key);
                 break;
             }
-            self.from_request(key, |engine, request, routing, realm| {
+            self.with_request(key, |engine, request, routing, realm| {
                 engine.fork_next_group(key, request, routing, realm);
             });
         }
@@ -392,13 +392,13 @@ impl Engine {
         let breadth = branch.breadth;
         let Some(next) = ways.next() else { return };
         let target = Target { alternatives: ways.collect(), ..next };
-        self.from_request(key, |engine, request, routing, realm| {
+        self.with_request(key, |engine, request, routing, realm| {
             engine.start_branch(key, request, routing, realm, target, breadth);
         });
     }
 
     /// Goes on as at the beginning, from the request as it came.
-    fn from_request(
+    fn with_request(
         &mut self,
         key: ContextKey,
         go_on: impl FnOnce(&mut Self, Received<'_, '_>, &Routing<'_>, Option<&[u8]>),

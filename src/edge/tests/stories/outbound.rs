@@ -364,7 +364,7 @@ fn a_path_is_stored_and_told_and_requests_pass_it_by_the_flow_that_the_registrat
     scene.invite(caller, edge);
     let invite = scene.expect_request(edge, "INVITE");
     assert_eq!(invite.request_uri(), "sip:102@10.0.0.7:5060");
-    assert_eq!(invite.headers("Route"), [path.clone()], "in its order, and sent to nobody else");
+    assert_eq!(invite.headers("Route"), std::slice::from_ref(&path), "in its order, and sent to nobody else");
     scene.expect_nothing_more();
     // It survives a restart.
     scene.restart();
