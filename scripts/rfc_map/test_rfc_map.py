@@ -87,8 +87,8 @@ class Quotations(unittest.TestCase):
     def test_a_departure_may_name_the_test_that_shows_it(self):
         sections, faults = read(FILE.replace('not = "Not ours."', 'not = "On purpose."\ntest = ["ringway_edge::shown"]'))
         self.assertEqual(faults, [])
-        self.assertIn("| 2 | 3 | 1 | 1 | 0 |", render.page(sections))
-        self.assertIn("| not: On purpose.<br>`ringway_edge::shown` |", render.page(sections))
+        self.assertIn("| 2 | 3 | 1 | 1 | 0 |", render.page("3261", sections))
+        self.assertIn("| not: On purpose.<br>`ringway_edge::shown` |", render.page("3261", sections))
 
 
 class RfcText(unittest.TestCase):
@@ -199,7 +199,7 @@ class TestRun(unittest.TestCase):
 
 class Render(unittest.TestCase):
     def test_a_row_shows_its_sentence_and_its_verdict(self):
-        page = render.page(read(FILE)[0])
+        page = render.page("3261", read(FILE)[0])
         self.assertIn("| 16 Proxy Behavior | 2 | 3 | 1 | 1 | 0 |", page)
         self.assertIn("**SHOULD NOT** do that. | kept: `ringway_edge::proxy::this_is_done` |", page)
         self.assertIn("| 16.2-1 (4) | UAC | SHOULD | *There are clients.* They **SHOULD** do a\\|b. | not: Not ours. |", page)
