@@ -183,6 +183,8 @@ struct Slot {
 }
 
 struct Thread<T> {
+    // The first to be dropped: who learns by `tell` that the thread has ended finds its ports free.
+    slots: SlotMap<SlotKey, Box<Slot>>,
     poll: OwnedFd,
     bell: Arc<Bell>,
     letters: Receiver<Letter>,
@@ -193,7 +195,6 @@ struct Thread<T> {
     number: u8,
     silence: Duration,
     rest: Duration,
-    slots: SlotMap<SlotKey, Box<Slot>>,
     streams: usize,
     start: Instant,
     now: Monotonic,
