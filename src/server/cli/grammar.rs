@@ -81,7 +81,6 @@ pub(crate) enum Verb {
     },
     /// Show the SIP messages of a tenant, number, call or network as they pass a running node
     #[command(
-        args_conflicts_with_subcommands = true,
         after_help = "What came by TLS or WebSocket is in clear, credentials and keys are masked. Ctrl-C ends it.\nA \
                       message that matches brings in its whole call. Examples:\n  ringway capture --tenant \
                       acme.example --number 101 --ladder\n  ringway capture --call a84b4c76e66710@198.51.100.7 --out \
