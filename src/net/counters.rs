@@ -37,7 +37,7 @@ pub struct Counters {
     pub refused_by_source: u64,
     /// Connections whose handshakes, of TLS and WebSocket, are done.
     pub handshakes_done: u64,
-    /// Connections closed because there are too many handshakes, in all or of their source.
+    /// Connections closed because their source has too many handshakes.
     pub handshakes_refused: u64,
     /// Handshakes that took too long.
     pub handshakes_slow: u64,

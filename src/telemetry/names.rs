@@ -235,7 +235,7 @@ pub const CONNECTIONS_CLOSED: Metric = Metric {
 pub const HANDSHAKES: Metric = Metric {
     name: "ringway_handshakes_total",
     kind: Kind::Counter,
-    help: "Handshakes of TLS and WebSocket, by outcome: done, refused (too many at once), timeout, tls or websocket (it failed there).",
+    help: "Handshakes of TLS and WebSocket, by outcome: done, refused (its source has too many at once), timeout, tls or websocket (it failed there).",
     labels: &["outcome"],
     at_zero: &[&["done"], &["refused"], &["timeout"], &["tls"], &["websocket"]],
 };

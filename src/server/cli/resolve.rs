@@ -23,7 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
     let servers = arguments.server.iter().map(|server| read_server(server)).collect::<Result<Vec<_>, _>>()?;
     let text = with_scheme(&arguments.uri);
-    let wrong = |error: &dyn std::fmt::Display| Failure::Usage(format!("{text}: {error}"));
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::Usage(format!("{}: {error}; write a sip: or sips: URI, or a domain", arguments.uri))
+    };
     let uri = Uri::parse(text.as_bytes()).map_err(|error| wrong(&error))?;
     let destination = Destination::of(&uri).map_err(|error| wrong(&error))?;
     let resolver = Resolver::start(&ResolverOptions { servers, ..ResolverOptions::default() }).map_err(Failure::of)?;
