@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ringway_directory::Snapshot;
 use ringway_edge::settings::{Limits, Listener};
-use ringway_edge::{Action, Activity, Arrival, Engine, Input, Location, Parts, Settings};
+use ringway_edge::{Action, Activity, Arrival, Bans, Engine, Input, Location, Parts, Settings};
 use ringway_sip::{Flow, ListenerId, Monotonic, Now, ShardId, Transport, Wall};
 
 use crate::Batch;
@@ -58,6 +58,7 @@ impl Node {
             seed: 42,
             location: Arc::new(Location::new(7)),
             activity: Arc::new(Activity::new(7)),
+            bans: Arc::new(Bans::new(7)),
             settings: Arc::new(settings),
             directory: Arc::new(directory),
             now,

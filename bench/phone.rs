@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use ringway_directory::{Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_sip::digest::{Algorithm, Hash, ha1};
 
 use crate::digest::{Asked, Known, put_credentials};
@@ -59,6 +59,7 @@ impl Phones {
                 trust: trust.into_iter().collect(),
                 max_extensions: None,
                 max_calls: None,
+                budgets: Budgets::default(),
                 when_full: WhenFull::Reject,
                 media: MediaPolicy::Auto,
                 max_media: None,

@@ -2,6 +2,7 @@
 
 mod keys;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -104,6 +105,8 @@ pub(crate) struct Scenario {
 pub(crate) struct Tenant {
     pub(crate) domain: String,
     pub(crate) users: Option<PathBuf>,
+    /// Our address for its users, when it is another than the others'.
+    pub(crate) bind: Option<IpAddr>,
     #[serde(default)]
     pub(crate) flood: bool,
     #[serde(default)]
@@ -146,7 +149,8 @@ const KEYS: &[&str] = &[
     "flood_begins",
     "tenant",
 ];
-const TENANT_KEYS: &[&str] = &["domain", "users", "flood", "challenges", "register", "refresh", "options", "call"];
+const TENANT_KEYS: &[&str] =
+    &["domain", "users", "bind", "flood", "challenges", "register", "refresh", "options", "call"];
 
 impl Scenario {
     /// A built-in scenario by its name, or the file of that path.

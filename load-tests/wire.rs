@@ -9,7 +9,7 @@ mod tls;
 mod udp;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 pub(crate) use outbox::Outbox;
@@ -26,6 +26,15 @@ pub(crate) enum Event<'a> {
     Lost(&'a str),
     /// Its connection stands again, from this address.
     Connected(SocketAddr),
+}
+
+/// Where a socket of ours is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Our address; the one that reaches the target when none is asked for.
+    pub(crate) ip: Option<IpAddr>,
+    /// Our port; 0 is the system's choice.
+    pub(crate) port: u16,
 }
 
 /// The sockets of a run.

@@ -11,7 +11,7 @@ use ringway_bench::measurement::{self, ThreadTime};
 use ringway_bench::{Known, Phones, nonce_of};
 use ringway_directory::{Snapshot, Tenant};
 use ringway_edge::Settings;
-use ringway_edge::auth::{Authenticator, Question, Role, Verdict};
+use ringway_edge::auth::{Authenticator, Challenge, Question, Role, Verdict};
 use ringway_edge::counters::Counters;
 use ringway_edge::keys::Keys;
 use ringway_sip::digest::{Algorithm, Credentials, ha1};
@@ -49,7 +49,8 @@ fn challenge(
     let essentials = request.essentials().unwrap();
     let response =
         ResponseWriter::begin(request, &essentials, flow().remote, 401, "Unauthorized", Some(b"tag"), &mut out);
-    authenticator.write_challenge(NOW, Role::Server, tenant, settings, false, response).finish();
+    let challenge = Challenge { role: Role::Server, stale: false, source: flow().source() };
+    authenticator.write_challenge(NOW, challenge, tenant, settings, response).finish();
     out
 }
 

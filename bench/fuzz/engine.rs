@@ -15,9 +15,9 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use ringway_directory::{Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_edge::settings::Listener;
-use ringway_edge::{Action, Activity, Arrival, Engine, Input, Location, Parts, Settings};
+use ringway_edge::{Action, Activity, Arrival, Bans, Engine, Input, Location, Parts, Settings};
 use ringway_sip::digest::{Algorithm, ha1};
 use ringway_sip::{Message, Method, Monotonic, Name, Now, ShardId, Transport, Wall};
 
@@ -95,6 +95,7 @@ impl World {
         };
         let now = Now { monotonic: Monotonic::from_micros(1_000_000), wall: Wall::from_seconds(1_800_000_000) };
         let (location, activity) = (Arc::new(Location::new(7)), Arc::new(Activity::new(7)));
+        let bans = Arc::new(Bans::new(7));
         let shards = (0..SHARDS).map(|shard| {
             Engine::new(Parts {
                 shard: ShardId(shard),
@@ -103,6 +104,7 @@ impl World {
                 seed: u128::from(shard),
                 location: Arc::clone(&location),
                 activity: Arc::clone(&activity),
+                bans: Arc::clone(&bans),
                 settings: Arc::new(settings.clone()),
                 directory: Arc::clone(&DIRECTORY),
                 now,
@@ -356,6 +358,7 @@ fn directory() -> Snapshot {
             trust: Box::default(),
             max_extensions: None,
             max_calls: None,
+            budgets: Budgets::default(),
             max_media: None,
             media: MediaPolicy::Auto,
             when_full: WhenFull::Reject,

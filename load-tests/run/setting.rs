@@ -10,7 +10,7 @@ use crate::endpoint::{Endpoint, Transport};
 use crate::identity::Run;
 use crate::scenario::{Scenario, What};
 use crate::users::{Group, Users};
-use crate::wire::{Streams, Tls, Trust, Udp, Wire};
+use crate::wire::{Place, Streams, Tls, Trust, Udp, Wire};
 
 /// UDP sockets of callers, unless told otherwise.
 const UDP_SOCKETS: u16 = 16;
@@ -25,22 +25,24 @@ pub(super) fn prepare(arguments: &Arguments, scenario: &Scenario) -> Result<(Pho
         return Err("a call takes two users; the file has fewer".into());
     }
     let sockets = sockets(arguments, users.len());
-    let ports = ports(arguments, scenario, sockets)?;
-    let wire = open(arguments, &users, &ports)?;
+    let places = places(arguments, scenario, sockets)?;
+    let wire = open(arguments, &users, &places)?;
     let mut random = rand::rng();
     let run = Run::new(random.random());
-    let endpoints = (0..ports.len())
+    let endpoints = (0..places.len())
         .map(|endpoint| wire.local(endpoint).map(|local| Endpoint::new(local, arguments.transport, run)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| error.to_string())?;
 
     let sockets = u32::from(sockets);
-    let groups: Vec<_> = users.domains().filter_map(|domain| users.group(domain)).collect();
-    for group in groups {
+    let groups: Vec<_> =
+        users.domains().filter_map(|domain| Some((row(scenario, domain), users.group(domain)?))).collect();
+    for (row, group) in groups {
+        let first = row as u32 * if scenario.has_calls() { 2 * sockets } else { sockets };
         let callees = if scenario.has_calls() { group.count / 2 } else { group.count };
         for index in 0..group.count {
             let endpoint = if index < callees { index % sockets } else { sockets + (index - callees) % sockets };
-            users.user_mut(group.first + index).endpoint = endpoint as u16;
+            users.user_mut(group.first + index).endpoint = (first + endpoint) as u16;
         }
     }
 
@@ -95,7 +97,7 @@ fn sockets(arguments: &Arguments, users: usize) -> u16 {
 }
 
 /// Opens them.
-fn open(arguments: &Arguments, users: &Users, ports: &[u16]) -> Result<Wire, String> {
+fn open(arguments: &Arguments, users: &Users, places: &[Place]) -> Result<Wire, String> {
     let tls = match (arguments.transport, &arguments.ca, arguments.insecure) {
         (Transport::Udp, ..) => {
             let local = match arguments.bind {
@@ -104,7 +106,7 @@ fn open(arguments: &Arguments, users: &Users, ports: &[u16]) -> Result<Wire, Str
                     route_to(arguments.target).map_err(|error| format!("no way to {}: {error}", arguments.target))?
                 }
             };
-            return Udp::open(local, ports, arguments.target, arguments.part_trains)
+            return Udp::open(local, places, arguments.target, arguments.part_trains)
                 .map(Wire::Udp)
                 .map_err(|error| error.to_string());
         }
@@ -123,10 +125,35 @@ fn open(arguments: &Arguments, users: &Users, ports: &[u16]) -> Result<Wire, Str
     let domain = users.domains().next().map(String::from_utf8_lossy).unwrap_or_default();
     let name = arguments.server_name.as_deref().unwrap_or(&domain);
     let tls = tls.map(|trust| Tls::new(&trust, name)).transpose()?;
-    Streams::open(arguments.bind, ports, arguments.target, tls).map(Wire::Streams)
+    Streams::open(places, arguments.target, tls).map(Wire::Streams)
 }
 
-/// The ports of all sockets: the callers', then the callees'.
+/// The addresses that tenants of a mix have of their own, each once.
+fn binds(scenario: &Scenario) -> Vec<IpAddr> {
+    let mut binds: Vec<_> = scenario.tenant.iter().filter_map(|tenant| tenant.bind).collect();
+    binds.sort_unstable();
+    binds.dedup();
+    binds
+}
+
+/// Which row of sockets a domain's users have: 0, or that of its tenant's own address.
+fn row(scenario: &Scenario, domain: &[u8]) -> usize {
+    let bind = scenario.tenant.iter().find(|tenant| tenant.domain.as_bytes() == domain).and_then(|tenant| tenant.bind);
+    bind.and_then(|bind| binds(scenario).iter().position(|other| *other == bind)).map_or(0, |row| row + 1)
+}
+
+/// Where all sockets are: for each address the callers', then the callees'.
+fn places(arguments: &Arguments, scenario: &Scenario, sockets: u16) -> Result<Vec<Place>, String> {
+    let ports = ports(arguments, scenario, sockets)?;
+    let ips = std::iter::once(arguments.bind).chain(binds(scenario).into_iter().map(Some));
+    let places: Vec<_> = ips.flat_map(|ip| ports.iter().map(move |port| Place { ip, port: *port })).collect();
+    if u16::try_from(places.len()).is_err() {
+        return Err(format!("{} sockets are too many; give fewer --sockets", places.len()));
+    }
+    Ok(places)
+}
+
+/// The ports of the sockets of one address: the callers', then the callees'.
 fn ports(arguments: &Arguments, scenario: &Scenario, sockets: u16) -> Result<Vec<u16>, String> {
     let row = |first: Option<u16>| -> Result<Vec<u16>, String> {
         let Some(first) = first else { return Ok(vec![0; usize::from(sockets)]) };

@@ -4,12 +4,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::Event;
 use super::connection::Connection;
 use super::framing::{Frame, frame};
 use super::outbox::Outbox;
 use super::system::{Poll, Ready};
 use super::tls::Tls;
+use super::{Event, Place};
 
 /// How long all connections may take to be there at the start.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,8 +29,7 @@ struct Line {
 /// All connections of a run.
 pub(crate) struct Streams {
     lines: Vec<Line>,
-    bind: Option<IpAddr>,
-    ports: Vec<u16>,
+    places: Vec<Place>,
     target: SocketAddr,
     tls: Option<Tls>,
     poll: Poll,
@@ -44,19 +43,13 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Opens a connection for each port, 0 being the kernel's choice, and waits until all stand.
-    pub(crate) fn open(
-        bind: Option<IpAddr>,
-        ports: &[u16],
-        target: SocketAddr,
-        tls: Option<Tls>,
-    ) -> Result<Self, String> {
-        let poll = Poll::new(ports.len()).map_err(|error| error.to_string())?;
-        let lines = ports.iter().map(|_| Line { connection: None, again: None, is_up: false }).collect();
+    /// Opens a connection from each place, and waits until all stand.
+    pub(crate) fn open(places: &[Place], target: SocketAddr, tls: Option<Tls>) -> Result<Self, String> {
+        let poll = Poll::new(places.len()).map_err(|error| error.to_string())?;
+        let lines = places.iter().map(|_| Line { connection: None, again: None, is_up: false }).collect();
         let mut streams = Self {
             lines,
-            bind,
-            ports: ports.to_vec(),
+            places: places.to_vec(),
             target,
             tls,
             poll,
@@ -67,11 +60,11 @@ impl Streams {
             last_error: None,
         };
         let end = Instant::now() + PATIENCE;
-        for endpoint in 0..ports.len() {
+        for endpoint in 0..places.len() {
             streams.connect(endpoint).map_err(|error| format!("can't connect to {target}: {error}"))?;
         }
         let mut standing = 0;
-        while standing < ports.len() {
+        while standing < places.len() {
             let received = streams.receive(Duration::from_millis(100), |_, event| {
                 standing += usize::from(matches!(event, Event::Connected(_)));
             });
@@ -80,7 +73,7 @@ impl Streams {
                 return Err(format!("can't connect to {target}: {error}"));
             }
             if Instant::now() > end {
-                return Err(format!("only {standing} of {} connections to {target} stand after 30 s", ports.len()));
+                return Err(format!("only {standing} of {} connections to {target} stand after 30 s", places.len()));
             }
         }
         Ok(streams)
@@ -94,9 +87,9 @@ impl Streams {
     }
 
     fn connect(&mut self, endpoint: usize) -> io::Result<()> {
-        let port = self.ports[endpoint];
+        let Place { ip: bind, port } = self.places[endpoint];
         let any = if self.target.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0_u16; 8]) };
-        let local = (port != 0 || self.bind.is_some()).then(|| SocketAddr::new(self.bind.unwrap_or(any), port));
+        let local = (port != 0 || bind.is_some()).then(|| SocketAddr::new(bind.unwrap_or(any), port));
         let connection = Connection::open(local, self.target, self.tls.as_ref())?;
         self.poll.watch(connection.fd(), endpoint as u32, true, true)?;
         self.lines[endpoint].connection = Some(connection);

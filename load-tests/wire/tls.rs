@@ -118,7 +118,7 @@ mod tests {
     use rustls::pki_types::PrivateKeyDer;
     use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-    use super::super::{Event, Outbox, Streams};
+    use super::super::{Event, Outbox, Place, Streams};
     use super::*;
 
     /// Self-signed, for `acme.example`; of use to nobody.
@@ -127,6 +127,8 @@ mod tests {
     }
 
     /// A server that answers the one message it reads on its one connection; its address.
+    const PLACE: Place = Place { ip: None, port: 0 };
+
     fn server() -> std::net::SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -158,7 +160,7 @@ mod tests {
     fn messages_go_both_ways_over_tls() {
         for trust in [Trust::Anyone, Trust::Authorities(certificate("certificate.pem"))] {
             let tls = Tls::new(&trust, "acme.example").unwrap();
-            let mut streams = Streams::open(None, &[0], server(), Some(tls)).unwrap();
+            let mut streams = Streams::open(&[PLACE], server(), Some(tls)).unwrap();
             let mut outbox = Outbox::new(1);
             outbox.message(0, |out| out.extend_from_slice(b"OPTIONS sip:acme.example SIP/2.0\r\n\r\n"));
             let end = Instant::now() + Duration::from_secs(30);
@@ -180,7 +182,7 @@ mod tests {
     #[test]
     fn a_certificate_of_another_name_is_refused() {
         let tls = Tls::new(&Trust::Authorities(certificate("certificate.pem")), "other.example").unwrap();
-        let fault = Streams::open(None, &[0], server(), Some(tls)).err().unwrap();
+        let fault = Streams::open(&[PLACE], server(), Some(tls)).err().unwrap();
         assert!(fault.contains("certificate"), "{fault}");
     }
 

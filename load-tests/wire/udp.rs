@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use super::Event;
 use super::outbox::Outbox;
 use super::system::{self, Arena, BATCH, Poll, Ready};
+use super::{Event, Place};
 
 /// Receive buffer that each socket asks for, in bytes.
 const RECEIVE_BUFFER: libc::c_int = 8 << 20;
@@ -25,13 +25,14 @@ pub(crate) struct Udp {
 }
 
 impl Udp {
-    /// Binds a socket for each port and connects it to the target; port 0 is the kernel's choice. What comes
-    /// as a train is taken whole, unless `part_trains`.
-    pub(crate) fn open(ip: IpAddr, ports: &[u16], target: SocketAddr, part_trains: bool) -> io::Result<Self> {
-        let poll = Poll::new(ports.len())?;
-        let mut sockets = Vec::with_capacity(ports.len());
-        for (key, port) in ports.iter().enumerate() {
-            let socket = UdpSocket::bind((ip, *port))
+    /// Binds a socket at each place, `ip` being our address where it names none, and connects it to the target. What comes as a train is
+    /// taken whole, unless `part_trains`.
+    pub(crate) fn open(ip: IpAddr, places: &[Place], target: SocketAddr, part_trains: bool) -> io::Result<Self> {
+        let poll = Poll::new(places.len())?;
+        let mut sockets = Vec::with_capacity(places.len());
+        for (key, place) in places.iter().enumerate() {
+            let (ip, port) = (place.ip.unwrap_or(ip), place.port);
+            let socket = UdpSocket::bind((ip, port))
                 .map_err(|error| io::Error::new(error.kind(), format!("can't bind {ip}:{port}: {error}")))?;
             socket.connect(target)?;
             socket.set_nonblocking(true)?;

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::fault::Fault;
+use crate::budgets::Budgets;
+use crate::fault::{Code, Fault};
 use crate::media_policy::MediaPolicy;
 use crate::validation::{Domain, TenantName, parse_network};
 use crate::when_full::WhenFull;
@@ -30,6 +31,8 @@ pub struct Tenant {
     pub max_extensions: Option<u32>,
     /// At most so many calls at once; `None` is no limit.
     pub max_calls: Option<u32>,
+    /// What it may ask for a second.
+    pub budgets: Budgets,
     /// What becomes of a device too many of an extension.
     pub when_full: WhenFull,
     /// Whether the media of its calls is relayed.
@@ -77,6 +80,8 @@ pub struct TenantDraft {
     pub max_extensions: Option<u32>,
     /// At most so many calls at once.
     pub max_calls: Option<u32>,
+    /// What it may ask for a second.
+    pub budgets: Budgets,
     /// What becomes of a device too many: `reject` or `replace_oldest`; empty: `reject`.
     pub when_full: String,
     /// Whether the media of its calls is relayed: `auto`, `always` or `never`; empty: `auto`.
@@ -102,6 +107,8 @@ pub struct NewTenant {
     pub max_extensions: Option<u32>,
     /// At most so many calls at once.
     pub max_calls: Option<u32>,
+    /// What it may ask for a second.
+    pub budgets: Budgets,
     /// What becomes of a device too many of an extension.
     pub when_full: WhenFull,
     /// Whether the media of its calls is relayed.
@@ -135,6 +142,9 @@ impl TenantDraft {
                 Err(fault) => faults.push(fault),
             }
         }
+        if self.budgets.weight.is_some_and(|weight| !(1..=Budgets::MOST_WEIGHT).contains(&weight)) {
+            faults.push(Fault::new("weight", Code::BadFormat, "write a whole number from 1 to 1000"));
+        }
         let when_full = WhenFull::parse("when_full", &self.when_full).map_err(|fault| faults.push(fault)).ok();
         let media = MediaPolicy::parse("media", &self.media).map_err(|fault| faults.push(fault)).ok();
         match (domain, name, when_full, media) {
@@ -145,6 +155,7 @@ impl TenantDraft {
                 trust,
                 max_extensions: self.max_extensions,
                 max_calls: self.max_calls,
+                budgets: self.budgets,
                 when_full,
                 media,
                 max_media: self.max_media,

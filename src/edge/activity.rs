@@ -1,21 +1,25 @@
-//! What every shard must know of the calls in progress: how many each tenant has.
+//! What every shard must know of the tenants: how many calls each has, and what it has spent of its budgets.
 
 use dashmap::DashMap;
 use foldhash::quality::FixedState;
 use ringway_directory::TenantId;
+
+use crate::spending::Spending;
 
 /// The second table that all shards share, beside the location service.
 #[derive(Debug)]
 pub struct Activity {
     calls_by_tenant: DashMap<TenantId, u32, FixedState>,
     streams_by_tenant: DashMap<TenantId, u32, FixedState>,
+    /// What tenants have asked for of late.
+    pub(crate) spending: Spending,
 }
 
 impl Activity {
     /// Nobody calls.
     pub fn new(seed: u64) -> Self {
         let table = || DashMap::with_hasher(FixedState::with_seed(seed));
-        Self { calls_by_tenant: table(), streams_by_tenant: table() }
+        Self { calls_by_tenant: table(), streams_by_tenant: table(), spending: Spending::new(seed) }
     }
 
     /// Takes a place for one more call, in one step with the look whether there is one. `None` is no limit.

@@ -1,14 +1,20 @@
-//! The budget of a source that has not shown who it is: a token bucket an address, in a bounded table.
+//! Budgets: of a source that has not shown who it is, a token bucket an address, in a bounded table; and of a tenant.
 //!
 //! Of IPv6 a whole /64 is one source: that is what one customer gets. When the table is full, sources that it does not
 //! know share one bucket.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use foldhash::quality::FixedState;
-use ringway_sip::Monotonic;
+use ringway_directory::Tenant;
+use ringway_sip::{Flow, Method, Monotonic};
+
+use crate::bans::network_of;
+use crate::core::Core;
+use crate::reject::Reject;
+use crate::spending::Item;
 
 /// What one source has left.
 #[derive(Clone, Copy, Debug)]
@@ -43,17 +49,6 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// smaller is not worth it.
 const SMALL: usize = 4096;
 const FORGET_EVERY: Duration = Duration::from_secs(5);
-
-/// What counts as one source.
-fn network_of(source: IpAddr) -> IpAddr {
-    match source {
-        IpAddr::V4(_) => source,
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-    }
-}
 
 impl Sources {
     pub(crate) fn new(seed: u64) -> Self {
@@ -102,6 +97,32 @@ impl Sources {
     }
 }
 
+impl Core {
+    /// Whether a tenant's budget has room for a request that belongs to no dialog. It costs no look at who asks: that comes later.
+    pub(crate) fn keeps_to_budget(&mut self, tenant: &Tenant, method: Method, flow: &Flow) -> Result<(), Reject> {
+        let (common, own) = (&self.settings.limits.tenant, &tenant.budgets);
+        let requests = own.requests.unwrap_or(common.requests);
+        let (item, particular) = match method {
+            Method::Register => (Item::Register, own.registers.unwrap_or(common.registers)),
+            Method::Invite => (Item::Call, own.calls.unwrap_or(common.calls)),
+            _ => (Item::Request, 0),
+        };
+        if requests == 0 && particular == 0 {
+            return Ok(());
+        }
+        let (location, now) = (&self.location, self.now.monotonic);
+        let is_known = || location.is_registered_on(flow) || tenant.trusts(flow.source());
+        let spending = &self.activity.spending;
+        if spending.take(tenant.id, Item::Request, requests, now, is_known)
+            && spending.take(tenant.id, item, particular, now, is_known)
+        {
+            return Ok(());
+        }
+        *self.counters.tenant_refusals.entry(tenant.id).or_default() += 1;
+        Err(Reject::TenantRate)
+    }
+}
+
 impl Bucket {
     /// Takes one request of `per_second`. False when there is none left.
     fn take(&mut self, per_second: u32, now: Monotonic) -> bool {
@@ -123,6 +144,8 @@ impl Bucket {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     fn at(millis: u64) -> Monotonic {

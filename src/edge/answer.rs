@@ -1,12 +1,15 @@
 //! Answers that keep no state (RFC 3261 section 8.2.7): refusals, challenges, and the 200 to an OPTIONS.
 
-use ringway_sip::write::{ResponseWriter, reason_phrase, response_address, write_malformed_answer, write_number};
+use ringway_sip::write::{
+    ResponseWriter, reason_phrase, response_address, write_malformed_answer, write_number, write_overload_control,
+};
 use ringway_sip::{Essentials, Flow, Message, Method, Name, Problem, Via};
 
 use crate::core::Core;
 use crate::keys::Purpose;
 use crate::reject::{DropReason, Reject};
 use crate::route::REGISTRAR_OPTIONS;
+use crate::watch::Offence;
 
 /// The methods that we take: what OPTIONS is answered, and what a 405 names.
 pub(crate) const ALLOW: &[u8] =
@@ -104,6 +107,18 @@ impl Core {
             return;
         }
         self.count_refusal(reject, request.essentials.cseq.method, &request.flow, Some(request.essentials));
+        match reject {
+            Reject::UnknownDomain | Reject::RegisterUnknownDomain => {
+                if self.is_scanner(request.message) {
+                    return self.drop_scanner(&request.flow);
+                }
+                self.note_offence(&request.flow, Offence::UnknownDomain);
+            }
+            Reject::Malformed if request.flow.transport.is_reliable() => {
+                self.note_offence(&request.flow, Offence::Malformed);
+            }
+            _ => {}
+        }
         // Spread, so that those who were refused together do not come back together.
         let retry_after = 5 + self.random.next() % 10;
         let min_session = u64::from(self.settings.min_session_expires);
@@ -117,7 +132,7 @@ impl Core {
                 writer.header_with("Unsupported", |out| write_required(message, Name::ProxyRequire, out))
             }
             Reject::SessionTooBrief => writer.header_with("Min-SE", |out| write_number(out, min_session)),
-            Reject::Overloaded | Reject::Draining | Reject::SourceRate => {
+            Reject::Overloaded | Reject::Draining | Reject::SourceRate | Reject::TenantRate | Reject::TooBusy => {
                 writer.header_with("Retry-After", |out| write_number(out, retry_after))
             }
             _ => writer,
@@ -169,6 +184,7 @@ impl Core {
             Bound::None => None,
             Bound::TwiceTheRequest => self.room_for_answer(request.message, &flow),
         };
+        let control = request.essentials.via.knows_overload_control.then(|| self.overload_control());
         let after_save = request.essentials.cseq.method == Method::Register && status < 300;
         let is_sent = self.out.send(flow, after_save, |out| {
             let start = out.len();
@@ -182,6 +198,9 @@ impl Core {
                 out,
             );
             headers(writer).finish();
+            if let Some(control) = &control {
+                write_overload_control(out, start, control);
+            }
             add_what_fits(out, start, optional, room)
         });
         if is_sent {
@@ -212,6 +231,9 @@ impl Core {
         });
         if is_sent {
             self.count_refusal(reject, message.method(), came_by, None);
+            if came_by.transport.is_reliable() {
+                self.note_offence(came_by, Offence::Malformed);
+            }
             self.counters.response(message.method(), problem.status());
         } else {
             self.counters.drop(DropReason::Amplification);

@@ -8,7 +8,7 @@ use ringway_directory::{Extension, Snapshot, Tenant, TenantId};
 use ringway_sip::{Method, Uri};
 
 use crate::answer::{Bound, Received};
-use crate::auth::{Question, Role, Verdict, is_anonymous, names_extension};
+use crate::auth::{Challenge, Question, Role, Verdict, is_anonymous, names_extension};
 use crate::core::Core;
 use crate::engine::Engine;
 use crate::gruu::{Gruu, may_be_gruu};
@@ -27,23 +27,44 @@ impl Engine {
         directory: &'d Snapshot,
         tenant: &Tenant,
         role: Role,
+        is_exempt: bool,
     ) -> Option<&'d Extension> {
         let question =
             Question { request: request.message, essentials: request.essentials, flow: &request.flow, tenant, role };
         let core = &mut self.core;
+        if !is_exempt
+            && core.bans.has_accounts()
+            && let Some(name) = question.asked_name()
+            && core.is_account_banned(tenant, &name, &request.flow)
+        {
+            core.refuse(request, Reject::AccountBanned);
+            return None;
+        }
         let verdict =
             self.authenticator.authenticate(core.now, &question, directory, &core.settings, &mut core.counters);
         match verdict {
-            Verdict::Verified(extension) | Verdict::Trusted(extension) => Some(extension),
+            Verdict::Verified(extension) => {
+                core.note_success(tenant, extension, &request.flow);
+                Some(extension)
+            }
+            Verdict::Trusted(extension) => Some(extension),
             Verdict::Refused(reject) => {
                 core.refuse(request, reject);
                 None
             }
+            Verdict::Challenge { stale: false } if core.is_scanner(request.message) => {
+                core.drop_scanner(&request.flow);
+                None
+            }
             Verdict::Challenge { stale } => {
+                if let Some(failure) = self.authenticator.take_failure() {
+                    core.note_failure(tenant, &request.flow, &failure);
+                }
                 let (now, settings) = (core.now, Arc::clone(&core.settings));
                 let authenticator = &mut self.authenticator;
+                let challenge = Challenge { role, stale, source: request.flow.source() };
                 core.answer(request, role.status(), None, Bound::TwiceTheRequest, |writer| {
-                    authenticator.write_challenge(now, role, tenant, &settings, stale, writer)
+                    authenticator.write_challenge(now, challenge, tenant, &settings, writer)
                 });
                 None
             }

@@ -13,7 +13,9 @@ mod windows;
 
 pub use identity::{is_anonymous, names_extension, names_tenant};
 
-use std::hash::BuildHasher as _;
+use std::borrow::Cow;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
@@ -22,11 +24,13 @@ use ringway_sip::digest::{Algorithm, Credentials, Hash, write_challenge};
 use ringway_sip::write::ResponseWriter;
 use ringway_sip::{Essentials, Flow, Message, Method, Name, Now, ShardId, Transport, Uri, Wall};
 
+use crate::bans::network_of;
 use crate::counters::Counters;
 use crate::keys::Keys;
 use crate::reject::Reject;
 use crate::settings::Settings;
 use nonce::Nonce;
+use siphasher::sip::SipHasher13;
 use window::Use;
 use windows::Windows;
 
@@ -76,6 +80,17 @@ impl Role {
     }
 }
 
+/// A challenge that is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// As whom we ask.
+    pub role: Role,
+    /// Whether only the nonce was no longer good.
+    pub stale: bool,
+    /// To where it is sent: the nonce knows it.
+    pub source: IpAddr,
+}
+
 /// A request whose sender is to be known.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'q, 'a> {
@@ -89,6 +104,24 @@ pub struct Question<'q, 'a> {
     pub tenant: &'q Tenant,
     /// As whom we ask.
     pub role: Role,
+}
+
+impl<'a> Question<'_, 'a> {
+    /// The name in the credentials for our realm.
+    pub(crate) fn asked_name(&self) -> Option<Cow<'a, [u8]>> {
+        credentials_for(self).ok().map(|credentials| credentials.username)
+    }
+}
+
+/// Credentials that did not verify.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The name in them.
+    pub(crate) name: Box<[u8]>,
+    /// Whether the tenant has it.
+    pub(crate) is_known: bool,
+    /// Whether their nonce was sent to where they come from: the source is real.
+    pub(crate) is_proven: bool,
 }
 
 /// What is known about the sender.
@@ -131,10 +164,14 @@ pub struct Authenticator {
     /// Tells this run of the process from the ones before it.
     start: u64,
     hashing: FixedState,
+    /// What tells, in a nonce, to where it was sent. Others see the result, so the key is secret.
+    witnesses: SipHasher13,
     minted: u32,
     windows: Windows,
     /// What the credentials of nobody are checked against, so that it takes the time of checking somebody's.
     nobody: [Hash; Algorithm::ALL.len()],
+    /// The failure that led to the last challenge.
+    failure: Option<Failure>,
 }
 
 impl Authenticator {
@@ -142,7 +179,9 @@ impl Authenticator {
     pub fn new(shard: ShardId, keys: Keys, seed: u64) -> Self {
         let nobody = Algorithm::ALL.map(|algorithm| ringway_sip::digest::ha1(algorithm, b"", b"", &seed.to_be_bytes()));
         let hashing = FixedState::with_seed(seed);
-        Self { shard, keys, start: seed, hashing, minted: 0, windows: Windows::default(), nobody }
+        let witnesses = SipHasher13::new_with_keys(seed, !seed);
+        let windows = Windows::default();
+        Self { shard, keys, start: seed, hashing, witnesses, minted: 0, windows, nobody, failure: None }
     }
 
     /// Says who is asking. A failure is counted for the tenant.
@@ -154,6 +193,7 @@ impl Authenticator {
         settings: &Settings,
         counters: &mut Counters,
     ) -> Verdict<'s> {
+        self.failure = None;
         if let Some(extension) = trusted(question, directory, settings) {
             return if extension.enabled { Verdict::Trusted(extension) } else { Verdict::Refused(Reject::Disabled) };
         }
@@ -169,19 +209,25 @@ impl Authenticator {
         }
     }
 
+    /// The failure that led to the last challenge, when credentials did; forgotten by this look.
+    pub(crate) fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
     /// Appends the headers of a challenge: one an algorithm, in the order of the settings, all with one new nonce.
     pub fn write_challenge<'o, 'm, 'a>(
         &mut self,
         now: Now,
-        role: Role,
+        challenge: Challenge,
         tenant: &Tenant,
         settings: &Settings,
-        stale: bool,
         mut response: ResponseWriter<'o, 'm, 'a>,
     ) -> ResponseWriter<'o, 'm, 'a> {
+        let Challenge { role, stale, source } = challenge;
         self.minted = self.minted.wrapping_add(1);
         let realm = tenant.domain.as_bytes();
-        let nonce = Nonce { minted: now.wall, serial: self.minted, shard: self.shard };
+        let witness = self.witness(source);
+        let nonce = Nonce { minted: now.wall, serial: self.minted, shard: self.shard, witness };
         let nonce = nonce.write(&mut self.keys, self.start, realm);
         for algorithm in &settings.algorithms {
             response = response.header_with(role.challenge().as_str(), |out| {
@@ -225,7 +271,12 @@ impl Authenticator {
         let is_offered = settings.algorithms.contains(&credentials.algorithm);
         let extension = match extension {
             Some(extension) if is_verified && ha1.is_some() && is_offered => extension,
-            _ => return Err(Flaw::Wrong),
+            _ => {
+                let is_proven = nonce.witness == self.witness(question.flow.source());
+                let name = credentials.username.as_ref().into();
+                self.failure = Some(Failure { name, is_known: extension.is_some(), is_proven });
+                return Err(Flaw::Wrong);
+            }
         };
         if !names_the_request(&credentials, question, directory, settings) {
             return Err(Flaw::Wrong);
@@ -253,6 +304,16 @@ impl Authenticator {
     pub(crate) fn ahead(&self, tenant: TenantId, username: &[u8], nonce: &[u8]) -> impl Iterator<Item = Stretch> {
         let serial = Nonce::serial_in(nonce);
         serial.map(|serial| self.windows.ahead(serial, self.owner(tenant, username))).into_iter().flatten()
+    }
+
+    /// What a nonce bears of where it is sent: nobody else can tell what it is for another source.
+    fn witness(&self, source: IpAddr) -> u32 {
+        let mut hasher = self.witnesses;
+        match network_of(source) {
+            IpAddr::V4(source) => hasher.write_u32(source.to_bits()),
+            IpAddr::V6(source) => hasher.write_u64((source.to_bits() >> 64) as u64),
+        }
+        hasher.finish() as u32
     }
 
     /// Whose the counts of a nonce are.

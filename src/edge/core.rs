@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringway_directory::Snapshot;
+use ringway_directory::{Snapshot, Tenant};
 use ringway_sip::transaction::Timer;
+use ringway_sip::write::OverloadControl;
 use ringway_sip::{Edits, Essentials, Flow, Method, Now, ShardId};
 
 use crate::activity::Activity;
+use crate::bans::Bans;
 use crate::counters::Counters;
 use crate::dialog::DialogKey;
 use crate::fingerprint::Fingerprints;
@@ -16,11 +18,15 @@ use crate::keys::Keys;
 use crate::location::Location;
 use crate::notes::Notes;
 use crate::output::Output;
+use crate::overload::{Class, Overload};
 use crate::proxy::ContextKey;
 use crate::random::Random;
 use crate::reject::Reject;
 use crate::settings::Settings;
 use crate::wheel::Wheel;
+
+/// Milliseconds for which a client is to hold back what it was told to; by then it has been told anew (RFC 7339 section 4.3).
+const CONTROL_HOLDS: u32 = 500;
 
 /// The part of a response context that a timer belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +64,7 @@ pub(crate) struct Core {
     pub(crate) directory: Arc<Snapshot>,
     pub(crate) location: Arc<Location>,
     pub(crate) activity: Arc<Activity>,
+    pub(crate) bans: Arc<Bans>,
     pub(crate) keys: Keys,
     pub(crate) gruus: GruuSealer,
     pub(crate) fingerprints: Fingerprints,
@@ -66,6 +73,7 @@ pub(crate) struct Core {
     pub(crate) out: Output,
     pub(crate) counters: Counters,
     pub(crate) notes: Notes,
+    pub(crate) overload: Overload,
     /// Reused by every forward.
     pub(crate) edits: Edits,
     /// Reused by every answer, for the headers that it can do without.
@@ -78,6 +86,27 @@ impl Core {
     /// The number of the period whose keys mint now.
     pub(crate) fn period(&self) -> u64 {
         Keys::period(self.now.wall.as_seconds())
+    }
+
+    /// Refuses a tenant's new request when there is more to do than can be done, and the tenant asks for more than its share.
+    pub(crate) fn lets_in(&mut self, tenant: &Tenant, method: Method, flow: &Flow) -> Result<(), Reject> {
+        if !self.overload.is_shedding() {
+            return Ok(());
+        }
+        let is_preferred = method == Method::Invite || self.location.is_registered_on(flow);
+        let class = if is_preferred { Class::Preferred } else { Class::New };
+        if self.overload.lets_in(tenant.id, tenant.budgets.weight(), class, self.random.next()) {
+            return Ok(());
+        }
+        *self.counters.tenant_refusals.entry(tenant.id).or_default() += 1;
+        Err(Reject::TooBusy)
+    }
+
+    /// What a client is told that knows overload control (RFC 7339).
+    pub(crate) fn overload_control(&self) -> OverloadControl {
+        let percent = self.overload.percent();
+        let valid_milliseconds = if percent > 0 { CONTROL_HOLDS } else { 0 };
+        OverloadControl { percent, valid_milliseconds, sequence: self.now.wall.as_millis() }
     }
 
     /// Counts a refusal, and notes it for the log.

@@ -37,6 +37,8 @@ pub struct Counters {
     pub auth_failures: HashMap<TenantId, u64>,
     /// Descriptions that were passed on as they came, though their media was to be relayed; by reason.
     pub unmoved: [u64; Unmoved::ALL.len()],
+    /// Requests refused for their tenant's budget or share, by tenant.
+    pub tenant_refusals: HashMap<TenantId, u64>,
     /// Calls that ended, by tenant and outcome.
     pub calls: HashMap<(TenantId, CallOutcome), u64>,
     /// Calls that we ended, by the reason.
@@ -58,6 +60,7 @@ impl Default for Counters {
             handovers: 0,
             auth_failures: HashMap::new(),
             unmoved: [0; Unmoved::ALL.len()],
+            tenant_refusals: HashMap::new(),
             calls: HashMap::new(),
             calls_ended: [0; CallEnd::ALL.len()],
         }

@@ -105,6 +105,8 @@ pub(crate) struct Dialog {
     pub(crate) callees: SmallVec<[Side; 1]>,
     /// Whether a 2xx has been seen.
     pub(crate) is_confirmed: bool,
+    /// Whether it is an emergency call.
+    pub(crate) is_emergency: bool,
     /// The INVITE that opened it: while it may still be answered, the call is not over.
     pub(crate) invite: Option<ContextKey>,
     /// When it is as long as a call may be.

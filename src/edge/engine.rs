@@ -11,21 +11,25 @@ use ringway_sip::{Edits, Flow, Method, Monotonic, Now, ShardId, Transport};
 use crate::activity::Activity;
 use crate::admit::Sources;
 use crate::auth::Authenticator;
+use crate::bans::Bans;
 use crate::core::{Alarm, Core};
 use crate::counters::Counters;
 use crate::dialog::{Dialogs, Stage};
+use crate::emergency::Emergencies;
 use crate::fingerprint::Fingerprints;
 use crate::gruu::GruuSealer;
 use crate::io::{Action, Arrival, BindingChange, Input};
 use crate::keys::{Keys, Purpose};
 use crate::location::{Location, Swept};
 use crate::media::Reserve;
-use crate::notes::{Notes, Refusal};
+use crate::notes::{Note, Notes};
 use crate::output::Output;
+use crate::overload::Overload;
 use crate::ping::DuePings;
 use crate::proxy::Contexts;
 use crate::random::Random;
 use crate::registrar::Registrar;
+use crate::reject::DropReason;
 use crate::settings::Settings;
 use crate::wheel::Wheel;
 
@@ -53,6 +57,8 @@ pub struct Parts {
     pub location: Arc<Location>,
     /// Who is calling; shared.
     pub activity: Arc<Activity>,
+    /// Who is shut out; shared.
+    pub bans: Arc<Bans>,
     /// The configuration.
     pub settings: Arc<Settings>,
     /// The tenants and their extensions.
@@ -75,6 +81,7 @@ pub struct Engine {
     pub(crate) dialogs: Dialogs,
     pub(crate) reserve: Reserve,
     pub(crate) sources: Sources,
+    pub(crate) emergencies: Emergencies,
     /// Reused by what is written before it is sent.
     pub(crate) scratch: Vec<u8>,
     next_sweep: Monotonic,
@@ -94,12 +101,13 @@ fn own<T: Clone>(shared: &Arc<T>) -> Arc<T> {
 impl Engine {
     /// An engine that has seen nothing yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { shard, boot, secret, seed, location, activity, settings, directory, now } = parts;
+        let Parts { shard, boot, secret, seed, location, activity, bans, settings, directory, now } = parts;
         let mut keys = Keys::new(secret);
         // Cookies outlive a restart, so what they are compared by does too: it comes from the shared secret.
         let mac = keys.mac(Purpose::Tag, 0, &[b"fingerprints"]);
         let print_key = mac.iter().fold(0, |key: u128, &byte| key << 8 | u128::from(byte));
         let mut random = Random::new(seed);
+        let overload = Overload::new(random.next());
         Self {
             authenticator: Authenticator::new(shard, keys.clone(), random.next()),
             registrar: Registrar::default(),
@@ -107,6 +115,7 @@ impl Engine {
             dialogs: Dialogs::default(),
             reserve: Reserve::default(),
             sources: Sources::new(random.next()),
+            emergencies: Emergencies::new(random.next()),
             scratch: Vec::new(),
             next_sweep: now.monotonic + SWEEP_EVERY,
             sweep: 0,
@@ -120,6 +129,7 @@ impl Engine {
                 location,
                 activity,
                 gruus: GruuSealer::new(&keys),
+                bans,
                 keys,
                 fingerprints: Fingerprints::new(print_key),
                 random,
@@ -127,11 +137,24 @@ impl Engine {
                 out: Output::default(),
                 counters: Counters::default(),
                 notes: Notes::default(),
+                overload,
                 edits: Edits::new(),
                 optional: Vec::new(),
                 now,
             },
         }
+    }
+
+    /// Says how long the message that is handled next has waited for its turn since the kernel received it. By this the engine knows
+    /// whether there is more to do than it can.
+    #[inline]
+    pub fn note_waiting(&mut self, now: Now, waited: Duration) {
+        self.core.overload.note(now.monotonic, waited, self.core.settings.limits.max_waiting);
+    }
+
+    /// Per cent of the new work that are refused at present, and how long every message at least waits.
+    pub fn overload(&self) -> (u8, Duration) {
+        (self.core.overload.percent(), self.core.overload.wait())
     }
 
     /// Takes one input. What follows from it waits for [`drain`](Self::drain). Tells the method of a request, so that
@@ -173,13 +196,24 @@ impl Engine {
         &self.core.counters
     }
 
+    /// The bans, which all shards share.
+    pub fn bans(&self) -> &Bans {
+        &self.core.bans
+    }
+
+    /// Whether what comes on this flow is kept out.
+    pub fn is_banned(&mut self, now: Now, flow: &Flow) -> bool {
+        self.core.now = now;
+        self.core.is_banned(flow)
+    }
+
     /// Whether there is something for the log.
     pub fn has_notes(&self) -> bool {
         !self.core.notes.is_empty()
     }
 
-    /// Refusals for the log, of each reason one in ten seconds; forgotten by this look.
-    pub fn take_notes(&mut self) -> Vec<Refusal> {
+    /// Bans, and of refusals one of each reason in ten seconds, for the log; forgotten by this look.
+    pub fn take_notes(&mut self) -> Vec<Note> {
         self.core.notes.take()
     }
 
@@ -230,6 +264,10 @@ impl Engine {
     }
 
     fn handle_message(&mut self, flow: Flow, bytes: &[u8], arrival: Arrival) -> Option<Method> {
+        if arrival == Arrival::Wire && self.core.is_banned(&flow) && !self.is_emergency_of_banned(&flow, bytes) {
+            self.core.counters.drop(DropReason::Banned);
+            return None;
+        }
         // A keep-alive is no SIP, and nothing is wrong with it (RFC 5626 section 3.5).
         if flow.transport == Transport::Udp {
             match datagram_kind(bytes) {
@@ -276,6 +314,8 @@ impl Engine {
             if is_over {
                 self.authenticator.expire(self.core.now, &self.core.settings);
                 self.sources.forget_idle(now);
+                self.core.bans.sweep(self.core.now.wall);
+                self.core.bans.suspects.sweep(now);
             }
         }
     }
@@ -378,6 +418,7 @@ mod tests {
             seed: 1,
             location: Arc::clone(&location),
             activity: Arc::new(Activity::new(1)),
+            bans: Arc::new(Bans::new(1)),
             settings: Arc::new(Settings::default()),
             directory: Arc::new(Snapshot::empty()),
             now: at(0),

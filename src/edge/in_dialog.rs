@@ -188,6 +188,18 @@ impl Engine {
             self.forward_ack(request, &routing, &way, cookie.tenant);
             return;
         }
+        // What ends a call, or completes its answer, is never refused, and nothing of an emergency call is.
+        let may_wait = !matches!(method, Method::Bye | Method::Prack);
+        let is_emergency = || {
+            let dialog = passage.place.and_then(|place| self.dialogs.get(place.key));
+            dialog.is_some_and(|dialog| dialog.is_emergency)
+        };
+        if may_wait && self.core.overload.is_shedding() && !is_emergency() {
+            let drawn = self.core.random.next();
+            if !self.core.overload.lets_on(drawn) {
+                return self.core.refuse(request, Reject::TooBusy);
+            }
+        }
         let directory = Arc::clone(&self.core.directory);
         if !passage.is_from_known_flow && !self.is_moved_side(request, cookie.tenant, passage.number.as_deref()) {
             return;
@@ -283,7 +295,7 @@ impl Engine {
             self.core.refuse(request, Reject::NoDialog);
             return false;
         };
-        let Some(extension) = self.authenticate(request, &directory, tenant, Role::Proxy) else { return false };
+        let Some(extension) = self.authenticate(request, &directory, tenant, Role::Proxy, false) else { return false };
         let expected = match number {
             Some(number) => *extension.number == *number,
             // After a restart nobody remembers the number; then From must be the extension's own.

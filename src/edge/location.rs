@@ -22,6 +22,8 @@ pub use record::{Bindings, Garbage, pack, unpack};
 pub use sweep::{Ping, Swept};
 pub use update::{Contacts, Update};
 
+use std::net::IpAddr;
+
 use dashmap::DashMap;
 use foldhash::quality::FixedState;
 use parking_lot::Mutex;
@@ -226,6 +228,11 @@ impl Location {
     /// Whether any extension is registered on this flow.
     pub fn is_registered_on(&self, flow: &Flow) -> bool {
         self.flows.has_registration(flow)
+    }
+
+    /// Whether any device is registered from this source: an IPv4 address, or an IPv6 /64.
+    pub fn is_registered_from(&self, source: IpAddr) -> bool {
+        self.flows.has_source(source)
     }
 
     /// Shows how many bindings each tenant has, those included that expired since the last sweep. `visit` asks nothing of

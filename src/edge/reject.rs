@@ -48,11 +48,14 @@ pub enum Reject {
     PathRefused,
     FirstHopLacksOutbound,
     FlowWithOthers,
+    AccountBanned,
+    TenantRate,
+    TooBusy,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 45] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -95,6 +98,9 @@ impl Reject {
         Self::PathRefused,
         Self::FirstHopLacksOutbound,
         Self::FlowWithOthers,
+        Self::AccountBanned,
+        Self::TenantRate,
+        Self::TooBusy,
     ];
 
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
@@ -122,7 +128,8 @@ impl Reject {
             | Self::CookieForged
             | Self::CallLimit
             | Self::MediaLimit
-            | Self::ForeignChallenge => 403,
+            | Self::ForeignChallenge
+            | Self::AccountBanned => 403,
             Self::NotRegistered => 480,
             Self::NoAnswer => 408,
             Self::NoDialog | Self::TransactionUnknown => 481,
@@ -130,7 +137,12 @@ impl Reject {
             Self::IntervalTooBrief => 423,
             Self::OutOfOrder | Self::FlowFailed => 500,
             Self::EventNotServed => 489,
-            Self::Overloaded | Self::Draining | Self::SourceRate | Self::NoMediaPorts => 503,
+            Self::Overloaded
+            | Self::Draining
+            | Self::SourceRate
+            | Self::NoMediaPorts
+            | Self::TenantRate
+            | Self::TooBusy => 503,
         }
     }
 
@@ -179,6 +191,9 @@ impl Reject {
             Self::PathRefused => "path-refused",
             Self::FirstHopLacksOutbound => "first-hop-lacks-outbound",
             Self::FlowWithOthers => "flow-with-others",
+            Self::AccountBanned => "account-banned",
+            Self::TenantRate => "tenant-rate",
+            Self::TooBusy => "too-busy",
         }
     }
 
@@ -227,6 +242,9 @@ impl Reject {
             Self::PathRefused => "this Path can't be followed",
             Self::FirstHopLacksOutbound => "the first proxy of the phone does not support outbound",
             Self::FlowWithOthers => "a REGISTER with a reg-id has one Contact only",
+            Self::AccountBanned => "this account has failed too often from this address; try again later",
+            Self::TenantRate => "the tenant asks for more than its budget",
+            Self::TooBusy => "requests wait too long; new ones are refused",
         }
     }
 }
@@ -249,11 +267,15 @@ pub enum DropReason {
     SourceRate,
     /// A response that could not be forwarded: its next Via is missing.
     NoVia,
+    /// Its source is banned.
+    Banned,
+    /// A program made it that is known for scanning.
+    Scanner,
 }
 
 impl DropReason {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::NotSip,
         Self::Malformed,
         Self::StrayResponse,
@@ -261,6 +283,8 @@ impl DropReason {
         Self::Amplification,
         Self::SourceRate,
         Self::NoVia,
+        Self::Banned,
+        Self::Scanner,
     ];
 
     /// The metric's label.
@@ -273,6 +297,8 @@ impl DropReason {
             Self::Amplification => "amplification",
             Self::SourceRate => "source-rate",
             Self::NoVia => "no-via",
+            Self::Banned => "banned",
+            Self::Scanner => "scanner",
         }
     }
 }

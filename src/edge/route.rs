@@ -18,6 +18,7 @@ use crate::in_dialog::RouteReading;
 use crate::proxy::{Initial, Routing, Target, is_tls};
 use crate::reject::{DropReason, Reject};
 use crate::tenancy::routable;
+use crate::watch::Offence;
 
 /// The extensions that a REGISTER may insist on.
 pub(crate) const REGISTRAR_OPTIONS: [&[u8]; 3] = [b"outbound", b"path", b"gruu"];
@@ -130,7 +131,9 @@ impl Engine {
             }
             return Ok(());
         }
-        if !self.admit(request) {
+        // An emergency call is above budgets, shares and bans of accounts.
+        let is_exempt = self.is_exempt(request.essentials.cseq.method, uri.as_ref(), &request.flow);
+        if !is_exempt && !self.admit(request) {
             return Ok(());
         }
         let uri = self.core.validate(request, uri)?;
@@ -145,7 +148,7 @@ impl Engine {
             return Err(Reject::NoDialog);
         }
         match routing.rest.first() {
-            None => self.decide_initial(request, &uri, &routing),
+            None => self.decide_initial(request, &uri, &routing, is_exempt),
             Some(route) if NameAddr::parse(route).is_some_and(|route| route.parse_uri().is_ok()) => {
                 Err(Reject::RoutePreloaded)
             }
@@ -184,9 +187,22 @@ impl Engine {
         request: Received<'_, '_>,
         uri: &Uri<'_>,
         routing: &Routing<'_>,
+        is_exempt: bool,
     ) -> Result<(), Reject> {
         let method = request.essentials.cseq.method;
-        if method == Method::Options && uri.user.is_none() && self.core.names_us(uri, &request.flow) {
+        let directory = Arc::clone(&self.core.directory);
+        if method == Method::Options
+            && uri.user.is_none()
+            && let Some(asked) = self.core.asked_of_us(&directory, uri, &request.flow)
+        {
+            if self.core.is_scanner(request.message) {
+                self.core.drop_scanner(&request.flow);
+                return Ok(());
+            }
+            if let Some(tenant) = asked {
+                self.core.keeps_to_budget(tenant, method, &request.flow)?;
+                self.core.lets_in(tenant, method, &request.flow)?;
+            }
             requires_nothing_unknown(request)?;
             self.core.answer_options(request);
             return Ok(());
@@ -199,9 +215,14 @@ impl Engine {
         {
             return Err(if method == Method::Register { Reject::RegisterUnknownDomain } else { Reject::UnknownDomain });
         }
-        let directory = Arc::clone(&self.core.directory);
         let tenant = self.core.tenant_of(&directory, request, uri)?;
-        let Some(extension) = self.authenticate(request, &directory, tenant, Role::of(method)) else { return Ok(()) };
+        if !is_exempt {
+            self.core.keeps_to_budget(tenant, method, &request.flow)?;
+            self.core.lets_in(tenant, method, &request.flow)?;
+        }
+        let Some(extension) = self.authenticate(request, &directory, tenant, Role::of(method), is_exempt) else {
+            return Ok(());
+        };
         match method {
             Method::Register => {
                 requires_nothing_unknown_of_a_registrar(request)?;
@@ -281,7 +302,10 @@ impl Core {
     pub(crate) fn refuse_unframed(&mut self, flow: &Flow, head: &[u8], problem: ringway_sip::Problem) {
         match Message::parse(head) {
             Ok(message) if message.is_request() => self.answer_malformed(&message, flow, problem),
-            _ => self.counters.drop(DropReason::Malformed),
+            _ => {
+                self.counters.drop(DropReason::Malformed);
+                self.note_offence(flow, Offence::Malformed);
+            }
         }
     }
 

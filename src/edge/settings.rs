@@ -74,7 +74,34 @@ pub struct Limits {
     pub max_sources: usize,
     /// Branches that one request may fork into at once.
     pub max_branches: usize,
+    /// What each tenant may ask for a second that has no budgets of its own; 0: no budget.
+    pub tenant: TenantBudgets,
+    /// How long messages may wait for their turn before new work is refused. 0: as long as it takes.
+    pub max_waiting: Duration,
+    /// Numbers that are emergency calls, besides `urn:service:sos`.
+    pub emergency_numbers: Vec<Box<str>>,
+    /// Seconds for which a source that attacks is banned. 0: nobody is.
+    pub ban_seconds: u32,
+    /// Bans at once.
+    pub max_bans: usize,
+    /// Beginnings of the User-Agent of programs that are known for scanning.
+    pub scanners: Vec<Box<str>>,
 }
+
+/// Budgets of a tenant, a second, of the node as a whole. 0: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TenantBudgets {
+    /// Requests that belong to no dialog.
+    pub requests: u32,
+    /// REGISTERs.
+    pub registers: u32,
+    /// INVITEs.
+    pub calls: u32,
+}
+
+/// Scanners that do not hide who they are.
+pub const SCANNERS: [&str; 10] =
+    ["friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sipscan", "sundayddr", "iwar", "pplsip", "gulp", "smap"];
 
 impl Default for Limits {
     fn default() -> Self {
@@ -86,6 +113,12 @@ impl Default for Limits {
             max_nonces: 1_000_000,
             max_sources: 100_000,
             max_branches: 20,
+            tenant: TenantBudgets::default(),
+            max_waiting: Duration::from_millis(5),
+            emergency_numbers: vec!["112".into(), "911".into()],
+            ban_seconds: 600,
+            max_bans: 10_000,
+            scanners: SCANNERS.map(Box::from).to_vec(),
         }
     }
 }

@@ -60,6 +60,21 @@ impl Core {
             .or_else(|| self.default_tenant(directory))
     }
 
+    /// Whom a URI without a number asks when it means us ourselves: nobody (our address), or a tenant (its domain). `None` when it
+    /// means somebody else.
+    pub(crate) fn asked_of_us<'d>(
+        &self,
+        directory: &'d Snapshot,
+        uri: &Uri<'_>,
+        flow: &Flow,
+    ) -> Option<Option<&'d Tenant>> {
+        if self.is_own(uri, flow) {
+            Some(None)
+        } else {
+            directory.tenant_by_host(uri.host).map(|tenant| Some(&**tenant))
+        }
+    }
+
     /// The tenant that a bare address of ours means.
     pub(crate) fn default_tenant<'d>(&self, directory: &'d Snapshot) -> Option<&'d Arc<Tenant>> {
         directory.tenant_by_host(self.settings.default_tenant.as_deref()?.as_bytes())

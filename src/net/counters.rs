@@ -45,6 +45,8 @@ pub struct Counters {
     pub handshakes_failed_tls: u64,
     /// Opening handshakes of WebSocket that failed.
     pub handshakes_failed_websocket: u64,
+    /// Connections refused because their source is banned.
+    pub refused_banned: u64,
     /// Failures to accept, such as no file descriptors being left.
     pub accept_errors: u64,
     /// Streams whose bytes could not be framed: closed.
@@ -55,4 +57,6 @@ pub struct Counters {
     pub closed_slow: u64,
     /// Connections closed because the other end does not read.
     pub closed_unread: u64,
+    /// Connections closed because they were no longer wanted: their source is banned.
+    pub closed_banned: u64,
 }

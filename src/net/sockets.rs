@@ -149,6 +149,12 @@ impl Sockets {
         });
     }
 
+    /// Cuts off every connection that is not wanted, unwritten bytes or not; `Closed` follows. Looks at all of them.
+    pub fn cut_off(&mut self, is_unwanted: impl FnMut(&ringway_sip::Flow) -> bool) {
+        let Outgoing { streams, notices, .. } = &mut self.outgoing;
+        streams.cut_off(is_unwanted, notices);
+    }
+
     /// What has been counted.
     pub fn counters(&self) -> &Counters {
         &self.outgoing.notices.counters

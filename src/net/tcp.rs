@@ -310,6 +310,19 @@ impl Streams {
         }
     }
 
+    /// Cuts off every connection that is not wanted. Looks at all of them.
+    pub(crate) fn cut_off(&mut self, mut is_unwanted: impl FnMut(&Flow) -> bool, notices: &mut Notices) {
+        let unwanted: Vec<_> = self.table.iter().filter(|connection| is_unwanted(&connection.flow)).collect();
+        let unwanted: Vec<_> = unwanted.into_iter().map(|connection| connection.serial).collect();
+        for serial in unwanted {
+            if let Some(connection) = self.table.get(serial) {
+                connection.abort();
+                notices.counters.closed_banned += 1;
+                self.remove(serial, notices);
+            }
+        }
+    }
+
     /// Stops reading; the next flush writes what is queued and closes.
     fn end(&mut self, serial: u64) {
         if let Some(connection) = self.table.get_mut(serial) {

@@ -99,7 +99,7 @@ impl Source for LiveBindings {
 
 #[cfg(test)]
 mod tests {
-    use ringway_directory::{MediaPolicy, Tenant, TenantId, WhenFull};
+    use ringway_directory::{Budgets, MediaPolicy, Tenant, TenantId, WhenFull};
     use ringway_edge::location::{Binding, pack};
     use ringway_sip::Wall;
 
@@ -121,6 +121,7 @@ mod tests {
             trust: Box::default(),
             max_extensions: None,
             max_calls: None,
+            budgets: Budgets::default(),
             when_full: WhenFull::Reject,
             media: MediaPolicy::Auto,
             max_media: None,

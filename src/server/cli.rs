@@ -1,5 +1,6 @@
 //! The command line: what each verb is called, takes and says.
 
+mod bans;
 mod capture;
 mod check;
 mod extension;
@@ -20,7 +21,7 @@ use clap::Parser;
 use crate::console::complain;
 use crate::failure::Failure;
 use crate::serve::{Wishes, serve};
-use grammar::{Arguments, CaptureVerb, ExtensionVerb, ServeArguments, TenantVerb, Verb};
+use grammar::{Arguments, BansVerb, CaptureVerb, ExtensionVerb, ServeArguments, TenantVerb, Verb};
 
 /// Runs one command of the `ringway` binary and answers its exit code: 0 done, 1 failed, 2 usage or configuration.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -61,6 +62,9 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Verb::Tenant { verb: TenantVerb::Add(arguments) } => tenant::add(&overrides, arguments),
         Verb::Tenant { verb: TenantVerb::List } => tenant::list(&overrides),
         Verb::Tenant { verb: TenantVerb::Set(arguments) } => tenant::set(&overrides, arguments),
+        Verb::Bans { verb: BansVerb::List { json } } => bans::list(&overrides, json),
+        Verb::Bans { verb: BansVerb::Add(arguments) } => bans::add(&overrides, arguments),
+        Verb::Bans { verb: BansVerb::Remove { source } } => bans::remove(&overrides, source),
         Verb::Extension { verb: ExtensionVerb::Add(arguments) } => extension::add(&overrides, arguments),
         Verb::Extension { verb: ExtensionVerb::Import(arguments) } => extension::import(&overrides, &arguments),
         Verb::Extension { verb: ExtensionVerb::Export(arguments) } => extension::export(&overrides, &arguments),

@@ -46,6 +46,7 @@ pub(crate) async fn execute(
         Request::ExtensionExport { tenant } => export(directory, &tenant, events).await,
         // Only a node that runs has messages, and it takes this one itself.
         Request::Capture(_) => Err("there is no node to capture from".to_owned()),
+        Request::Bans(_) => Err("no node runs on this data directory, and only a running node has bans".to_owned()),
     }
 }
 
@@ -57,6 +58,7 @@ async fn add_tenant(directory: &Directory, new: NewTenant, events: &Events) -> R
         trust: new.trust,
         max_extensions: new.max_extensions,
         max_calls: new.max_calls,
+        budgets: new.budgets.into(),
         when_full: new.when_full,
         media: new.media,
         max_media: new.max_media,
@@ -92,6 +94,7 @@ fn row(tenant: &Tenant, extensions: u32) -> TenantRow {
         extensions,
         max_extensions: tenant.max_extensions,
         max_calls: tenant.max_calls,
+        budgets: tenant.budgets.into(),
         when_full: tenant.when_full.as_str().to_owned(),
         media: tenant.media.as_str().to_owned(),
         max_media: tenant.max_media,

@@ -12,6 +12,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ringway_capture::Way;
 use ringway_edge::{Action, Arrival, Engine, Input};
@@ -32,6 +33,9 @@ use refill::Refill;
 const BATCH: usize = 256;
 /// Mail of other threads that one turn takes at most.
 const MAIL_BATCH: usize = 256;
+
+/// The shortest time between two looks for connections of sources that were banned.
+const BETWEEN_CUTS: Duration = Duration::from_secs(1);
 
 /// What a shard is made of.
 pub(crate) struct Parts {
@@ -104,6 +108,8 @@ struct Shard {
     /// Who waits until every open request is answered.
     drained: Option<oneshot::Sender<()>>,
     is_stopped: bool,
+    /// Bans that were made when connections were last held against them, and when that may be done again.
+    bans_seen: (u64, Monotonic),
 }
 
 /// What the shard itself counts, beside its engine and its sockets.
@@ -141,6 +147,7 @@ impl Shard {
             counts: Counts::default(),
             drained: None,
             is_stopped: false,
+            bans_seen: (0, Monotonic::START),
         })
     }
 
@@ -153,6 +160,7 @@ impl Shard {
             self.commit();
             self.write_notes();
             self.refill();
+            self.cut_off_banned();
             if self.engine.unanswered() == 0
                 && let Some(drained) = self.drained.take()
             {
@@ -253,6 +261,7 @@ impl Shard {
                     if let Some(tap) = tap {
                         tap.note(&flow, Way::Received, arrived, bytes);
                     }
+                    engine.note_waiting(now, now.monotonic.since(arrived));
                     (Input::Message { flow, bytes, arrival: Arrival::Wire }, arrived)
                 }
                 Received::FrameError { flow, problem, head } => {
@@ -275,6 +284,21 @@ impl Shard {
             decide(engine, now, input, arrived, requests, &mut decided);
         });
         self.counts.failures += decided.failures;
+    }
+
+    /// Cuts off connections of whoever was banned since the last look. All connections are looked at, so not too often.
+    fn cut_off_banned(&mut self) {
+        let (seen, again) = self.bans_seen;
+        let made = self.engine.bans().made_in_all();
+        if made == seen {
+            return;
+        }
+        let now = self.clock.now();
+        if now.monotonic >= again {
+            self.bans_seen = (made, now.monotonic + BETWEEN_CUTS);
+            let Self { sockets, engine, .. } = self;
+            sockets.cut_off(|flow| engine.is_banned(now, flow));
+        }
     }
 
     fn meet_deadline(&mut self) {

@@ -7,8 +7,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use ringway_api::{Answer, Control, Readiness};
 use ringway_directory::{Snapshot, TenantId};
+use ringway_edge::bans::BanReason;
 use ringway_edge::counters::{CallOutcome, Unmoved};
-use ringway_edge::{Activity, DropReason, Location, Reject};
+use ringway_edge::{Activity, Bans, DropReason, Location, Reject};
 use ringway_sip::{Method, Transport};
 use ringway_store::journal::Journal;
 use ringway_telemetry::{Histogram, Metrics, Scrape, names};
@@ -43,6 +44,7 @@ pub(crate) struct Running {
     pub(crate) directory: Arc<ArcSwap<Snapshot>>,
     pub(crate) location: Arc<Location>,
     pub(crate) activity: Arc<Activity>,
+    pub(crate) bans: Arc<Bans>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) tls: TlsListeners,
     pub(crate) captures: Arc<Captures>,
@@ -116,6 +118,10 @@ impl Running {
         self.activity.streams(|tenant, streams| scrape.add(&names::MEDIA_STREAMS, &[domain(tenant)], streams.into()));
         if let Some(media) = &self.media {
             media.report(scrape);
+        }
+        scrape.add(&names::BANS, &[], self.bans.len() as u64);
+        for reason in BanReason::ALL {
+            scrape.add(&names::BANS_MADE, &[reason.code()], self.bans.made(reason));
         }
         let journal = self.journal.counters();
         scrape.add(&names::JOURNAL_RECORDS, &[], journal.records_appended);

@@ -134,6 +134,15 @@ pub const AUTH_FAILURES: Metric = Metric {
     at_zero: OTHERS,
 };
 
+/// Requests that a tenant had no room for.
+pub const TENANT_REFUSALS: Metric = Metric {
+    name: "ringway_tenant_refusals_total",
+    kind: Kind::Counter,
+    help: "Requests refused because their tenant was over its budget, or over its share of an overloaded node.",
+    labels: &["tenant"],
+    at_zero: OTHERS,
+};
+
 /// Time that Lua hooks took.
 pub const HOOK_DURATION: Metric = Metric {
     name: "ringway_hook_duration_seconds",
@@ -210,7 +219,7 @@ pub const CONNECTIONS_REFUSED: Metric = Metric {
     kind: Kind::Counter,
     help: "Connections of others that were turned away, by reason.",
     labels: &["reason"],
-    at_zero: &[&["too-many"], &["too-many-of-source"], &["system"]],
+    at_zero: &[&["too-many"], &["too-many-of-source"], &["banned"], &["system"]],
 };
 
 /// Connections that we could not open.
@@ -228,7 +237,25 @@ pub const CONNECTIONS_CLOSED: Metric = Metric {
     kind: Kind::Counter,
     help: "Connections that we closed, by reason.",
     labels: &["reason"],
-    at_zero: &[&["idle"], &["slow"], &["unread"], &["unframed"]],
+    at_zero: &[&["idle"], &["slow"], &["unread"], &["unframed"], &["banned"]],
+};
+
+/// Bans in force.
+pub const BANS: Metric = Metric {
+    name: "ringway_bans",
+    kind: Kind::Gauge,
+    help: "Sources, addresses and accounts that are banned now.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Bans made.
+pub const BANS_MADE: Metric = Metric {
+    name: "ringway_bans_made_total",
+    kind: Kind::Counter,
+    help: "Bans made, by reason.",
+    labels: &["reason"],
+    at_zero: &[&["brute-force"], &["scanner"], &["malformed"], &["manual"]],
 };
 
 /// Handshakes of TLS and WebSocket.
@@ -254,6 +281,24 @@ pub const SHARD_QUEUE_DEPTH: Metric = Metric {
     name: "ringway_shard_queue_depth",
     kind: Kind::Gauge,
     help: "Messages that other threads have put into a shard's queue and that it has not taken yet.",
+    labels: &["shard"],
+    at_zero: &[],
+};
+
+/// How long messages wait.
+pub const SHARD_WAITING: Metric = Metric {
+    name: "ringway_shard_waiting_seconds",
+    kind: Kind::Gauge,
+    help: "How long each message at least waited between the kernel's receipt and its turn, in the last tenth of a second.",
+    labels: &["shard"],
+    at_zero: &[],
+};
+
+/// How much new work is refused.
+pub const SHARD_REFUSING: Metric = Metric {
+    name: "ringway_shard_refusing_ratio",
+    kind: Kind::Gauge,
+    help: "The part of new work that is refused because messages wait too long.",
     labels: &["shard"],
     at_zero: &[],
 };
@@ -468,6 +513,7 @@ pub const ALL: &[&Metric] = &[
     &REJECTS,
     &DROPS,
     &AUTH_FAILURES,
+    &TENANT_REFUSALS,
     &HOOK_DURATION,
     &HOOK_FAILURES,
     &REDIS_QUEUE_DEPTH,
@@ -480,7 +526,11 @@ pub const ALL: &[&Metric] = &[
     &CONNECTIONS_CLOSED,
     &HANDSHAKES,
     &CERTIFICATE_EXPIRY,
+    &BANS,
+    &BANS_MADE,
     &SHARD_QUEUE_DEPTH,
+    &SHARD_WAITING,
+    &SHARD_REFUSING,
     &SIP_RESPONSES_FROM_ELSEWHERE,
     &SHARD_HANDOVERS,
     &STUN_ANSWERS,

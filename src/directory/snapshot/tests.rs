@@ -341,6 +341,7 @@ fn tenant(id: TenantId, domain: &str, aliases: &[&str]) -> Tenant {
         trust: Box::default(),
         max_extensions: None,
         max_calls: None,
+        budgets: crate::Budgets::default(),
         when_full: WhenFull::Reject,
         media: MediaPolicy::Auto,
         max_media: None,

@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ringway_directory::{Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 
 struct Counting;
 
@@ -82,6 +82,7 @@ fn snapshot(count: u32) -> Snapshot {
         trust: Box::default(),
         max_extensions: None,
         max_calls: None,
+        budgets: Budgets::default(),
         when_full: WhenFull::Reject,
         media: MediaPolicy::Auto,
         max_media: None,

@@ -1,4 +1,4 @@
-//! Nonces: when, which, by whom, and an HMAC over these and the realm. Minting one keeps nothing.
+//! Nonces: when, which, by whom, to whom, and an HMAC over these and the realm. Minting one keeps nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,7 @@ use crate::keys::{Keys, MAC_LENGTH, Purpose};
 /// What shows that a nonce is ours.
 pub(super) type Mac = [u8; MAC_LENGTH];
 
-const SIGNED: usize = 6 + 4 + 1;
+const SIGNED: usize = 6 + 4 + 1 + 4;
 const LENGTH: usize = SIGNED + MAC_LENGTH;
 
 /// Characters of a nonce.
@@ -25,6 +25,8 @@ pub(super) struct Nonce {
     pub(super) serial: u32,
     /// By which shard.
     pub(super) shard: ShardId,
+    /// To where: what only we can tell of a source.
+    pub(super) witness: u32,
 }
 
 impl Nonce {
@@ -50,12 +52,14 @@ impl Nonce {
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
         let (signed, mac) = bytes.get(..length)?.split_first_chunk::<SIGNED>()?;
         let (millis, rest) = signed.split_first_chunk::<6>()?;
-        let (serial, shard) = rest.split_first_chunk::<4>()?;
+        let (serial, rest) = rest.split_first_chunk::<4>()?;
+        let (shard, witness) = rest.split_first_chunk::<1>()?;
         let millis = millis.iter().fold(0, |millis, byte| millis << 8 | u64::from(*byte));
         let nonce = Self {
             minted: Wall::from_millis(millis),
             serial: u32::from_be_bytes(*serial),
-            shard: ShardId(*shard.first()?),
+            shard: ShardId(shard[0]),
+            witness: u32::from_be_bytes(witness.try_into().ok()?),
         };
         Some((nonce, mac.try_into().ok()?))
     }
@@ -78,6 +82,7 @@ impl Nonce {
         signed[..6].copy_from_slice(&millis);
         signed[6..10].copy_from_slice(&self.serial.to_be_bytes());
         signed[10] = self.shard.0;
+        signed[11..].copy_from_slice(&self.witness.to_be_bytes());
         signed
     }
 
@@ -91,7 +96,12 @@ impl Nonce {
 mod tests {
     use super::*;
 
-    const NONCE: Nonce = Nonce { minted: Wall::from_millis(1_700_000_000_123), serial: 0xfedc_ba98, shard: ShardId(3) };
+    const NONCE: Nonce = Nonce {
+        minted: Wall::from_millis(1_700_000_000_123),
+        serial: 0xfedc_ba98,
+        shard: ShardId(3),
+        witness: 0x7654_3210,
+    };
 
     fn read(text: &[u8], start: u64, realm: &str) -> Option<Nonce> {
         read_with([1; 32], text, start, realm)

@@ -9,7 +9,7 @@ mod trusting;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ringway_directory::{Hashes, MediaPolicy, TenantId, WhenFull};
+use ringway_directory::{Budgets, Hashes, MediaPolicy, TenantId, WhenFull};
 use ringway_sip::digest::ha1;
 use ringway_sip::{ConnectionId, ListenerId, NameAddr};
 
@@ -102,7 +102,8 @@ impl Gate {
         let response =
             ResponseWriter::begin(&message, &essentials, self.flow.remote, 401, "Unauthorized", None, &mut out);
         let tenant = self.tenant(tenant);
-        self.authenticator.write_challenge(self.now, role, &tenant, &self.settings, stale, response).finish();
+        let challenge = Challenge { role, stale, source: self.flow.source() };
+        self.authenticator.write_challenge(self.now, challenge, &tenant, &self.settings, response).finish();
         let out = String::from_utf8(out).unwrap();
         out.lines().filter(|line| line.contains("Authenticate")).map(str::to_owned).collect()
     }
@@ -238,6 +239,7 @@ fn tenant(id: TenantId, domain: &str, aliases: &[&str]) -> Tenant {
         trust: Box::default(),
         max_extensions: None,
         max_calls: None,
+        budgets: Budgets::default(),
         when_full: WhenFull::Reject,
         media: MediaPolicy::Auto,
         max_media: None,

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     fn window() -> Window {
-        let nonce = Nonce { minted: Wall::from_millis(1), serial: 1, shard: ringway_sip::ShardId(0) };
+        let nonce = Nonce { minted: Wall::from_millis(1), serial: 1, shard: ringway_sip::ShardId(0), witness: 1 };
         Window::new(&nonce, &[0; 12], 1)
     }
 

@@ -217,7 +217,7 @@ mod tests {
     const LIFETIME: Duration = Duration::from_secs(300);
 
     fn nonce(millis: u64, serial: u32) -> Nonce {
-        Nonce { minted: Wall::from_millis(millis), serial, shard: ShardId(0) }
+        Nonce { minted: Wall::from_millis(millis), serial, shard: ShardId(0), witness: 1 }
     }
 
     fn use_count(windows: &mut Part, nonce: Nonce, owner: u64, count: u32, message: Option<u32>, limit: usize) -> Use {

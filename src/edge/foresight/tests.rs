@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ringway_directory::{Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_sip::{Monotonic, Now, ShardId, Wall};
 
 use super::*;
-use crate::{Activity, Location, Parts, Settings};
+use crate::{Activity, Bans, Location, Parts, Settings};
 
 fn words<'m>(host: &'m str, number: &'m str, sender: &'m str, auth_name: &'m str) -> Option<Words<'m>> {
     let (host, number) = (host.as_bytes(), number.as_bytes());
@@ -70,6 +70,7 @@ fn engine_with(extensions: u32) -> Engine {
         trust: Box::default(),
         max_extensions: None,
         max_calls: None,
+        budgets: Budgets::default(),
         when_full: WhenFull::Reject,
         media: MediaPolicy::Auto,
         max_media: None,
@@ -96,6 +97,7 @@ fn engine_with(extensions: u32) -> Engine {
         seed: 1,
         location: Arc::new(Location::new(1)),
         activity: Arc::new(Activity::new(1)),
+        bans: Arc::new(Bans::new(1)),
         settings: Arc::new(Settings::default()),
         directory: Arc::new(edit.finish()),
         now: Now { monotonic: Monotonic::START, wall: Wall::from_seconds(1_800_000_000) },

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::Hasher as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 
 use super::aor::AorHash;
 use super::binding::Binding;
+use crate::bans::network_of;
 
 const STRIPES: usize = 256;
 
@@ -26,6 +27,7 @@ pub(super) struct Flows {
     key: SipHasher13,
     tenants: Box<[Mutex<HashTable<TenantOnFlow>>]>,
     records: Box<[Mutex<Records>]>,
+    sources: Box<[Mutex<HashTable<FromSource>>]>,
 }
 
 /// The records on each connection.
@@ -39,12 +41,20 @@ struct TenantOnFlow {
     records: u32,
 }
 
+/// How many flows of records come from one source.
+#[derive(Clone, Copy, Debug)]
+struct FromSource {
+    source: u64,
+    flows: u32,
+}
+
 impl Flows {
     pub(super) fn new(seed: u128) -> Self {
         Self {
             key: SipHasher13::new_with_keys(seed as u64, (seed >> 64) as u64),
             tenants: (0..STRIPES).map(|_| Mutex::default()).collect(),
             records: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            sources: (0..STRIPES).map(|_| Mutex::default()).collect(),
         }
     }
 
@@ -81,6 +91,50 @@ impl Flows {
         self.tenants[stripe(hash)].lock().find(hash, |entry| entry.flow == hash).is_some()
     }
 
+    /// Whether any extension is registered from this source.
+    pub(super) fn has_source(&self, source: IpAddr) -> bool {
+        let hash = self.hash_source(source);
+        self.sources[stripe(hash)].lock().find(hash, |entry| entry.source == hash).is_some()
+    }
+
+    fn enter_source(&self, source: IpAddr) {
+        let hash = self.hash_source(source);
+        let mut table = self.sources[stripe(hash)].lock();
+        match table.entry(hash, |entry| entry.source == hash, |entry| entry.source) {
+            Entry::Occupied(mut entry) => entry.get_mut().flows += 1,
+            Entry::Vacant(entry) => {
+                entry.insert(FromSource { source: hash, flows: 1 });
+            }
+        }
+    }
+
+    fn leave_source(&self, source: IpAddr) {
+        let hash = self.hash_source(source);
+        let mut table = self.sources[stripe(hash)].lock();
+        if let Ok(mut entry) = table.find_entry(hash, |entry| entry.source == hash) {
+            let flows = &mut entry.get_mut().flows;
+            *flows -= 1;
+            if *flows == 0 {
+                entry.remove();
+                let length = table.len();
+                if length * 4 < table.capacity() {
+                    table.shrink_to(2 * length, |entry| entry.source);
+                }
+            }
+        } else {
+            debug_assert!(false, "a flow leaves a source that it never came from");
+        }
+    }
+
+    fn hash_source(&self, source: IpAddr) -> u64 {
+        let mut hasher = self.key;
+        match network_of(source) {
+            IpAddr::V4(source) => hasher.write_u32(source.to_bits()),
+            IpAddr::V6(source) => hasher.write_u64((source.to_bits() >> 64) as u64),
+        }
+        hasher.finish()
+    }
+
     /// The records that have bindings on a connection.
     pub(super) fn records(&self, connection: ConnectionId) -> Vec<AorHash> {
         let records = self.records[connection_stripe(connection)].lock();
@@ -98,6 +152,7 @@ impl Flows {
             }
         }
         drop(table);
+        self.enter_source(flow.source());
         if let Some(connection) = flow.connection {
             self.records[connection_stripe(connection)].lock().insert((connection, record));
         }
@@ -120,6 +175,7 @@ impl Flows {
             debug_assert!(false, "a record leaves a flow that it never entered");
         }
         drop(table);
+        self.leave_source(flow.source());
         if let Some(connection) = flow.connection {
             self.records[connection_stripe(connection)].lock().remove(&(connection, record));
         }
@@ -145,7 +201,9 @@ impl Flows {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.tenants.iter().all(|table| table.lock().is_empty()) && self.records.iter().all(|set| set.lock().is_empty())
+        self.tenants.iter().all(|table| table.lock().is_empty())
+            && self.records.iter().all(|set| set.lock().is_empty())
+            && self.sources.iter().all(|table| table.lock().is_empty())
     }
 }
 

@@ -271,6 +271,8 @@ pub(crate) struct Context {
     /// The last response that was sent upstream.
     pub(crate) answer: Vec<u8>,
     pub(crate) has_answered: bool,
+    /// Whether whoever sent the request is told how busy we are (RFC 7339).
+    pub(crate) knows_overload_control: bool,
     pub(crate) is_server_over: bool,
     pub(crate) branches: SmallVec<[Branch; 1]>,
     /// Targets that have not been tried, highest q first.

@@ -109,6 +109,7 @@ impl Engine {
         let reliable = flow.transport.is_reliable();
         let transaction = u128::from(self.core.random.next()) << 64 | u128::from(self.core.random.next());
         let key = self.contexts.insert(Context {
+            knows_overload_control: false,
             tenant,
             method: Method::Bye,
             transaction,

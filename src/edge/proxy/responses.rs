@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use ringway_sip::transaction::Step;
-use ringway_sip::write::{ResponseWriter, reason_phrase, write_ack};
+use ringway_sip::write::{ResponseWriter, reason_phrase, write_ack, write_overload_control};
 use ringway_sip::{Essentials, Flow, Message, Method, Name, Uri, Via};
 
 use super::best::rank;
@@ -339,6 +339,9 @@ impl Engine {
     /// Sends `context.answer` upstream through the server transaction.
     pub(crate) fn send_answer(&mut self, key: ContextKey, status: u16) {
         let Some(context) = self.contexts.get_mut(key) else { return };
+        if context.knows_overload_control {
+            write_overload_control(&mut context.answer, 0, &self.core.overload_control());
+        }
         let steps = context.server.send(status);
         self.core.counters.response(context.method, status);
         self.take_server_steps(key, steps);

@@ -123,12 +123,15 @@ impl Engine {
         let essentials = request.essentials;
         let side = self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(caller));
         let call_id = self.core.fingerprints.short(&[essentials.call_id]);
+        let uri = Uri::parse(request.message.request_uri());
+        let is_emergency = uri.is_ok_and(|uri| self.core.is_emergency(&uri));
         let key = self.dialogs.insert(Dialog {
             tenant,
             call_id,
             caller: side,
             callees: SmallVec::new(),
             is_confirmed: false,
+            is_emergency,
             invite: None,
             ends_at: self.core.now.monotonic + self.core.settings.max_call,
             session_ends_at: None,
@@ -210,6 +213,7 @@ impl Engine {
             is_cancelled: false,
             dialog,
             breadth,
+            knows_overload_control: request.essentials.via.knows_overload_control,
             callee: None,
             cookie: None,
             refresh: None,

@@ -8,12 +8,22 @@ use ipnet::IpNet;
 
 use super::options::StreamOptions;
 
+/// Says whether a source is kept out altogether.
+struct Guard(Box<dyn Fn(IpAddr) -> bool + Send + Sync>);
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Guard(…)")
+    }
+}
+
 /// The doorkeeper of all shards' connections.
 #[derive(Debug)]
 pub struct Admission {
     connections: usize,
     connections_by_source: usize,
     trusted: Vec<IpNet>,
+    guard: Option<Guard>,
     admitted: Mutex<Admitted>,
 }
 
@@ -28,6 +38,7 @@ struct Admitted {
 pub(crate) enum Refusal {
     TooManyInAll,
     TooManyOfSource,
+    Banned,
 }
 
 /// A place among the connections, given back when it is dropped.
@@ -48,17 +59,31 @@ impl Permit {
 impl Admission {
     /// A doorkeeper with the limits of `options`, for all shards.
     pub fn new(options: &StreamOptions) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::with(options, None))
+    }
+
+    /// The same, with somebody who says whether a source is banned. It is asked for each connection that comes, but for
+    /// those of trusted networks.
+    pub fn guarded(options: &StreamOptions, is_banned: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self::with(options, Some(Guard(Box::new(is_banned)))))
+    }
+
+    fn with(options: &StreamOptions, guard: Option<Guard>) -> Self {
+        Self {
             connections: options.connections,
             connections_by_source: options.connections_by_source,
             trusted: options.trusted.clone(),
+            guard,
             admitted: Mutex::default(),
-        })
+        }
     }
 
     /// Takes a place for a connection from `peer`.
     pub(crate) fn accept(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, Refusal> {
         let is_trusted = self.trusted.iter().any(|network| network.contains(&peer));
+        if !is_trusted && self.guard.as_ref().is_some_and(|guard| (guard.0)(peer)) {
+            return Err(Refusal::Banned);
+        }
         self.take((!is_trusted).then(|| source_of(peer)))
     }
 
@@ -150,6 +175,16 @@ mod tests {
         let peer = IpAddr::from([192, 0, 2, 1]);
         let _held = [admission.accept(peer).unwrap(), admission.accept(peer).unwrap(), admission.accept(peer).unwrap()];
         assert_eq!(admission.accept(peer).unwrap_err(), Refusal::TooManyInAll);
+    }
+
+    #[test]
+    fn who_is_banned_gets_no_place_unless_its_network_is_trusted() {
+        let trusted = vec!["192.0.2.0/24".parse().unwrap()];
+        let options = StreamOptions { trusted, ..StreamOptions::default() };
+        let admission = Admission::guarded(&options, |peer| peer != IpAddr::from([203, 0, 113, 1]));
+        assert_eq!(admission.accept(IpAddr::from([203, 0, 113, 2])).unwrap_err(), Refusal::Banned);
+        assert!(admission.accept(IpAddr::from([203, 0, 113, 1])).is_ok());
+        assert!(admission.accept(IpAddr::from([192, 0, 2, 1])).is_ok());
     }
 
     #[test]

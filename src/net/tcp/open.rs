@@ -39,6 +39,7 @@ impl Streams {
                 match refusal {
                     Refusal::TooManyInAll => notices.counters.refused_in_all += 1,
                     Refusal::TooManyOfSource => notices.counters.refused_by_source += 1,
+                    Refusal::Banned => notices.counters.refused_banned += 1,
                 }
                 return reset(&SockRef::from(&stream));
             }

@@ -38,6 +38,10 @@ impl Table {
         self.places.get_mut(place(serial))?.as_deref_mut().filter(|connection| connection.serial == serial)
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.places.iter().flatten().map(|connection| &**connection)
+    }
+
     pub(super) fn remove(&mut self, serial: u64) -> Option<Box<Connection>> {
         let entry = self.places.get_mut(place(serial))?;
         let removed = entry.take_if(|connection| connection.serial == serial)?;

@@ -88,6 +88,11 @@ pub(crate) enum Verb {
                       capture ladder call.pcap"
     )]
     Capture(CaptureArguments),
+    /// Bans: who is shut out for a while by a running node, and why
+    Bans {
+        #[command(subcommand)]
+        verb: BansVerb,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -139,6 +144,26 @@ pub(crate) enum CaptureVerb {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum BansVerb {
+    /// Show who is banned, why, since when, until when, and what was kept out meanwhile
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ban an address, or the /64 of an IPv6 address
+    #[command(after_help = "Example: ringway bans add 192.0.2.7 --seconds 86400 --reason \"abuse report 17\"")]
+    Add(BansAddArguments),
+    /// End bans
+    #[command(after_help = "Example: ringway bans remove 192.0.2.7")]
+    Remove {
+        /// An address, which frees its ports and accounts too; an address and port; or all
+        #[arg(value_name = "SOURCE|all")]
+        source: String,
+    },
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct ResolveArguments {
     /// A sip: or sips: URI, or a domain
@@ -150,6 +175,19 @@ pub(crate) struct ResolveArguments {
     /// Send an OPTIONS to the first target, and to the next when it does not answer
     #[arg(long)]
     pub(crate) probe: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BansAddArguments {
+    /// An address
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// For how long
+    #[arg(long, value_name = "N", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seconds: u32,
+    /// What the list shows
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -184,6 +222,18 @@ pub(crate) struct TenantAddArguments {
     /// The most calls it may have at once [default: no limit]
     #[arg(long, value_name = "N")]
     pub(crate) max_calls: Option<u32>,
+    /// Requests a second that belong to no dialog; 0 is no budget [default: limits.tenant_rps]
+    #[arg(long, value_name = "N")]
+    pub(crate) rps: Option<u32>,
+    /// REGISTERs a second; 0 is no budget [default: limits.tenant_registers_ps]
+    #[arg(long, value_name = "N")]
+    pub(crate) registers_ps: Option<u32>,
+    /// INVITEs a second; 0 is no budget [default: limits.tenant_calls_ps]
+    #[arg(long, value_name = "N")]
+    pub(crate) calls_ps: Option<u32>,
+    /// How much it counts beside other tenants when the node is overloaded, 1 to 1000 [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) weight: Option<u16>,
     /// What becomes of a device too many of an extension [default: reject]
     #[arg(long, value_name = "POLICY", value_parser = ["reject", "replace_oldest"])]
     pub(crate) when_full: Option<String>,

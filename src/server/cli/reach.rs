@@ -124,18 +124,7 @@ mod tests {
         assert!(matches!(refusal, Failure::Failed(reason) if reason.contains("there is no data directory here")));
         assert!(!path.exists());
 
-        ask(Request::TenantAdd(NewTenant {
-            domain: "acme.example".to_owned(),
-            name: String::new(),
-            aliases: Vec::new(),
-            trust: Vec::new(),
-            max_extensions: None,
-            max_calls: None,
-            when_full: String::new(),
-            media: String::new(),
-            max_media: None,
-        }))
-        .unwrap();
+        ask(Request::TenantAdd(NewTenant { domain: "acme.example".to_owned(), ..NewTenant::default() })).unwrap();
         ask(Request::TenantList).unwrap();
     }
 }

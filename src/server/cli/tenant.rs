@@ -5,7 +5,7 @@ use super::reach;
 use super::table::table;
 use crate::config::Overrides;
 use crate::console::say;
-use crate::control::protocol::{NewTenant, TenantRow};
+use crate::control::protocol::{BudgetWords, NewTenant, TenantRow};
 use crate::control::{Event, Request};
 use crate::failure::Failure;
 
@@ -20,6 +20,12 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
         when_full: arguments.when_full.unwrap_or_default(),
         media: arguments.media.unwrap_or_default(),
         max_media: arguments.max_media,
+        budgets: BudgetWords {
+            rps: arguments.rps,
+            registers_ps: arguments.registers_ps,
+            calls_ps: arguments.calls_ps,
+            weight: arguments.weight,
+        },
     };
     reach::run(overrides, Request::TenantAdd(new), tokio::io::empty(), |event| {
         if let Event::Tenant(tenant) = event {
@@ -40,7 +46,7 @@ pub(super) fn set(overrides: &Overrides, arguments: TenantSetArguments) -> Resul
 }
 
 pub(super) fn list(overrides: &Overrides) -> Result<(), Failure> {
-    let head = ["DOMAIN", "EXTENSIONS", "CALLS", "WHEN FULL", "MEDIA", "ALIASES", "TRUST", "NAME"];
+    let head = ["DOMAIN", "EXTENSIONS", "CALLS", "BUDGETS", "WHEN FULL", "MEDIA", "ALIASES", "TRUST", "NAME"];
     let mut rows = vec![head.map(str::to_owned)];
     reach::run(overrides, Request::TenantList, tokio::io::empty(), |event| {
         if let Event::Tenant(tenant) = event {
@@ -54,7 +60,7 @@ pub(super) fn list(overrides: &Overrides) -> Result<(), Failure> {
     Ok(())
 }
 
-fn row(tenant: TenantRow) -> [String; 8] {
+fn row(tenant: TenantRow) -> [String; 9] {
     let or_dash = |texts: Vec<String>| if texts.is_empty() { "-".to_owned() } else { texts.join(",") };
     let extensions = match tenant.max_extensions {
         Some(most) => format!("{} of {most}", tenant.extensions),
@@ -66,7 +72,17 @@ fn row(tenant: TenantRow) -> [String; 8] {
         None => tenant.media,
     };
     let (aliases, trust) = (or_dash(tenant.aliases), or_dash(tenant.trust));
-    [tenant.domain, extensions, calls, tenant.when_full, media, aliases, trust, tenant.name]
+    let budgets = budgets(&tenant.budgets);
+    [tenant.domain, extensions, calls, budgets, tenant.when_full, media, aliases, trust, tenant.name]
+}
+
+/// What of its budgets is the tenant's own, as it is written on the command line.
+fn budgets(words: &BudgetWords) -> String {
+    let BudgetWords { rps, registers_ps, calls_ps, weight } = words;
+    let words =
+        [("rps", *rps), ("registers-ps", *registers_ps), ("calls-ps", *calls_ps), ("weight", weight.map(u32::from))];
+    let told: Vec<_> = words.iter().filter_map(|(word, number)| Some(format!("{word}={}", (*number)?))).collect();
+    if told.is_empty() { "-".to_owned() } else { told.join(",") }
 }
 
 #[cfg(test)]
@@ -86,13 +102,14 @@ mod tests {
             when_full: "reject".to_owned(),
             media: "auto".to_owned(),
             max_media: most,
+            budgets: BudgetWords { rps: most, weight: most.map(|_| 3), ..BudgetWords::default() },
         };
         let rows = [row(tenant("acme.example", Some(5))), row(tenant("x.example", None))];
         assert_eq!(
             table(&rows),
             [
-                "acme.example  3 of 5  at most 5  reject  auto, at most 5  a.example,b.example  -  Acme Ltd",
-                "x.example     3       -          reject  auto             a.example,b.example  -  Acme Ltd",
+                "acme.example  3 of 5  at most 5  rps=5,weight=3  reject  auto, at most 5  a.example,b.example  -  Acme Ltd",
+                "x.example     3       -          -               reject  auto             a.example,b.example  -  Acme Ltd",
             ]
         );
     }

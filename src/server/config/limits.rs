@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringway_directory::validation::parse_network;
-use ringway_edge::settings::Limits as EdgeLimits;
+use ringway_edge::settings::{Limits as EdgeLimits, TenantBudgets};
 use ringway_net::StreamOptions;
 use ringway_sip::frame::FrameLimits;
 
@@ -37,6 +37,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Limits {
     let parse = |text: &str| parse_network("trusted", text).map_err(|fault| fault.message.into_owned());
     let trusted = section.list("trusted", "[\"192.0.2.0/24\"]", parse).unwrap_or_default();
     let table = |key, default| size(section.number(key, 1..=LARGEST_TABLE, "", number(default)));
+    let budget = |key| section.number(key, 0..=1_000_000, "a second; 0: no budget", 0);
     let edge = EdgeLimits::default();
     let edge = EdgeLimits {
         source_rps: section.number("source_rps", 0..=1_000_000, "requests a second; 0: no budget", edge.source_rps),
@@ -44,12 +45,26 @@ pub(super) fn read(reader: &Reader<'_>) -> Limits {
         max_dialogs: table("max_dialogs", edge.max_dialogs),
         max_nonces: table("max_nonces", edge.max_nonces),
         max_sources: table("max_sources", edge.max_sources),
+        tenant: TenantBudgets {
+            requests: budget("tenant_rps"),
+            registers: budget("tenant_registers_ps"),
+            calls: budget("tenant_calls_ps"),
+        },
+        max_waiting: Duration::from_millis(
+            section.number("max_waiting_ms", 0..=10_000, "milliseconds; 0: no bound", millis(edge.max_waiting)).into(),
+        ),
+        emergency_numbers: section
+            .list("emergency_numbers", "[\"112\"]", emergency_number)
+            .unwrap_or(edge.emergency_numbers),
+        ban_seconds: section.number("ban_seconds", 0..=31_536_000, "seconds; 0: nobody is banned", edge.ban_seconds),
+        max_bans: table("max_bans", edge.max_bans),
+        scanners: section.list("scanners", "[\"sipvicious\"]", beginning_of_agent).unwrap_or(edge.scanners),
         max_branches: size(section.number("max_branches", 1..=1000, "", number(edge.max_branches))),
         trusted,
     };
     let streams = StreamOptions::default();
     let idle = u32::try_from(streams.idle_timeout.as_secs()).unwrap_or(u32::MAX);
-    let limits = Limits {
+    Limits {
         max_connections: table("max_connections", streams.connections),
         source_connections: table("source_connections", streams.connections_by_source),
         stream_idle: Duration::from_secs(section.number("stream_idle_seconds", 1..=604_800, "seconds", idle).into()),
@@ -57,11 +72,24 @@ pub(super) fn read(reader: &Reader<'_>) -> Limits {
         udp_receive_buffer: 1024
             * size(section.number("udp_receive_buffer_kib", 64..=1_048_576, "KiB", UDP_RECEIVE_BUFFER_KIB)),
         edge,
-    };
-    for key in ["ban_seconds", "tenant_rps", "tenant_registers_ps", "tenant_calls_ps"] {
-        section.not_yet(key, "0");
     }
-    limits
+}
+
+/// What is dialled.
+fn emergency_number(text: &str) -> Result<Box<str>, String> {
+    let is_number =
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'*' | b'#'));
+    if is_number { Ok(text.into()) } else { Err(format!("{text} is no number; write digits, such as \"112\"")) }
+}
+
+/// A duration as the file writes it.
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// A beginning of User-Agent headers. An empty one would be everybody's.
+fn beginning_of_agent(text: &str) -> Result<Box<str>, String> {
+    if text.trim().is_empty() { Err("write how the User-Agent begins".to_owned()) } else { Ok(text.trim().into()) }
 }
 
 impl Limits {

@@ -372,8 +372,6 @@ url = \"\"
 [plugins]
 dir = \"plugins\"
 cpu_ms = 20
-[limits]
-tenant_rps = 0
 ";
     read(text);
     assert_eq!(

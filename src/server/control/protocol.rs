@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringway_capture::{Seen, Way};
+use ringway_directory::Budgets;
 use ringway_sip::Transport;
 use ringway_store::csv::{ImportReport, Mode};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,8 @@ pub(crate) enum Request {
     },
     /// `ringway capture`. It runs until the command closes its side of the connection, or it has what it may have.
     Capture(NewCapture),
+    /// `ringway bans`; only a running node has any.
+    Bans(BansRequest),
 }
 
 /// What a capture is to show: what is `None` was not mentioned, and does not matter.
@@ -59,6 +62,28 @@ pub(crate) struct NewCapture {
     pub(crate) max_messages: u64,
 }
 
+/// What is to be done with bans.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "bans", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum BansRequest {
+    /// `ringway bans list`
+    List,
+    /// `ringway bans add`
+    Add {
+        /// An address.
+        source: String,
+        /// For how long.
+        seconds: u32,
+        /// What the list shows.
+        reason: String,
+    },
+    /// `ringway bans remove`
+    Remove {
+        /// An address, an address and port, or `all`.
+        source: String,
+    },
+}
+
 /// A tenant to add.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,13 +94,49 @@ pub(crate) struct NewTenant {
     pub(crate) trust: Vec<String>,
     pub(crate) max_extensions: Option<u32>,
     pub(crate) max_calls: Option<u32>,
-    // Commands and nodes of the version before do not know it.
+    // Commands and nodes of the version before do not know these.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) when_full: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) media: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) max_media: Option<u32>,
+    #[serde(default, skip_serializing_if = "BudgetWords::is_empty")]
+    pub(crate) budgets: BudgetWords,
+}
+
+/// What a tenant may ask for a second; what is `None` was not mentioned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BudgetWords {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rps: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) registers_ps: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) calls_ps: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) weight: Option<u16>,
+}
+
+impl BudgetWords {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl From<BudgetWords> for Budgets {
+    fn from(words: BudgetWords) -> Self {
+        let BudgetWords { rps, registers_ps, calls_ps, weight } = words;
+        Self { requests: rps, registers: registers_ps, calls: calls_ps, weight }
+    }
+}
+
+impl From<Budgets> for BudgetWords {
+    fn from(budgets: Budgets) -> Self {
+        let Budgets { requests, registers, calls, weight } = budgets;
+        Self { rps: requests, registers_ps: registers, calls_ps: calls, weight }
+    }
 }
 
 /// An extension to add. What is `None` was not mentioned.
@@ -162,6 +223,13 @@ pub(crate) enum Event {
     Seen(SeenRow),
     /// What a capture was.
     CaptureEnded(CaptureEnd),
+    /// A ban of the list.
+    Ban(BanRow),
+    /// So many bans were removed.
+    BansRemoved {
+        /// How many.
+        count: usize,
+    },
     /// The end: it is done, and in force.
     Done,
     /// The end: it is not done.
@@ -187,6 +255,21 @@ pub(crate) struct TenantRow {
     pub(crate) media: String,
     #[serde(default)]
     pub(crate) max_media: Option<u32>,
+    #[serde(default)]
+    pub(crate) budgets: BudgetWords,
+}
+
+/// A ban as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BanRow {
+    pub(crate) source: String,
+    pub(crate) reason: String,
+    /// The account, or what a person wrote.
+    pub(crate) detail: String,
+    /// RFC 3339, UTC.
+    pub(crate) since: String,
+    pub(crate) until: String,
+    pub(crate) hits: u64,
 }
 
 /// A device that is registered. Times are as RFC 3339 has them.

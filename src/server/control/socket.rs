@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::line::{self, MAX_REQUEST_BYTES};
 use super::{Event, Request};
+use crate::bans::BanOffice;
 use crate::capture::Captures;
 use crate::data_directory::control_socket;
 use crate::publication::Publication;
@@ -33,6 +34,7 @@ const EVENTS: usize = 64;
 pub(crate) struct Commands {
     pub(crate) publication: Arc<Publication>,
     pub(crate) captures: Arc<Captures>,
+    pub(crate) bans: Arc<BanOffice>,
 }
 
 /// The control socket; its file goes with it.
@@ -140,6 +142,7 @@ async fn answer(stream: UnixStream, commands: &Commands) -> io::Result<()> {
     let executing = async {
         let done = match request {
             Request::Capture(new) => commands.captures.run(new, peer, &mut from, &events).await,
+            Request::Bans(request) => commands.bans.execute(request, &events).await,
             other => commands.publication.execute(other, &mut from, &events).await,
         };
         let last = match done {

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use ringway_capture::Way;
 use ringway_directory::{Snapshot, WhenFull};
 use ringway_edge::location::{Aor, Binding, pack};
-use ringway_edge::{Location, Settings};
+use ringway_edge::{Bans, Location, Settings};
 use ringway_net::Clock;
 use ringway_sip::digest::Algorithm;
 use ringway_sip::{Flow, ListenerId, Monotonic, Wall};
@@ -20,9 +20,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
-use super::protocol::{CaptureEnd, ModeWord, NewCapture, NewExtension, NewExtensions, NewTenant};
+use super::protocol::{BansRequest, CaptureEnd, ModeWord, NewCapture, NewExtension, NewExtensions, NewTenant};
 use super::socket::{Commands, ControlSocket};
 use super::{Event, Request};
+use crate::bans::BanOffice;
 use crate::capture::{Captures, Tap, tap};
 use crate::publication::{Hasher, Publication, load};
 use crate::registrations::Registrations;
@@ -66,7 +67,12 @@ impl Node {
         let registrations = Registrations::new(Arc::clone(&location), Clock::start());
         let publication = Publication::new(directory, Shards::new(mailboxes), in_force, hasher, registrations);
         let socket = ControlSocket::bind(folder.path()).unwrap();
-        let commands = Commands { publication: Arc::new(publication), captures: Arc::clone(&captures) };
+        let trusted = vec!["192.0.2.0/24".parse().unwrap()];
+        let limits = ringway_edge::settings::Limits { trusted, ..Default::default() };
+        let settings = Settings { limits, ..Settings::default() };
+        let bans = BanOffice::new(Arc::new(Bans::new(1)), Clock::start(), &settings);
+        let bans = Arc::new(bans);
+        let commands = Commands { publication: Arc::new(publication), captures: Arc::clone(&captures), bans };
         let serving = tokio::spawn(socket.serve(commands));
         Self { folder, in_shard, tap, captures, location, serving }
     }
@@ -473,4 +479,26 @@ async fn a_capture_of_what_is_not_there_is_refused_with_what_to_do() {
     let refused = node.capture(new).await.following.await.unwrap().unwrap_err();
     assert!(refused.contains("write 198.51.100.0/24"), "{refused}");
     assert_eq!(node.running(), 0.0);
+}
+
+#[tokio::test]
+async fn a_person_bans_sees_and_frees_an_address_but_never_a_trusted_one() {
+    let node = Node::start().await;
+    let add = |source: &str| {
+        let (source, reason) = (source.to_owned(), "abuse".to_owned());
+        Request::Bans(BansRequest::Add { source, seconds: 60, reason })
+    };
+    let remove = |source: &str| Request::Bans(BansRequest::Remove { source: source.to_owned() });
+    assert_eq!(node.ask(add("203.0.113.7"), b"").await.0, Ok(()));
+    let refusal = node.ask(add("192.0.2.7"), b"").await.0.unwrap_err();
+    assert!(refusal.contains("limits.trusted"), "{refusal}");
+    let refusal = node.ask(add("all"), b"").await.0.unwrap_err();
+    assert!(refusal.contains("write an address"), "{refusal}");
+    let (outcome, events) = node.ask(Request::Bans(BansRequest::List), b"").await;
+    assert_eq!(outcome, Ok(()));
+    let [Event::Ban(ban)] = &events[..] else { panic!("one ban") };
+    assert_eq!((&*ban.source, &*ban.reason, &*ban.detail, ban.hits), ("203.0.113.7", "manual", "abuse", 0));
+    assert!(node.ask(remove("203.0.113.7"), b"").await == (Ok(()), vec![Event::BansRemoved { count: 1 }]));
+    let refusal = node.ask(remove("203.0.113.7"), b"").await.0.unwrap_err();
+    assert!(refusal.contains("is not banned"), "{refusal}");
 }

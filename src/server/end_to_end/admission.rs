@@ -85,3 +85,57 @@ fn connections_are_counted_from_their_making_to_their_end_and_a_refusal_is_told_
         assert!(line.contains(part), "{part} is not in {line}");
     }
 }
+
+#[test]
+fn a_scanner_is_banned_its_connection_cut_off_and_a_person_sees_and_ends_the_ban() {
+    // Nobody is trusted, and this machine's other addresses are other sources.
+    let node = Node::start(Options { is_trusted: false, ..Options::default() });
+    let connect = || TcpStream::connect(node.address()).unwrap();
+    let mut idle = connect();
+    let mut scanner = connect();
+    let own = scanner.local_addr().unwrap().to_string();
+    let options = |own: &str, further: &str| request("OPTIONS", "sip:demo.ringway.test", "1", "TCP", own, further);
+    scanner.write_all(options(&own, "User-Agent: friendly-scanner\r\n").as_bytes()).unwrap();
+    // Both connections of the source are cut off, the idle one too, and no new one is let in.
+    for stream in [&mut scanner, &mut idle] {
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut rest = Vec::new();
+        let ended = stream.read_to_end(&mut rest);
+        assert!(rest.is_empty(), "{ended:?} {}", String::from_utf8_lossy(&rest));
+    }
+    let _ = connect().read(&mut [0; 1]);
+    let listed = node.run("bans", &["list"]);
+    let row = listed.lines().find(|line| line.starts_with("127.0.0.1 ")).unwrap_or_else(|| panic!("{listed}"));
+    assert!(row.contains(" scanner "), "{listed}");
+    let json: serde_json::Value = serde_json::from_str(&node.run("bans", &["list", "--json"])).unwrap();
+    assert_eq!((&json["source"], &json["reason"]), (&"127.0.0.1".into(), &"scanner".into()));
+    assert!(json["hits"].as_u64().unwrap() >= 1 && json["until"].as_str() > json["since"].as_str(), "{json}");
+    for series in [
+        "ringway_bans",
+        "ringway_bans_made_total{reason=\"scanner\"}",
+        "ringway_drops_total{reason=\"scanner\"}",
+        "ringway_connections_refused_total{reason=\"banned\"}",
+        "ringway_connections_closed_total{reason=\"banned\"}",
+    ] {
+        assert!(node.metric(series) >= 1.0, "{series}");
+    }
+    assert!(node.output().contains("WARN  server::shard::notes: banned"), "{}", node.output());
+
+    assert_eq!(node.run("bans", &["remove", "127.0.0.1"]).trim(), "removed=1");
+    let mut phone = connect();
+    let own = phone.local_addr().unwrap().to_string();
+    phone.write_all(options(&own, "").as_bytes()).unwrap();
+    assert!(read_some(&mut phone).starts_with("SIP/2.0 200"));
+
+    // A person's ban, by UDP.
+    node.run("bans", &["add", "127.0.0.1", "--seconds", "60", "--reason", "because"]);
+    assert!(node.run("bans", &["list"]).contains("because"));
+    let caller = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let before = node.metric("ringway_drops_total{reason=\"banned\"}");
+    caller.send_to(options("127.0.0.1:1", "").as_bytes(), node.address()).unwrap();
+    wait_for("the drop", || (node.metric("ringway_drops_total{reason=\"banned\"}") > before).then_some(()));
+    assert_eq!(node.run("bans", &["remove", "all"]).trim(), "removed=1");
+    let failed = node.ringway("bans").args(["remove", "127.0.0.1"]).output().unwrap();
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&failed.stderr).contains("127.0.0.1 is not banned"), "{failed:?}");
+}

@@ -118,6 +118,32 @@ fn a_mix_tells_its_tenants_apart() {
 }
 
 #[test]
+fn a_tenant_that_floods_from_its_own_address_is_held_to_its_budget_and_costs_the_other_nothing() {
+    let node = node();
+    let path = node.path("flood.example");
+    std::fs::copy(node.path("auth.example"), &path).unwrap();
+    node.run("tenant", &["add", "flood.example", "--rps", "20"]);
+    node.run("extension", &["import", "--tenant", "flood.example", path.to_str().unwrap()]);
+    let scenario = node.path("flood.toml");
+    let text = "operation = \"mixed\"\nregistered = \"nobody\"\narrivals = \"random\"\nflood_begins = 0.5\n\
+                [[tenant]]\ndomain = \"auth.example\"\nusers = \"auth.example\"\nregister = 50.0\noptions = 50.0\n\
+                [[tenant]]\ndomain = \"flood.example\"\nusers = \"flood.example\"\nbind = \"127.0.0.2\"\nflood = true\noptions = 2000.0\n";
+    std::fs::write(&scenario, text).unwrap();
+    let target = node.address();
+    let arguments = ["ringway-load", scenario.to_str().unwrap(), "--target", &target, "--duration", "1.5"];
+    let report = ringway_load::run::run(&Arguments::try_parse_from(arguments).unwrap()).unwrap();
+    let victim = report.operations.failures.iter().find(|failure| format!("{failure:?}").contains("auth.example"));
+    assert!(victim.is_none() && report.operations.unfinished == 0, "{:?}", report.operations);
+    for when in ["before", "during"] {
+        assert!(report.latencies[&format!("operation of auth.example {when} the flood")].count > 0, "{when}");
+    }
+    let refused = node.metric("ringway_tenant_refusals_total{tenant=\"flood.example\"}");
+    assert!(refused > 500.0, "{refused}");
+    assert_eq!(node.metric("ringway_rejects_total{reason=\"tenant-rate\"}"), refused);
+    assert_eq!(node.metric("ringway_tenant_refusals_total{tenant=\"auth.example\"}"), 0.0);
+}
+
+#[test]
 fn a_server_that_is_not_there_is_told_at_once() {
     let node = Node::prepare(Options::default());
     std::fs::write(node.path("users"), "extension_number,extension_password\n101,p\n").unwrap();

@@ -53,6 +53,7 @@ impl Node {
         self.publication.look_at_default_tenant(&settings);
         self.captures.set_settings(Arc::clone(&settings));
         self.captures.configure(&config.capture);
+        self.bans.take_over(&settings);
         self.settings = settings;
         self.config = config;
         Ok(())

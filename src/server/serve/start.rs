@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use ringway_api::Audience;
 use ringway_directory::Snapshot;
-use ringway_edge::{Activity, Location, Settings};
+use ringway_edge::{Activity, Bans, Location, Settings};
 use ringway_net::{Admission, Bound, Clock, Handshakes, SocketOptions};
 use ringway_sip::{ShardId, Transport};
 use ringway_store::directory::Directory;
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
 
 use super::{Wishes, listeners};
+use crate::bans::BanOffice;
 use crate::bindings::{self, LiveBindings, Restored};
 use crate::capture::{Captures, Tap, tap};
 use crate::config::Config;
@@ -42,6 +43,7 @@ pub(super) struct Node {
     pub(super) settings: Arc<Settings>,
     pub(super) status: Arc<Status>,
     pub(super) publication: Arc<Publication>,
+    pub(super) bans: Arc<BanOffice>,
     pub(super) shards: Shards,
     pub(super) threads: Vec<JoinHandle<()>>,
     pub(super) journal: Arc<Journal>,
@@ -103,12 +105,14 @@ impl Node {
         let captures = Captures::start(Arc::clone(&tap), outlet, Arc::clone(&in_force), Arc::clone(&settings))
             .map_err(|error| Failure::Failed(format!("the thread of the captures can't be started: {error}")))?;
         captures.configure(&config.capture);
+        let bans = Arc::new(Bans::new(rand::random()));
         let world = World {
             secret: *key.derive("edge", 0),
             settings: Arc::clone(&settings),
             directory: in_force.load_full(),
             location: Arc::clone(&location),
             activity: Arc::clone(&activity),
+            bans: Arc::clone(&bans),
             clock,
             tap,
         };
@@ -121,7 +125,12 @@ impl Node {
             Arc::new(Publication::new(directory, shards.clone(), Arc::clone(&in_force), hasher, registrations));
         let socket = ControlSocket::bind(data.path())
             .map_err(|error| Failure::Failed(format!("{}: commands can't be taken: {error}", data.path().display())))?;
-        let commands = Commands { publication: Arc::clone(&publication), captures: Arc::clone(&captures) };
+        let office = Arc::new(BanOffice::new(Arc::clone(&bans), clock, &settings));
+        let commands = Commands {
+            publication: Arc::clone(&publication),
+            captures: Arc::clone(&captures),
+            bans: Arc::clone(&office),
+        };
         let commands = tokio::spawn(socket.serve(commands));
 
         let running = Running {
@@ -129,6 +138,7 @@ impl Node {
             directory: Arc::clone(&in_force),
             location,
             activity,
+            bans,
             journal: Arc::clone(&journal),
             tls: tls.clone(),
             captures: Arc::clone(&captures),
@@ -166,6 +176,7 @@ impl Node {
             settings,
             status,
             publication,
+            bans: office,
             shards,
             threads,
             journal,
@@ -185,6 +196,7 @@ struct World {
     directory: Arc<Snapshot>,
     location: Arc<Location>,
     activity: Arc<Activity>,
+    bans: Arc<Bans>,
     clock: Clock,
     tap: Arc<Tap>,
 }
@@ -207,7 +219,8 @@ fn start_shards(
     let media = Media::start(&config.media, &mailboxes);
     let media = media.map_err(|error| Failure::Failed(format!("the media relay can't be started: {error}")))?;
     let streams = config.limits.streams();
-    let admission = Admission::new(&streams);
+    let (bans, clock) = (Arc::clone(&world.bans), world.clock);
+    let admission = Admission::guarded(&streams, move |source| bans.holds_source(clock.now().wall, source));
     let boot = rand::random();
     let options =
         SocketOptions { receive_buffer: config.limits.udp_receive_buffer, streams, ..SocketOptions::default() };
@@ -220,6 +233,7 @@ fn start_shards(
             seed: rand::random(),
             location: Arc::clone(&world.location),
             activity: Arc::clone(&world.activity),
+            bans: Arc::clone(&world.bans),
             settings: Arc::clone(&world.settings),
             directory: Arc::clone(&world.directory),
             now: world.clock.now(),

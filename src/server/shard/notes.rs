@@ -1,17 +1,34 @@
 //! What the engine wants told goes into the log, a line each. The log's own format sees to it that a text of the network's
 //! begins no line.
 
-use ringway_edge::Refusal;
+use ringway_edge::{Banned, Note, Refusal};
 
 use super::Shard;
+use crate::bans::shown;
 
 impl Shard {
     /// Writes what there is to tell.
     pub(super) fn write_notes(&mut self) {
         if self.engine.has_notes() {
-            self.engine.take_notes().iter().for_each(write_refusal);
+            for note in self.engine.take_notes() {
+                match note {
+                    Note::Refused(refusal) => write_refusal(&refusal),
+                    Note::Banned(banned) => write_ban(&banned),
+                }
+            }
         }
     }
+}
+
+fn write_ban(banned: &Banned) {
+    let Banned { barred, reason, detail, lasts } = banned;
+    tracing::warn!(
+        source = shown(barred),
+        reason = reason.code(),
+        account = &**detail,
+        seconds = lasts.as_secs(),
+        "banned; ringway bans list shows all, ringway bans remove ends it"
+    );
 }
 
 fn write_refusal(refusal: &Refusal) {

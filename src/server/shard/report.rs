@@ -51,6 +51,9 @@ impl Shard {
         self.report_tenants(&mut scrape);
         let shard = self.id.0.to_string();
         scrape.add(&names::SHARD_QUEUE_DEPTH, &[&shard], self.mail.len() as u64);
+        let (refused, waiting) = self.engine.overload();
+        scrape.add_fraction(&names::SHARD_WAITING, &[&shard], waiting.as_secs_f64());
+        scrape.add_fraction(&names::SHARD_REFUSING, &[&shard], f64::from(refused) / 100.0);
         scrape.add(&names::SIP_RESPONSES_FROM_ELSEWHERE, &[], counters.responses_from_elsewhere);
         scrape.add(&names::SHARD_HANDOVERS, &[], counters.handovers);
         scrape.add(&names::STUN_ANSWERS, &[], counters.stun_answers);
@@ -87,6 +90,7 @@ impl Shard {
         for (reason, count) in [
             ("too-many", sockets.refused_in_all),
             ("too-many-of-source", sockets.refused_by_source),
+            ("banned", sockets.refused_banned),
             ("system", sockets.accept_errors),
         ] {
             scrape.add(&names::CONNECTIONS_REFUSED, &[reason], count);
@@ -97,6 +101,7 @@ impl Shard {
             ("slow", sockets.closed_slow),
             ("unread", sockets.closed_unread),
             ("unframed", sockets.frame_errors),
+            ("banned", sockets.closed_banned),
         ] {
             scrape.add(&names::CONNECTIONS_CLOSED, &[reason], count);
         }
@@ -117,6 +122,9 @@ impl Shard {
         let domain = |tenant| directory.tenant(tenant).map_or("", |tenant| &*tenant.domain);
         for (tenant, count) in &counters.auth_failures {
             scrape.add(&names::AUTH_FAILURES, &[domain(*tenant)], *count);
+        }
+        for (tenant, count) in &counters.tenant_refusals {
+            scrape.add(&names::TENANT_REFUSALS, &[domain(*tenant)], *count);
         }
         for ((tenant, outcome), count) in &counters.calls {
             scrape.add(&names::CALLS, &[domain(*tenant), outcome.as_str()], *count);

@@ -30,6 +30,8 @@ pub struct Via<'a> {
     pub rport: Option<Option<u16>>,
     /// All parameters.
     pub params: Params<'a>,
+    /// Whether its sender knows overload control: `oc` without a value (RFC 7339 section 4.1).
+    pub knows_overload_control: bool,
     /// Whether there is a `received`, readable or not.
     pub(crate) has_received: bool,
     /// What is rewritten when it goes on.
@@ -76,6 +78,7 @@ impl<'a> Via<'a> {
             received: None,
             rport: None,
             params: Params::default(),
+            knows_overload_control: false,
             has_received: false,
             stamped: Stamped::default(),
         };
@@ -104,6 +107,10 @@ impl<'a> Via<'a> {
                 8 if is_same(name, b"received") => {
                     self.stamped.received = (start as u16, end as u16);
                     received.replace(value).is_some()
+                }
+                2 if is_same(name, b"oc") => {
+                    self.knows_overload_control = value.is_none();
+                    false
                 }
                 _ => false,
             };

@@ -1,7 +1,7 @@
 //! Rows of the database turned back into values.
 
 use ringway_directory::validation::{AuthName, DisplayName, Email, Number, PersonName, parse_network};
-use ringway_directory::{Fault, MediaPolicy, Profile, Tenant, TenantId, WhenFull};
+use ringway_directory::{Budgets, Fault, MediaPolicy, Profile, Tenant, TenantId, WhenFull};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -47,8 +47,8 @@ pub(crate) fn read_profile(row: &SqliteRow) -> Result<Profile, Error> {
 }
 
 /// The columns that [`read_tenant`] wants, in its order.
-pub(super) const TENANT_COLUMNS: &str =
-    "id, domain, name, enabled, auth_name_equals_number, max_extensions, max_calls, when_full, media, max_media";
+pub(super) const TENANT_COLUMNS: &str = "id, domain, name, enabled, auth_name_equals_number, max_extensions, max_calls, when_full, \
+     media, max_media, requests_ps, registers_ps, calls_ps, weight";
 
 /// A tenant as its row has it, still without aliases and trusted networks.
 pub(super) fn read_tenant(row: &SqliteRow) -> Result<Tenant, Error> {
@@ -65,6 +65,12 @@ pub(super) fn read_tenant(row: &SqliteRow) -> Result<Tenant, Error> {
         auth_name_equals_number: row.try_get(4)?,
         max_extensions: row.try_get(5)?,
         max_calls: row.try_get(6)?,
+        budgets: Budgets {
+            requests: row.try_get(10)?,
+            registers: row.try_get(11)?,
+            calls: row.try_get(12)?,
+            weight: row.try_get(13)?,
+        },
         when_full: when_full.map_err(|fault| Error::Corrupt(format!("tenant row {id}: {fault}")))?,
         media: media.map_err(|fault| Error::Corrupt(format!("tenant row {id}: {fault}")))?,
         max_media: row.try_get(9)?,

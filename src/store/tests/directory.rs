@@ -5,7 +5,9 @@ mod scene;
 
 use std::os::unix::fs::MetadataExt;
 
-use ringway_directory::{Code, ExtensionDraft, MediaPolicy, Secret, Snapshot, TenantDraft, TenantId, WhenFull};
+use ringway_directory::{
+    Budgets, Code, ExtensionDraft, MediaPolicy, Secret, Snapshot, TenantDraft, TenantId, WhenFull,
+};
 use ringway_store::csv::Mode;
 use ringway_store::directory::{Directory, Error, OpenError};
 use ringway_store::keys::MasterKey;
@@ -24,6 +26,7 @@ async fn a_tenant_is_there_after_a_restart_with_all_it_was_given() {
         when_full: "replace_oldest".into(),
         media: "always".into(),
         max_media: Some(7),
+        budgets: Budgets { requests: Some(100), registers: Some(0), calls: None, weight: Some(5) },
         auth_name_equals_number: true,
     };
     let added = scene.add_tenant(&draft).await.unwrap();
@@ -227,6 +230,10 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
         "ALTER TABLE tenants DROP COLUMN when_full",
         "ALTER TABLE tenants DROP COLUMN media",
         "ALTER TABLE tenants DROP COLUMN max_media",
+        "ALTER TABLE tenants DROP COLUMN requests_ps",
+        "ALTER TABLE tenants DROP COLUMN registers_ps",
+        "ALTER TABLE tenants DROP COLUMN calls_ps",
+        "ALTER TABLE tenants DROP COLUMN weight",
         "ALTER TABLE extensions DROP COLUMN max_phones",
         "ALTER TABLE extensions DROP COLUMN max_apps",
         "DELETE FROM _sqlx_migrations WHERE version > 1",
@@ -236,6 +243,7 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
     let scene = scene.reopened().await;
     let tenant = scene.directory.tenant("acme.example").await.unwrap();
     assert_eq!((tenant.when_full, tenant.media, tenant.max_media), (WhenFull::Reject, MediaPolicy::Auto, None));
+    assert_eq!(tenant.budgets, Budgets::default());
     let snapshot = scene.snapshot().await;
     let extension = snapshot.extension(TenantId(1), b"101").unwrap();
     assert_eq!((extension.max_phones, extension.max_apps), (3, 5));

@@ -19,9 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringway_directory::validation::MOST_DEVICES;
-use ringway_directory::{Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_edge::settings::Listener;
-use ringway_edge::{Action, Activity, Arrival, Engine, Input, Location, Parts, Settings};
+use ringway_edge::{Action, Activity, Arrival, Bans, Engine, Input, Location, Parts, Settings};
 use ringway_sip::digest::{Algorithm, ha1};
 use ringway_sip::media::LaneId;
 use ringway_sip::{ConnectionId, Flow, ListenerId, Monotonic, Now, ShardId, Transport, Wall};
@@ -69,6 +69,9 @@ pub struct Scene {
     pub directory: Arc<Snapshot>,
     pub location: Arc<Location>,
     pub activity: Arc<Activity>,
+    pub bans: Arc<Bans>,
+    /// How long each message waits for its turn.
+    pub waiting: Duration,
     phones: Vec<PhoneState>,
     kept: Vec<Kept>,
     /// What the media relay was told, by lane.
@@ -113,6 +116,8 @@ impl Scene {
             directory: Arc::new(directory()),
             location: Arc::new(Location::new(7)),
             activity: Arc::new(Activity::new(7)),
+            bans: Arc::new(Bans::new(7)),
+            waiting: Duration::ZERO,
             phones: Vec::new(),
             kept: Vec::new(),
             streams: BTreeMap::new(),
@@ -136,6 +141,7 @@ impl Scene {
                     seed: u128::from(self.boot) << 8 | u128::from(shard),
                     location: Arc::clone(&self.location),
                     activity: Arc::clone(&self.activity),
+                    bans: Arc::clone(&self.bans),
                     settings: Arc::clone(&self.settings),
                     directory: Arc::clone(&self.directory),
                     now: self.now,
@@ -267,6 +273,9 @@ impl Scene {
 
     /// Gives one shard an input and carries everything that follows to where it goes.
     pub fn input(&mut self, shard: usize, input: Input<'_>) {
+        if matches!(input, Input::Message { .. }) {
+            self.shards[shard].note_waiting(self.now, self.waiting);
+        }
         self.shards[shard].handle(self.now, input);
         self.carry(shard);
     }
@@ -475,6 +484,7 @@ pub fn acme() -> Tenant {
         trust: Box::default(),
         max_extensions: None,
         max_calls: None,
+        budgets: Budgets::default(),
         when_full: WhenFull::Reject,
         media: MediaPolicy::Auto,
         max_media: None,

@@ -16,6 +16,8 @@ pub struct Options {
     /// Further lines of the configuration.
     pub config: String,
     pub demo: bool,
+    /// Whether this machine is in `limits.trusted`.
+    pub is_trusted: bool,
     /// Whether it listens on `[::1]` too.
     pub ipv6: bool,
     /// Whether it speaks TLS and WSS too, with a certificate of its own making.
@@ -26,7 +28,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { shards: 4, config: String::new(), demo: true, ipv6: false, tls: false, ip: "127.0.0.1".to_owned() }
+        Self {
+            shards: 4,
+            config: String::new(),
+            demo: true,
+            is_trusted: true,
+            ipv6: false,
+            tls: false,
+            ip: "127.0.0.1".to_owned(),
+        }
     }
 }
 
@@ -53,8 +63,9 @@ impl Node {
         let directory = tempfile::tempdir().unwrap();
         let [port, tls_port, wss_port, http] = [(); 4].map(|()| free_port());
         let node = Self { directory, port, tls_port, wss_port, http, options, process: None };
-        let Options { shards, config, .. } = &node.options;
-        let config = format!("[shards]\ncount = {shards}\n[limits]\ntrusted = [\"127.0.0.0/8\"]\n{config}");
+        let Options { shards, config, is_trusted, .. } = &node.options;
+        let trusted = if *is_trusted { "\"127.0.0.0/8\"" } else { "" };
+        let config = format!("[shards]\ncount = {shards}\n[limits]\ntrusted = [{trusted}]\n{config}");
         std::fs::write(node.config_path(), config).unwrap();
         node
     }

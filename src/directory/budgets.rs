@@ -1,0 +1,24 @@
+//! What a tenant may ask for, and how much it counts when there is not enough for all.
+
+/// A tenant's own budgets, of the node as a whole. `None` is what the node's configuration gives to every tenant, 0 no budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budgets {
+    /// Requests a second that belong to no dialog.
+    pub requests: Option<u32>,
+    /// REGISTERs a second.
+    pub registers: Option<u32>,
+    /// INVITEs a second.
+    pub calls: Option<u32>,
+    /// How much it counts beside others when the node is overloaded, 1 to 1000; `None` is 1.
+    pub weight: Option<u16>,
+}
+
+impl Budgets {
+    /// The largest weight.
+    pub const MOST_WEIGHT: u16 = 1000;
+
+    /// How much the tenant counts.
+    pub fn weight(&self) -> u32 {
+        self.weight.unwrap_or(1).clamp(1, Self::MOST_WEIGHT).into()
+    }
+}

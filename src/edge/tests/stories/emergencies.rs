@@ -1,0 +1,123 @@
+//! Emergency calls are let in whatever else is refused, unless somebody makes a habit of them.
+
+use std::time::Duration;
+
+use ringway_directory::{Budgets, Tenant};
+use ringway_edge::DropReason;
+use ringway_edge::bans::{BanReason, Barred, NewBan};
+use ringway_sip::Transport;
+
+use crate::scene::{Phone, Scene, acme};
+
+/// The number that is an emergency here.
+const EMERGENCY: &str = "sip:109@acme.example";
+
+/// A node whose emergency number is 109, with a device at it, and a caller.
+fn scene() -> (Scene, Phone, Phone) {
+    let mut scene = Scene::with(|settings| settings.limits.emergency_numbers = vec!["109".into()]);
+    let caller = scene.phone("101@acme.example");
+    let helper = scene.phone("109@acme.example");
+    scene.register(helper);
+    (scene, caller, helper)
+}
+
+/// A whole call to the emergency number.
+#[track_caller]
+fn call_for_help(scene: &mut Scene, caller: Phone, helper: Phone) {
+    let (mut dialog, _) = scene.call(caller, helper);
+    let bye = dialog.request(scene, caller, "BYE");
+    scene.send_request(caller, &bye);
+    let heard = scene.expect_request(helper, "BYE");
+    scene.respond(helper, &heard, 200);
+    scene.expect_response(caller, 200);
+}
+
+/// A new request that must not be let in.
+#[track_caller]
+fn expect_refused(scene: &mut Scene, phone: Phone, uri: &str) {
+    let request = scene.request(phone, "INVITE", uri);
+    scene.send_request(phone, &request);
+    let heard = scene.hear(phone);
+    assert!(heard.as_ref().is_none_or(|heard| heard.status() == Some(503)), "{heard:?}");
+}
+
+#[test]
+fn an_emergency_call_is_above_the_budgets_of_its_source_and_of_its_tenant() {
+    let (mut scene, caller, helper) = scene();
+    scene.redirect(|edit| {
+        edit.put_tenant(Tenant { budgets: Budgets { calls: Some(1), ..Budgets::default() }, ..acme() });
+    });
+    for _ in 0..500 {
+        let request = scene.request(caller, "INVITE", "sip:102@acme.example");
+        scene.send_request(caller, &request);
+        scene.hear(caller);
+    }
+    expect_refused(&mut scene, caller, "sip:102@acme.example");
+    call_for_help(&mut scene, caller, helper);
+    expect_refused(&mut scene, caller, "sip:102@acme.example");
+}
+
+#[test]
+fn an_emergency_call_is_let_in_when_nothing_else_is() {
+    let (mut scene, caller, helper) = scene();
+    scene.reconfigure(|settings| settings.limits.source_rps = 0);
+    scene.waiting = Duration::from_millis(60);
+    let crowd = scene.phone_at("101@acme.example", Transport::Tcp, "203.0.113.66:40000");
+    for _ in 0..3000 {
+        let request = scene.request(crowd, "OPTIONS", "sip:acme.example");
+        scene.send_request(crowd, &request);
+        scene.hear(crowd);
+        scene.advance(Duration::from_millis(1));
+    }
+    for _ in 0..20 {
+        call_for_help(&mut scene, caller, helper);
+        scene.advance(Duration::from_secs(1));
+        scene.waiting = Duration::from_millis(60);
+    }
+}
+
+#[test]
+fn an_emergency_call_comes_through_a_ban_and_nothing_else_does() {
+    let (mut scene, caller, helper) = scene();
+    let barred = Barred::Source("198.51.100.1".parse().unwrap());
+    let lasts = Duration::from_secs(600);
+    let ban = NewBan { barred, reason: BanReason::Manual, detail: "".into(), lasts };
+    scene.bans.add(scene.now.wall, ban, 10);
+    expect_refused(&mut scene, caller, "sip:102@acme.example");
+    assert_eq!(scene.drops(DropReason::Banned), 1);
+    call_for_help(&mut scene, caller, helper);
+    // Other calls stay out, meanwhile too.
+    expect_refused(&mut scene, caller, "sip:102@acme.example");
+    assert_eq!(scene.drops(DropReason::Banned), 2);
+}
+
+#[test]
+fn who_makes_a_habit_of_emergencies_is_judged_like_everybody() {
+    let (mut scene, caller, _) = scene();
+    scene.reconfigure(|settings| settings.limits.source_rps = 1);
+    let answered = (0..500)
+        .filter(|_| {
+            let request = scene.request(caller, "INVITE", EMERGENCY);
+            scene.send_request(caller, &request);
+            scene.hear(caller).is_some()
+        })
+        .count();
+    // Ten at once, and the two of the source's own budget.
+    assert_eq!(answered, 12);
+    assert_eq!(scene.drops(DropReason::SourceRate), 488);
+}
+
+#[test]
+fn an_emergency_urn_is_one_and_what_only_looks_like_it_is_not() {
+    let (mut scene, caller, _) = scene();
+    scene.reconfigure(|settings| settings.draining = false);
+    scene.redirect(|edit| {
+        edit.put_tenant(Tenant { budgets: Budgets { calls: Some(1), ..Budgets::default() }, ..acme() });
+    });
+    for (uri, status) in [("urn:service:sos", 416), ("urn:service:sos.police", 416), ("URN:SERVICE:SOS", 416)] {
+        let request = scene.request(caller, "INVITE", uri);
+        scene.send_request(caller, &request);
+        // It is not banned or shed; where such calls go is not configured in this version.
+        scene.expect_response(caller, status);
+    }
+}
