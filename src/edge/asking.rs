@@ -118,36 +118,31 @@ impl Engine {
 
 impl Core {
     /// Refuses a Contact that would bring requests back to us, or have us knock at our own loopback: that of a request
-    /// that opens a dialog or refreshes its target.
-    pub(crate) fn accept_contact(&self, request: Received<'_, '_>) -> Result<(), Reject> {
-        let method = request.essentials.cseq.method;
-        if !matches!(method, Method::Invite | Method::Update | Method::Subscribe | Method::Refer | Method::Notify) {
-            return Ok(());
-        }
-        let uri = contact_uri(request.message).and_then(|contact| Uri::parse(contact).ok());
-        match uri {
-            // A GRUU comes back to us on purpose.
-            Some(uri) if uri.params.has(b"gr") && self.directory.tenant_by_host(uri.host).is_some() => Ok(()),
-            Some(uri) if leads_back(&uri, &self.settings, &request.flow) => Err(Reject::ContactRefused),
-            _ => Ok(()),
-        }
-    }
-
-    /// Refuses a Contact that is the GRUU of another extension than the sender's (RFC 5627 section 6.2).
-    pub(crate) fn accept_gruu(
+    /// that opens a dialog or refreshes its target. Of one that comes from a known `sender` outside a dialog the GRUU of
+    /// another extension is refused too (RFC 5627 section 6.2).
+    pub(crate) fn accept_contact(
         &self,
         request: Received<'_, '_>,
-        tenant: &Tenant,
-        sender: &Extension,
+        sender: Option<(&Tenant, &Extension)>,
     ) -> Result<(), Reject> {
-        let contact = contact_uri(request.message).filter(|contact| may_be_gruu(contact));
-        let uri = contact.and_then(|contact| Uri::parse(contact).ok());
-        let Some(uri) = uri.filter(|uri| uri.params.has(b"gr") && self.directory.tenant_by_host(uri.host).is_some())
-        else {
+        let method = request.essentials.cseq.method;
+        let is_target =
+            matches!(method, Method::Invite | Method::Update | Method::Subscribe | Method::Refer | Method::Notify);
+        if !is_target && sender.is_none() {
             return Ok(());
-        };
-        let is_senders =
-            tenant.has_host(uri.host) && self.gruu_number(&uri, tenant.id) == Some(sender.number.as_bytes().into());
+        }
+        let Some(contact) = contact_uri(request.message) else { return Ok(()) };
+        let Ok(uri) = Uri::parse(contact) else { return Ok(()) };
+        let is_gruu =
+            may_be_gruu(contact) && uri.params.has(b"gr") && self.directory.tenant_by_host(uri.host).is_some();
+        if !is_gruu {
+            // A GRUU comes back to us on purpose, and nothing else does.
+            let is_refused = is_target && leads_back(&uri, &self.settings, &request.flow);
+            return if is_refused { Err(Reject::ContactRefused) } else { Ok(()) };
+        }
+        let is_senders = sender.is_none_or(|(tenant, extension)| {
+            tenant.has_host(uri.host) && self.gruu_number(&uri, tenant.id) == Some(extension.number.as_bytes().into())
+        });
         if is_senders { Ok(()) } else { Err(Reject::ContactRefused) }
     }
 

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use memchr::memmem;
+use memchr::memchr_iter;
 use ringway_directory::TenantId;
 use ringway_sip::Uri;
 use ringway_sip::uri::unescape;
@@ -134,7 +134,7 @@ pub(crate) fn write_public(number: &[u8], domain: &str, instance: &[u8], out: &m
 
 /// Whether a URI may be a GRUU of ours, before it is read: nearly none is. Devices repeat them as they got them.
 pub(crate) fn may_be_gruu(uri: &[u8]) -> bool {
-    memmem::find(uri, b";gr").is_some()
+    memchr_iter(b';', uri).any(|semicolon| uri.get(semicolon + 1..).is_some_and(|rest| rest.starts_with(b"gr")))
 }
 
 /// The hash that a binding has of this instance-id.

@@ -204,7 +204,7 @@ impl Engine {
         if !passage.is_from_known_flow && !self.is_moved_side(request, cookie.tenant, passage.number.as_deref()) {
             return;
         }
-        if let Err(reject) = self.core.accept_contact(request) {
+        if let Err(reject) = self.core.accept_contact(request, None) {
             return self.core.refuse(request, reject);
         }
         let refresh = passage.place.and_then(|place| self.note_sender(request, place));

@@ -19,14 +19,13 @@ pub(crate) fn is_behind_nat(contact: Option<&Uri<'_>>, via: Option<&Via<'_>>, fl
 /// Contact has a name: a name that somebody else chose is never resolved. One that asks for it with `ob` (RFC 5626
 /// section 5.3.2) is reached so, too. Any other is reached where its Contact says.
 pub(crate) fn reach(contact: &Uri<'_>, flow: &Flow, behind_nat: bool) -> Flow {
-    if behind_nat || flow.transport.is_reliable() || contact.params.has(b"ob") {
+    if behind_nat || flow.transport.is_reliable() {
         return *flow;
     }
-    match contact.ip() {
-        Some(ip) => {
-            let port = contact.port.unwrap_or_else(|| flow.transport.default_port());
-            Flow { remote: SocketAddr::new(ip, port), ..*flow }
-        }
-        None => *flow,
+    let port = contact.port.unwrap_or_else(|| flow.transport.default_port());
+    match contact.ip().map(|ip| SocketAddr::new(ip, port)) {
+        // Mostly both are the same, and then nobody needs to look for the parameter.
+        Some(remote) if remote != flow.remote && !contact.params.has(b"ob") => Flow { remote, ..*flow },
+        _ => *flow,
     }
 }

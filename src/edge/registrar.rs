@@ -95,7 +95,7 @@ impl Registrar {
         let Registration { essentials, tenant, extension, .. } = *registration;
         let aor = Aor { tenant: tenant.id, number: extension.number.as_bytes() };
         let call_id = contact::lasting_hash(essentials.call_id);
-        let (saved, path_length, is_outbound) = {
+        let (saved, path_length, is_outbound, supported) = {
             let reading = contact::read(now.wall, call_id, registration, settings, &mut self.text)?;
             let asked;
             let contacts = match reading.purpose {
@@ -116,7 +116,7 @@ impl Registrar {
                     Some(location.save(now.wall, &aor, &update, &mut self.record)?)
                 }
             };
-            (saved, reading.path_length, reading.is_outbound)
+            (saved, reading.path_length, reading.is_outbound, reading.supported)
         };
         self.key.clear();
         self.key.extend_from_slice(tenant.domain.as_bytes());
@@ -126,7 +126,8 @@ impl Registrar {
         if settings.registrar.service_route {
             write_service_route(settings, registration.flow, &mut self.service_route);
         }
-        let gruu_ends = self.write_gruus(registration, mint);
+        self.gruus.clear();
+        let gruu_ends = if supported.gruu { self.write_gruus(registration, mint) } else { SmallVec::new() };
         let (key, record) = (&self.key, &self.record);
         let change = saved.and_then(|saved| {
             saved.version.map(|version| BindingChange { key, version, expires: saved.expires, record })
@@ -144,13 +145,9 @@ impl Registrar {
         })
     }
 
-    /// Writes the GRUUs of every binding that has an instance-id, when the device supports them (RFC 5627 section 5.2).
+    /// Appends the GRUUs of every binding that has an instance-id, for a device that supports them (RFC 5627 section 5.2).
     fn write_gruus(&mut self, registration: &Registration<'_, '_>, mint: GruuMint<'_>) -> SmallVec<[usize; 4]> {
-        self.gruus.clear();
         let mut ends = SmallVec::new();
-        if !contact::supports(registration.request, b"gruu") {
-            return ends;
-        }
         let (tenant, number) = (registration.tenant, registration.extension.number.as_bytes());
         let out = &mut self.gruus;
         for binding in unpack(&self.record).unwrap_or_default() {

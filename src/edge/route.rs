@@ -246,8 +246,7 @@ impl Engine {
         uri: &Uri<'_>,
         routing: &Routing<'_>,
     ) -> Result<(), Reject> {
-        self.core.accept_contact(request)?;
-        self.core.accept_gruu(request, tenant, caller)?;
+        self.core.accept_contact(request, Some((tenant, caller)))?;
         let gruu = self.core.gruus.read(uri);
         let number = match &gruu {
             None | Some(Gruu::Public { .. }) => uri.user_unescaped(),

@@ -169,10 +169,6 @@ impl Core {
     /// Whether a request says that a program made it which is known for scanning.
     pub(crate) fn is_scanner(&self, message: &Message<'_>) -> bool {
         let scanners = &self.settings.limits.scanners;
-        message.field(Name::UserAgent).is_some_and(|agent| {
-            scanners.iter().any(|scanner| {
-                agent.value.get(..scanner.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scanner.as_bytes()))
-            })
-        })
+        message.field(Name::UserAgent).is_some_and(|agent| scanners.know(agent.value))
     }
 }

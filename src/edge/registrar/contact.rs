@@ -51,6 +51,7 @@ pub(super) struct Reading<'a> {
     pub(super) path_length: usize,
     /// Whether it registers a flow (RFC 5626).
     pub(super) is_outbound: bool,
+    pub(super) supported: Supported,
 }
 
 /// A hash that means the same in every run, for the journal keeps it: of a Call-ID, of an instance-id.
@@ -71,9 +72,10 @@ pub(super) fn read<'t, 'a: 't>(
 ) -> Result<Reading<'t>, Reject> {
     let request = registration.request;
     text.clear();
-    write_path(request, text)?;
+    let supported = Supported::read(request);
+    write_path(request, supported, text)?;
     let path_length = text.len();
-    let reading = |purpose, is_outbound| Ok(Reading { purpose, path_length, is_outbound });
+    let reading = |purpose, is_outbound| Ok(Reading { purpose, path_length, is_outbound, supported });
     let contacts = match request.contacts() {
         Ok(ContactSet::List(contacts)) => contacts,
         Ok(ContactSet::Star) if request.expires() == Some(0) => return reading(Purpose::RemoveAll, false),
@@ -94,7 +96,7 @@ pub(super) fn read<'t, 'a: 't>(
     }
     let text = &*text;
     let path = text.get(..path_length).unwrap_or_default();
-    let common = Common::new(now, call_id, registration, settings);
+    let common = Common::new(now, call_id, registration, settings, supported);
     let mut asked = Asked::new();
     let mut start = path_length;
     for (contact, extras) in contacts.zip(extras) {
@@ -111,7 +113,7 @@ pub(super) fn read<'t, 'a: 't>(
 }
 
 /// Appends the Path (RFC 3327 section 5.3), one value behind the other.
-fn write_path(request: &Message<'_>, text: &mut Vec<u8>) -> Result<(), Reject> {
+fn write_path(request: &Message<'_>, supported: Supported, text: &mut Vec<u8>) -> Result<(), Reject> {
     for value in request.values(Name::Path) {
         let uri = NameAddr::parse(value).and_then(|entry| entry.parse_uri().ok());
         // A strict router would have to be told apart from then on, and none has been built for twenty years.
@@ -124,15 +126,34 @@ fn write_path(request: &Message<'_>, text: &mut Vec<u8>) -> Result<(), Reject> {
         }
         text.extend(value.iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }));
     }
-    if !text.is_empty() && !supports(request, b"path") {
+    if !text.is_empty() && !supported.path {
         return Err(Reject::PathUnsupported);
     }
     Ok(())
 }
 
-/// Whether the sender says that it supports an extension.
-pub(super) fn supports(request: &Message<'_>, option: &[u8]) -> bool {
-    request.values(Name::Supported).any(|supported| supported.eq_ignore_ascii_case(option))
+/// The extensions that matter to us of those that the sender says it supports.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Supported {
+    pub(super) path: bool,
+    pub(super) outbound: bool,
+    pub(super) gruu: bool,
+}
+
+impl Supported {
+    fn read(request: &Message<'_>) -> Self {
+        let mut supported = Self::default();
+        for tag in request.values(Name::Supported) {
+            // By their length nearly all others are told apart.
+            match tag.len() {
+                4 if tag.eq_ignore_ascii_case(b"path") => supported.path = true,
+                4 if tag.eq_ignore_ascii_case(b"gruu") => supported.gruu = true,
+                8 if tag.eq_ignore_ascii_case(b"outbound") => supported.outbound = true,
+                _ => {}
+            }
+        }
+        supported
+    }
 }
 
 /// Whether the first hop of the request keeps the sender's flow: that is we ourselves, or the proxy that says so by `ob`
@@ -192,7 +213,13 @@ struct Common<'q, 'a> {
 }
 
 impl<'q, 'a> Common<'q, 'a> {
-    fn new(now: Wall, call_id: u64, registration: &'q Registration<'q, 'a>, settings: &'q Settings) -> Self {
+    fn new(
+        now: Wall,
+        call_id: u64,
+        registration: &'q Registration<'q, 'a>,
+        settings: &'q Settings,
+        supported: Supported,
+    ) -> Self {
         let (request, essentials) = (registration.request, registration.essentials);
         let mut spread = SipHasher13::new();
         spread.write_u64(call_id);
@@ -205,7 +232,7 @@ impl<'q, 'a> Common<'q, 'a> {
             seconds: u32::try_from(now.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
             user_agent: user_agent(request),
             has_push_token: request.other_fields(b"X-Push").next().is_some(),
-            is_outbound: supports(request, b"outbound"),
+            is_outbound: supported.outbound,
         }
     }
 

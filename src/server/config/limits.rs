@@ -58,7 +58,9 @@ pub(super) fn read(reader: &Reader<'_>) -> Limits {
             .unwrap_or(edge.emergency_numbers),
         ban_seconds: section.number("ban_seconds", 0..=31_536_000, "seconds; 0: nobody is banned", edge.ban_seconds),
         max_bans: table("max_bans", edge.max_bans),
-        scanners: section.list("scanners", "[\"sipvicious\"]", beginning_of_agent).unwrap_or(edge.scanners),
+        scanners: section
+            .list("scanners", "[\"sipvicious\"]", beginning_of_agent)
+            .map_or(edge.scanners, FromIterator::from_iter),
         max_branches: size(section.number("max_branches", 1..=1000, "", number(edge.max_branches))),
         trusted,
     };

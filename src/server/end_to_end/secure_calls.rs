@@ -33,7 +33,7 @@ fn a_phone_on_tls_and_one_on_udp_call_each_other_and_either_hangs_up() {
         caller.expect_end(200);
         callee.expect_state("DISCONNECTED");
     }
-    assert_eq!(node.metric(CALLS_ACTIVE), 0.0);
+    wait_for("the end of the call", || (node.metric(CALLS_ACTIVE) == 0.0).then_some(()));
     assert!(node.metric("ringway_sip_requests_total{method=\"INVITE\",transport=\"tls\"}") >= 1.0);
     assert_eq!(node.metric("ringway_handshakes_total{outcome=\"done\"}"), 1.0);
 }
@@ -55,7 +55,7 @@ fn two_web_phones_call_each_other_over_secure_websockets() {
         let (hangs_up, hears) = if caller_hangs_up { (&mut alice, &mut bob) } else { (&mut bob, &mut alice) };
         hangs_up.tell("hangup");
         hears.expect_end(200);
-        assert_eq!(node.metric(CALLS_ACTIVE), 0.0);
+        wait_for("the end of the call", || (node.metric(CALLS_ACTIVE) == 0.0).then_some(()));
     }
     alice.tell("call sip:102@demo.ringway.test");
     bob.expect("incoming", |_| true);
