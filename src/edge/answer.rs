@@ -123,6 +123,7 @@ impl Core {
         let retry_after = 5 + self.random.next() % 10;
         let min_session = u64::from(self.settings.min_session_expires);
         let message = request.message;
+        let is_told_how_much = request.essentials.via.knows_overload_control;
         self.answer(request, reject.status(), Some(reject), Bound::TwiceTheRequest, |writer| match reject {
             Reject::BadExtension => {
                 writer.header_with("Unsupported", |out| write_required(message, Name::Require, out))
@@ -132,6 +133,8 @@ impl Core {
                 writer.header_with("Unsupported", |out| write_required(message, Name::ProxyRequire, out))
             }
             Reject::SessionTooBrief => writer.header_with("Min-SE", |out| write_number(out, min_session)),
+            // A server that knows how much to hold back is not to stay away altogether (RFC 7339 section 5.10.2).
+            Reject::TooBusy if is_told_how_much => writer,
             Reject::Overloaded | Reject::Draining | Reject::SourceRate | Reject::TenantRate | Reject::TooBusy => {
                 writer.header_with("Retry-After", |out| write_number(out, retry_after))
             }

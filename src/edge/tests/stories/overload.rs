@@ -216,6 +216,16 @@ fn a_client_that_knows_overload_control_is_told_how_much_to_hold_back() {
     crowd(&mut scene, crowded, MILLISECOND * 20, 1000);
     let via = ask(&mut scene);
     assert!(via.contains(";oc=95;oc-algo=\"loss\";oc-validity=500;oc-seq="), "{via}");
+    // What is refused of it anyway does not tell it to stay away altogether.
+    let refusal = (0..100)
+        .find_map(|_| {
+            let mut request = scene.request(crowded, "OPTIONS", "sip:acme.example");
+            request.branch += knows;
+            scene.send_request(crowded, &request);
+            scene.hear(crowded).filter(|heard| heard.status() == Some(503))
+        })
+        .expect("nineteen in twenty are refused");
+    assert!(!refusal.has("Retry-After"), "{refusal}");
     // Who does not ask is not told.
     let request = scene.request(alice, "OPTIONS", "sip:acme.example");
     scene.send_request(alice, &request);
