@@ -1,9 +1,11 @@
 //! Counting allocations.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 
-/// The system's allocator, which counts what this thread asks of it. For a `#[global_allocator]`.
+use tikv_jemallocator::Jemalloc;
+
+/// The server's allocator, which counts what this thread asks of it. For a `#[global_allocator]`.
 #[derive(Debug)]
 pub struct Counting;
 
@@ -45,28 +47,28 @@ fn count(size: usize) {
     ALLOCATED.set(Allocated { count: count + 1, bytes: bytes + size as u64 });
 }
 
-// SAFETY: everything is left to the system's allocator; counting touches a cell that needs neither allocation nor drop.
+// SAFETY: everything is left to the server's allocator; counting touches a cell that needs neither allocation nor drop.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
         // SAFETY: the caller keeps the contract, which is the same.
-        unsafe { System.alloc(layout) }
+        unsafe { Jemalloc.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
         // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { Jemalloc.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size);
         // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, size) }
+        unsafe { Jemalloc.realloc(memory, layout, size) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
+        unsafe { Jemalloc.dealloc(memory, layout) }
     }
 }

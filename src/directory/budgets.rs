@@ -9,6 +9,8 @@ pub struct Budgets {
     pub registers: Option<u32>,
     /// INVITEs a second.
     pub calls: Option<u32>,
+    /// Connections at once, of those on which somebody has shown that he is the tenant's.
+    pub connections: Option<u32>,
     /// How much it counts beside others when the node is overloaded, 1 to 1000; `None` is 1.
     pub weight: Option<u16>,
 }

@@ -1,8 +1,10 @@
-//! What every shard must know of the tenants: how many calls each has, and what it has spent of its budgets.
+//! What every shard must know of the tenants: how many calls each has, and what it has spent of its budgets, and which
+//! connections are its own.
 
 use dashmap::DashMap;
 use foldhash::quality::FixedState;
 use ringway_directory::TenantId;
+use ringway_sip::ConnectionId;
 
 use crate::spending::Spending;
 
@@ -11,6 +13,9 @@ use crate::spending::Spending;
 pub struct Activity {
     calls_by_tenant: DashMap<TenantId, u32, FixedState>,
     streams_by_tenant: DashMap<TenantId, u32, FixedState>,
+    connections_by_tenant: DashMap<TenantId, u32, FixedState>,
+    /// Whose each connection is that counts in its tenant's budget.
+    owners: DashMap<ConnectionId, TenantId, FixedState>,
     /// What tenants have asked for of late.
     pub(crate) spending: Spending,
 }
@@ -19,7 +24,13 @@ impl Activity {
     /// Nobody calls.
     pub fn new(seed: u64) -> Self {
         let table = || DashMap::with_hasher(FixedState::with_seed(seed));
-        Self { calls_by_tenant: table(), streams_by_tenant: table(), spending: Spending::new(seed) }
+        Self {
+            calls_by_tenant: table(),
+            streams_by_tenant: table(),
+            connections_by_tenant: table(),
+            owners: DashMap::with_hasher(FixedState::with_seed(seed)),
+            spending: Spending::new(seed),
+        }
     }
 
     /// Takes a place for one more call, in one step with the look whether there is one. `None` is no limit.
@@ -40,6 +51,26 @@ impl Activity {
     /// Gives a stream's place back.
     pub(crate) fn end_stream(&self, tenant: TenantId) {
         give_back(&self.streams_by_tenant, tenant);
+    }
+
+    /// Takes a place among the tenant's connections, unless this one has a place already.
+    pub(crate) fn take_connection(&self, tenant: TenantId, connection: ConnectionId, most: u32) -> bool {
+        if self.owners.contains_key(&connection) {
+            return true;
+        }
+        let is_free = take(&self.connections_by_tenant, tenant, Some(most));
+        // Nobody else asks for the same connection meanwhile: its shard alone reads it.
+        if is_free {
+            self.owners.insert(connection, tenant);
+        }
+        is_free
+    }
+
+    /// Gives a connection's place back, if it has one.
+    pub(crate) fn end_connection(&self, connection: ConnectionId) {
+        if let Some((_, tenant)) = self.owners.remove(&connection) {
+            give_back(&self.connections_by_tenant, tenant);
+        }
     }
 
     /// Shows how many calls each tenant has now.
@@ -90,5 +121,20 @@ mod tests {
         assert!(activity.take_call(TenantId(2), Some(1)));
         activity.end_call(tenant);
         assert!(activity.take_call(tenant, Some(2)));
+    }
+
+    #[test]
+    fn a_connection_has_one_place_until_it_is_closed() {
+        let connection = |serial| ConnectionId { shard: ringway_sip::ShardId(0), serial };
+        let activity = Activity::new(1);
+        let tenant = TenantId(1);
+        assert!(activity.take_connection(tenant, connection(1), 1));
+        assert!(activity.take_connection(tenant, connection(1), 1), "it has its place");
+        assert!(!activity.take_connection(tenant, connection(2), 1));
+        assert!(activity.take_connection(TenantId(2), connection(3), 1));
+        activity.end_connection(connection(2));
+        assert!(!activity.take_connection(tenant, connection(2), 1), "it had none to give back");
+        activity.end_connection(connection(1));
+        assert!(activity.take_connection(tenant, connection(2), 1));
     }
 }

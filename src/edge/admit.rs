@@ -123,6 +123,19 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Whether the tenant may have one more connection, when this is the first on it that has shown whose it is.
+    pub(crate) fn may_hold_connection(&mut self, tenant: &Tenant, flow: &Flow) -> Result<(), Reject> {
+        let most = tenant.budgets.connections.unwrap_or(self.settings.limits.tenant.connections);
+        let Some(connection) = flow.connection.filter(|_| most > 0) else { return Ok(()) };
+        if self.activity.take_connection(tenant.id, connection, most) {
+            return Ok(());
+        }
+        *self.counters.tenant_refusals.entry(tenant.id).or_default() += 1;
+        Err(Reject::TenantConnections)
+    }
+}
+
 impl Bucket {
     /// Takes one request of `per_second`. False when there is none left.
     fn take(&mut self, per_second: u32, now: Monotonic) -> bool {

@@ -135,9 +135,12 @@ impl Core {
             Reject::SessionTooBrief => writer.header_with("Min-SE", |out| write_number(out, min_session)),
             // A server that knows how much to hold back is not to stay away altogether (RFC 7339 section 5.10.2).
             Reject::TooBusy if is_told_how_much => writer,
-            Reject::Overloaded | Reject::Draining | Reject::SourceRate | Reject::TenantRate | Reject::TooBusy => {
-                writer.header_with("Retry-After", |out| write_number(out, retry_after))
-            }
+            Reject::Overloaded
+            | Reject::Draining
+            | Reject::SourceRate
+            | Reject::TenantRate
+            | Reject::TenantConnections
+            | Reject::TooBusy => writer.header_with("Retry-After", |out| write_number(out, retry_after)),
             _ => writer,
         });
     }

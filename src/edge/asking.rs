@@ -42,6 +42,12 @@ impl Engine {
         }
         let verdict =
             self.authenticator.authenticate(core.now, &question, directory, &core.settings, &mut core.counters);
+        let verdict = match verdict {
+            Verdict::Verified(_) | Verdict::Trusted(_) if !is_exempt => {
+                core.may_hold_connection(tenant, &request.flow).map_or_else(Verdict::Refused, |()| verdict)
+            }
+            _ => verdict,
+        };
         match verdict {
             Verdict::Verified(extension) => {
                 core.note_success(tenant, extension, &request.flow);

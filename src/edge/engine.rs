@@ -298,6 +298,7 @@ impl Engine {
     fn handle_closed_flow(&mut self, flow: &Flow) {
         if let Some(connection) = flow.connection {
             self.core.location.connection_closed(connection);
+            self.core.activity.end_connection(connection);
         }
         self.handle_failed_flow(flow);
         self.give_up_on_closed(flow);

@@ -50,12 +50,13 @@ pub enum Reject {
     FlowWithOthers,
     AccountBanned,
     TenantRate,
+    TenantConnections,
     TooBusy,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -100,6 +101,7 @@ impl Reject {
         Self::FlowWithOthers,
         Self::AccountBanned,
         Self::TenantRate,
+        Self::TenantConnections,
         Self::TooBusy,
     ];
 
@@ -142,6 +144,7 @@ impl Reject {
             | Self::SourceRate
             | Self::NoMediaPorts
             | Self::TenantRate
+            | Self::TenantConnections
             | Self::TooBusy => 503,
         }
     }
@@ -193,6 +196,7 @@ impl Reject {
             Self::FlowWithOthers => "flow-with-others",
             Self::AccountBanned => "account-banned",
             Self::TenantRate => "tenant-rate",
+            Self::TenantConnections => "tenant-connections",
             Self::TooBusy => "too-busy",
         }
     }
@@ -244,6 +248,7 @@ impl Reject {
             Self::FlowWithOthers => "a REGISTER with a reg-id has one Contact only",
             Self::AccountBanned => "this account has failed too often from this address; try again later",
             Self::TenantRate => "the tenant asks for more than its budget",
+            Self::TenantConnections => "the tenant has as many connections as it may",
             Self::TooBusy => "requests wait too long; new ones are refused",
         }
     }

@@ -88,7 +88,7 @@ pub struct Limits {
     pub scanners: Scanners,
 }
 
-/// Budgets of a tenant, a second, of the node as a whole. 0: none.
+/// Budgets of a tenant, of the node as a whole; of what is asked for, a second. 0: none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TenantBudgets {
     /// Requests that belong to no dialog.
@@ -97,6 +97,8 @@ pub struct TenantBudgets {
     pub registers: u32,
     /// INVITEs.
     pub calls: u32,
+    /// Connections at once, of those on which somebody has shown that he is the tenant's.
+    pub connections: u32,
 }
 
 /// Programs that are known for scanning, by how their User-Agent begins.

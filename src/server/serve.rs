@@ -1,6 +1,5 @@
 //! `ringway serve`: from the configuration to a running node, and to its orderly end.
 
-mod allocator;
 mod drain;
 mod file_limit;
 mod listeners;
@@ -43,7 +42,6 @@ pub(crate) struct Wishes {
 /// # Errors
 /// When it can't start, or a shard dies.
 pub(crate) fn serve(wishes: &Wishes) -> Result<(), Failure> {
-    allocator::join_what_is_freed();
     let config = Config::load(&wishes.overrides, environment())?;
     let data = DataDirectory::open(&config.node.data_dir)?;
     let logs = Logs::start(config.log.level.clone(), config.log.format).map_err(Failure::Failed)?;

@@ -231,6 +231,9 @@ pub(crate) struct TenantAddArguments {
     /// INVITEs a second; 0 is no budget [default: limits.tenant_calls_ps]
     #[arg(long, value_name = "N")]
     pub(crate) calls_ps: Option<u32>,
+    /// Connections at once on which its phones have authenticated; 0 is no bound [default: limits.tenant_connections]
+    #[arg(long, value_name = "N")]
+    pub(crate) connections: Option<u32>,
     /// How much it counts beside other tenants when the node is overloaded, 1 to 1000 [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) weight: Option<u16>,

@@ -24,6 +24,7 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
             rps: arguments.rps,
             registers_ps: arguments.registers_ps,
             calls_ps: arguments.calls_ps,
+            connections: arguments.connections,
             weight: arguments.weight,
         },
     };
@@ -78,9 +79,14 @@ fn row(tenant: TenantRow) -> [String; 9] {
 
 /// What of its budgets is the tenant's own, as it is written on the command line.
 fn budgets(words: &BudgetWords) -> String {
-    let BudgetWords { rps, registers_ps, calls_ps, weight } = words;
-    let words =
-        [("rps", *rps), ("registers-ps", *registers_ps), ("calls-ps", *calls_ps), ("weight", weight.map(u32::from))];
+    let BudgetWords { rps, registers_ps, calls_ps, connections, weight } = words;
+    let words = [
+        ("rps", *rps),
+        ("registers-ps", *registers_ps),
+        ("calls-ps", *calls_ps),
+        ("connections", *connections),
+        ("weight", weight.map(u32::from)),
+    ];
     let told: Vec<_> = words.iter().filter_map(|(word, number)| Some(format!("{word}={}", (*number)?))).collect();
     if told.is_empty() { "-".to_owned() } else { told.join(",") }
 }

@@ -49,6 +49,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Limits {
             requests: budget("tenant_rps"),
             registers: budget("tenant_registers_ps"),
             calls: budget("tenant_calls_ps"),
+            connections: budget("tenant_connections"),
         },
         max_waiting: Duration::from_millis(
             section.number("max_waiting_ms", 0..=10_000, "milliseconds; 0: no bound", millis(edge.max_waiting)).into(),

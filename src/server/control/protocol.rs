@@ -116,6 +116,8 @@ pub(crate) struct BudgetWords {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) calls_ps: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) connections: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) weight: Option<u16>,
 }
 
@@ -127,15 +129,15 @@ impl BudgetWords {
 
 impl From<BudgetWords> for Budgets {
     fn from(words: BudgetWords) -> Self {
-        let BudgetWords { rps, registers_ps, calls_ps, weight } = words;
-        Self { requests: rps, registers: registers_ps, calls: calls_ps, weight }
+        let BudgetWords { rps, registers_ps, calls_ps, connections, weight } = words;
+        Self { requests: rps, registers: registers_ps, calls: calls_ps, connections, weight }
     }
 }
 
 impl From<Budgets> for BudgetWords {
     fn from(budgets: Budgets) -> Self {
-        let Budgets { requests, registers, calls, weight } = budgets;
-        Self { rps: requests, registers_ps: registers, calls_ps: calls, weight }
+        let Budgets { requests, registers, calls, connections, weight } = budgets;
+        Self { rps: requests, registers_ps: registers, calls_ps: calls, connections, weight }
     }
 }
 

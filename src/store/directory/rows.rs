@@ -48,7 +48,7 @@ pub(crate) fn read_profile(row: &SqliteRow) -> Result<Profile, Error> {
 
 /// The columns that [`read_tenant`] wants, in its order.
 pub(super) const TENANT_COLUMNS: &str = "id, domain, name, enabled, auth_name_equals_number, max_extensions, max_calls, when_full, \
-     media, max_media, requests_ps, registers_ps, calls_ps, weight";
+     media, max_media, requests_ps, registers_ps, calls_ps, connections, weight";
 
 /// A tenant as its row has it, still without aliases and trusted networks.
 pub(super) fn read_tenant(row: &SqliteRow) -> Result<Tenant, Error> {
@@ -69,7 +69,8 @@ pub(super) fn read_tenant(row: &SqliteRow) -> Result<Tenant, Error> {
             requests: row.try_get(10)?,
             registers: row.try_get(11)?,
             calls: row.try_get(12)?,
-            weight: row.try_get(13)?,
+            connections: row.try_get(13)?,
+            weight: row.try_get(14)?,
         },
         when_full: when_full.map_err(|fault| Error::Corrupt(format!("tenant row {id}: {fault}")))?,
         media: media.map_err(|fault| Error::Corrupt(format!("tenant row {id}: {fault}")))?,

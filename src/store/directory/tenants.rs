@@ -135,8 +135,9 @@ async fn texts_by_tenant(
 async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Result<TenantId, Error> {
     let change = next_change(transaction).await?;
     let sql = "INSERT INTO tenants (domain, name, auth_name_equals_number, max_extensions, max_calls, created, updated, change, \
-               when_full, media, max_media, requests_ps, registers_ps, calls_ps, weight) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) RETURNING id";
+               when_full, media, max_media, requests_ps, registers_ps, calls_ps, \
+               connections, weight) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) RETURNING id";
     let id: u32 = sqlx::query_scalar(sql)
         .bind(new.domain.as_str())
         .bind(new.name.as_str())
@@ -151,6 +152,7 @@ async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Res
         .bind(new.budgets.requests)
         .bind(new.budgets.registers)
         .bind(new.budgets.calls)
+        .bind(new.budgets.connections)
         .bind(new.budgets.weight)
         .fetch_one(&mut **transaction)
         .await?;

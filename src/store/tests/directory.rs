@@ -26,7 +26,13 @@ async fn a_tenant_is_there_after_a_restart_with_all_it_was_given() {
         when_full: "replace_oldest".into(),
         media: "always".into(),
         max_media: Some(7),
-        budgets: Budgets { requests: Some(100), registers: Some(0), calls: None, weight: Some(5) },
+        budgets: Budgets {
+            requests: Some(100),
+            registers: Some(0),
+            calls: None,
+            connections: Some(9),
+            weight: Some(5),
+        },
         auth_name_equals_number: true,
     };
     let added = scene.add_tenant(&draft).await.unwrap();
@@ -233,6 +239,7 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
         "ALTER TABLE tenants DROP COLUMN requests_ps",
         "ALTER TABLE tenants DROP COLUMN registers_ps",
         "ALTER TABLE tenants DROP COLUMN calls_ps",
+        "ALTER TABLE tenants DROP COLUMN connections",
         "ALTER TABLE tenants DROP COLUMN weight",
         "ALTER TABLE extensions DROP COLUMN max_phones",
         "ALTER TABLE extensions DROP COLUMN max_apps",

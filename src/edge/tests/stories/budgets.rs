@@ -135,3 +135,30 @@ fn shards_share_a_tenant_s_budget() {
     let refused: usize = phones.iter().map(|phone| flood(&mut scene, *phone, "OPTIONS", "sip:acme.example", 100)).sum();
     assert_eq!(refused, 300);
 }
+
+#[test]
+fn a_tenant_holds_no_more_connections_than_it_may_and_gets_a_place_back_when_one_is_closed() {
+    let mut scene = scene();
+    with_budgets(&mut scene, Budgets { connections: Some(1), ..Budgets::default() });
+    let phone =
+        |scene: &mut Scene, who: &str, port: u16| scene.phone_at(who, Transport::Tcp, &format!("198.51.100.7:{port}"));
+    let (first, second) =
+        (phone(&mut scene, "101@acme.example", 40_001), phone(&mut scene, "102@acme.example", 40_002));
+    let other = phone(&mut scene, "101@globex.example", 40_003);
+    scene.register(first);
+    scene.register(other);
+    let ask = |scene: &mut Scene| {
+        let request = scene.request(second, "REGISTER", "sip:acme.example");
+        scene.ask(second, request)
+    };
+    let refused = ask(&mut scene);
+    assert_eq!((refused.status(), refused.reason_code().as_str()), (Some(503), "tenant-connections"));
+    assert!(refused.has("Retry-After"), "{refused}");
+    // Whoever has a place keeps it, and by UDP there is nothing to hold.
+    scene.register(first);
+    let by_udp = scene.phone("103@acme.example");
+    scene.register(by_udp);
+    scene.close_flow(first);
+    assert_eq!(ask(&mut scene).status(), Some(200));
+    assert_eq!(scene.refusals(Reject::TenantConnections), 1);
+}
