@@ -51,6 +51,7 @@ struct Waiting {
 impl Waiting {
     /// Makes room for a message. False when there is none: then nothing was taken.
     fn reserve(&self, bytes: usize) -> bool {
+        // Both are taken, whatever becomes of the first, so that both can be given back.
         let has_place = self.messages.fetch_add(1, Ordering::Relaxed) < QUEUE;
         let is_room = has_place & (self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES);
         if !is_room {
