@@ -1,6 +1,7 @@
 //! `/metrics`. On the API's listener only peers on loopback may read it; a listener of its own is open to whom it is
 //! bound for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, State};
@@ -19,7 +20,7 @@ pub(crate) async fn for_loopback(
     control: State<Arc<dyn Control>>,
     headers: HeaderMap,
 ) -> Response {
-    if peer.ip().to_canonical().is_loopback() {
+    if is_here(peer.ip()) {
         for_everybody(control, headers).await
     } else {
         error(
@@ -28,6 +29,11 @@ pub(crate) async fn for_loopback(
             "metrics are read from this machine only; set metrics.address to open them to a network",
         )
     }
+}
+
+/// Whether a peer is this machine itself. An IPv6 socket shows 127.0.0.1 as it is mapped.
+fn is_here(peer: IpAddr) -> bool {
+    peer.to_canonical().is_loopback()
 }
 
 /// Answers for a listener of its own.
@@ -39,6 +45,29 @@ pub(crate) async fn for_everybody(State(control): State<Arc<dyn Control>>, heade
         Err(reason) => {
             tracing::error!(%reason, "the metrics can't be rendered");
             error(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "the metrics can't be rendered; the log says why")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_here_whatever_the_address_family() {
+        for (peer, expected) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("192.0.2.1", false),
+            ("10.0.0.1", false),
+            ("0.0.0.0", false),
+            ("::", false),
+            ("2001:db8::1", false),
+            ("::ffff:192.0.2.1", false),
+        ] {
+            assert_eq!(is_here(peer.parse().unwrap()), expected, "{peer}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use ipnet::IpNet;
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::seen::Seen;
 use crate::subject::{Subject, Tenancy};
@@ -29,19 +30,32 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct Filter {
     wanted: Wanted,
-    followed: BTreeSet<Box<[u8]>>,
+    /// Strangers choose Call-IDs, as long as a message can be: what is kept of each is a hash, under a key that they do
+    /// not know.
+    key: SipHasher13,
+    followed: BTreeSet<u128>,
     /// The followed in the order in which they were met.
-    in_order: VecDeque<Box<[u8]>>,
+    in_order: VecDeque<u128>,
 }
 
 impl Filter {
-    /// A filter that has seen nothing yet.
-    pub fn new(wanted: Wanted) -> Self {
-        Self { wanted, followed: BTreeSet::new(), in_order: VecDeque::new() }
+    /// A filter that has seen nothing yet. The key is random, and nobody else's.
+    pub fn new(wanted: Wanted, key: u128) -> Self {
+        let key = SipHasher13::new_with_keys(key as u64, (key >> 64) as u64);
+        Self { wanted, key, followed: BTreeSet::new(), in_order: VecDeque::new() }
+    }
+
+    /// How many calls are followed now.
+    pub fn followed(&self) -> usize {
+        self.followed.len()
     }
 
     /// Whether a message belongs. `subject` is what was read of it: `None` for what is not SIP.
     pub fn takes(&mut self, seen: &Seen, subject: Option<&Subject<'_>>) -> bool {
+        if self.wanted == Wanted::default() {
+            // Nothing needs to be brought in by its call.
+            return true;
+        }
         let Wanted { tenant, number, call_id, network } = &self.wanted;
         let is_near = network.is_none_or(|network| network.contains(&seen.remote.ip()));
         let Some(subject) = subject else {
@@ -54,7 +68,8 @@ impl Filter {
             (Some(_), Tenancy::Of(_)) => true,
             (Some(_), Tenancy::Open) => false,
         };
-        if self.followed.contains(subject.call_id) {
+        let followed = self.hash(subject.call_id);
+        if self.followed.contains(&followed) {
             return true;
         }
         let has_number =
@@ -62,18 +77,24 @@ impl Filter {
         let is_call = call_id.as_ref().is_none_or(|call_id| subject.call_id == call_id.as_bytes());
         let takes = is_near && is_of_tenant && has_number && is_call;
         if takes {
-            self.follow(subject.call_id);
+            self.follow(followed);
         }
         takes
     }
 
-    fn follow(&mut self, call_id: &[u8]) {
+    fn follow(&mut self, call: u128) {
         if self.in_order.len() == MAX_FOLLOWED
             && let Some(first) = self.in_order.pop_front()
         {
             self.followed.remove(&first);
         }
-        self.followed.insert(call_id.into());
-        self.in_order.push_back(call_id.into());
+        self.followed.insert(call);
+        self.in_order.push_back(call);
+    }
+
+    fn hash(&self, call_id: &[u8]) -> u128 {
+        let mut hasher = self.key;
+        std::hash::Hasher::write(&mut hasher, call_id);
+        hasher.finish128().as_u128()
     }
 }

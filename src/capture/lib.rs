@@ -14,4 +14,4 @@ pub use filter::{Filter, MAX_FOLLOWED, Wanted};
 pub use ladder::{Style, ladders};
 pub use mask::mask;
 pub use seen::{Seen, Way};
-pub use subject::{Named, Subject, Tenancy};
+pub use subject::{Fallback, Named, Subject, Tenancy};

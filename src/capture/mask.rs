@@ -1,7 +1,11 @@
 //! Masking: what lets somebody in, or hear what others say, is overwritten in place, so that every length and offset
 //! stays true.
 //!
-//! It reads lines and not a parsed message, so that what is malformed is masked too.
+//! It reads lines and not a parsed message, so that what is malformed is masked too. Every line is looked at as a header
+//! field and as a line of a session description, wherever it stands and whatever ends it: where the head of a malformed
+//! message ends is a matter of opinion, and a body may be a message itself.
+
+use std::ops::Range;
 
 use memchr::memmem;
 
@@ -18,116 +22,199 @@ const SIGNED: &[u8] = b"rw.";
 ///
 /// - of digest credentials the `response`, and `rspauth` of what answers them; of other credentials all;
 /// - passwords in SIP URIs, and the signature of our own Record-Route, which lets requests into a dialog;
-/// - in bodies the keys of SRTP (`a=crypto`, `a=key-mgmt`, `k=`) and the password of ICE;
-/// - the text of a MESSAGE, and the digits of DTMF in an INFO.
+/// - the keys of SRTP (`a=crypto`, `a=key-mgmt`, `k=`) and the password of ICE;
+/// - the text of a MESSAGE, the digits of KPML, and the body of an INFO, in which DTMF has many forms, unless it describes
+///   a session.
 ///
 /// What is no secret by itself stays: user names, realms, nonces, addresses.
 pub fn mask(message: &mut [u8]) {
-    let head = head_length(message);
-    let kind = Kind::of(&message[..head]);
-    let (head, body) = message.split_at_mut(head);
-    for field in fields(head) {
-        mask_field(&mut head[field]);
+    let lines = lines(message);
+    for field in folded(message, &lines) {
+        mask_line(&mut message[field]);
     }
-    match kind {
-        Kind::Text => body.iter_mut().filter(|byte| !matches!(byte, b'\r' | b'\n')).for_each(|byte| *byte = MASK),
-        Kind::Digits => each_line(body, mask_digits),
-        Kind::Other => each_line(body, mask_body_line),
+    // A line that looks folded may be none.
+    for line in &lines {
+        mask_line(&mut message[line.clone()]);
+    }
+    mask_bodies(message, &lines);
+    if find(message, b"kpml").is_some() {
+        mask_parameter(message, b"digits");
     }
 }
 
-/// What a body may give away.
+/// The lines, without what ends them: CR, LF or both.
+fn lines(message: &[u8]) -> Vec<Range<usize>> {
+    let mut lines = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    while let Some(found) = memchr::memchr2(b'\r', b'\n', &message[at..]) {
+        let end = at + found;
+        lines.push(start..end);
+        at = end + if message[end..].starts_with(b"\r\n") { 2 } else { 1 };
+        start = at;
+    }
+    if start < message.len() {
+        lines.push(start..message.len());
+    }
+    lines
+}
+
+/// The header fields that are folded, each with all its lines.
+fn folded(message: &[u8], lines: &[Range<usize>]) -> Vec<Range<usize>> {
+    let is_folded = |line: &Range<usize>| matches!(message[line.clone()].first(), Some(b' ' | b'\t'));
+    lines
+        .chunk_by(|_, next| is_folded(next))
+        .filter(|field| field.len() > 1)
+        .filter_map(|field| Some(field.first()?.start..field.last()?.end))
+        .collect()
+}
+
+fn mask_line(line: &mut [u8]) {
+    mask_uris(line);
+    let start = line.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(line.len());
+    let line = &mut line[start..];
+    mask_field(line);
+    mask_description(line);
+}
+
+/// Masks what people write and the digits that they press: in the message, and in messages that are its body.
+fn mask_bodies(message: &mut [u8], lines: &[Range<usize>]) {
+    let Some(first) = lines.iter().position(|line| !line.is_empty()) else { return };
+    let mut rest = &lines[first..];
+    loop {
+        let length = rest.iter().position(Range::is_empty).unwrap_or(rest.len());
+        let (head, body) = rest.split_at(length);
+        let kind = Kind::of(head.iter().map(|line| &message[line.clone()]));
+        if kind != Kind::Other {
+            // In the head stands what a message without an empty line has for a body.
+            for line in head.iter().skip(1) {
+                let line = &mut message[line.clone()];
+                if !matches!(line.first(), Some(b' ' | b'\t')) && field(line).is_none() {
+                    line.fill(MASK);
+                }
+            }
+            for line in body {
+                let line = &mut message[line.clone()];
+                if kind == Kind::Relay { mask_relayed_digits(line) } else { line.fill(MASK) }
+            }
+            return;
+        }
+        let is_start = |line: &Range<usize>| {
+            let line = message[line.clone()].trim_ascii();
+            line.ends_with(b" SIP/2.0") || line.starts_with(b"SIP/2.0 ")
+        };
+        match body.iter().position(is_start) {
+            Some(start) => rest = &body[start..],
+            None => return,
+        }
+    }
+}
+
+/// What the body of a message may give away.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// All of it: what somebody wrote.
+    /// All of it: what somebody wrote, or pressed.
     Text,
-    /// Digits that somebody pressed.
-    Digits,
-    /// Keys, if it describes a session.
+    /// Digits in the one form of which the rest is told: `application/dtmf-relay`.
+    Relay,
+    /// Nothing but what is masked in any line.
     Other,
 }
 
 impl Kind {
-    fn of(head: &[u8]) -> Self {
-        let start = head.iter().position(|byte| *byte != b'\r' && *byte != b'\n').unwrap_or_default();
-        let starts = |method: &[u8]| head[start..].get(..method.len()).is_some_and(|found| found == method);
-        if starts(b"MESSAGE ") {
-            Self::Text
-        } else if starts(b"INFO ") && find(head, b"dtmf").is_some() {
-            Self::Digits
-        } else {
-            Self::Other
+    /// Of a message with these lines for a head. A response is about the method in its CSeq.
+    fn of<'a>(head: impl Iterator<Item = &'a [u8]>) -> Self {
+        let (mut is_message, mut is_info, mut types) = (false, false, Vec::new());
+        for (number, line) in head.enumerate() {
+            let mut method = None;
+            if number == 0 {
+                method = line.trim_ascii_start().split(u8::is_ascii_whitespace).next();
+            } else if let Some((name, value)) = field(line) {
+                if name.eq_ignore_ascii_case(b"cseq") {
+                    method = value.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next();
+                } else if name.eq_ignore_ascii_case(b"content-type") || name.eq_ignore_ascii_case(b"c") {
+                    types.push(value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii());
+                }
+            }
+            is_message |= method.is_some_and(|method| method.eq_ignore_ascii_case(b"MESSAGE"));
+            is_info |= method.is_some_and(|method| method.eq_ignore_ascii_case(b"INFO"));
+        }
+        let is_all = |wanted: &[u8]| !types.is_empty() && types.iter().all(|found| found.eq_ignore_ascii_case(wanted));
+        match (is_message, is_info) {
+            (true, _) => Self::Text,
+            (_, true) if is_all(b"application/sdp") => Self::Other,
+            (_, true) if is_all(b"application/dtmf-relay") => Self::Relay,
+            (_, true) => Self::Text,
+            _ => Self::Other,
         }
     }
 }
 
-/// Up to and with the empty line; everything when there is none.
-fn head_length(message: &[u8]) -> usize {
-    let start = message.iter().position(|byte| *byte != b'\r' && *byte != b'\n').unwrap_or_default();
-    let end = |separator: &[u8]| memmem::find(&message[start..], separator).map(|at| start + at + separator.len());
-    [end(b"\r\n\r\n"), end(b"\n\n")].into_iter().flatten().min().unwrap_or(message.len())
+/// Name and value of a line that is a header field.
+fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr::memchr(b':', line)?;
+    let name = line[..colon].trim_ascii();
+    (!name.is_empty() && name.iter().all(is_token)).then(|| (name, &line[colon + 1..]))
 }
 
-/// The header fields and the start line, each with its folded lines.
-fn fields(head: &[u8]) -> Vec<std::ops::Range<usize>> {
-    let mut fields: Vec<std::ops::Range<usize>> = Vec::new();
-    let mut start = 0;
-    for line in head.split_inclusive(|byte| *byte == b'\n') {
-        let end = start + line.len();
-        match fields.last_mut() {
-            Some(last) if matches!(line.first(), Some(b' ' | b'\t')) => last.end = end,
-            _ => fields.push(start..end),
-        }
-        start = end;
-    }
-    fields
+fn is_token(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(byte)
 }
 
-fn mask_field(field: &mut [u8]) {
-    mask_uris(field);
-    let Some(colon) = memchr::memchr(b':', field) else { return };
-    let (name, value) = field.split_at_mut(colon);
-    match name.trim_ascii().to_ascii_lowercase().as_slice() {
-        b"authorization" | b"proxy-authorization" => mask_credentials(&mut value[1..]),
-        b"authentication-info" | b"proxy-authentication-info" => mask_parameter(value, b"rspauth"),
-        _ => {}
+fn mask_field(line: &mut [u8]) {
+    let Some(colon) = memchr::memchr(b':', line) else { return };
+    let (name, value) = line.split_at_mut(colon);
+    let name = name.trim_ascii();
+    let is = |wanted: &[&[u8]]| wanted.iter().any(|wanted| name.eq_ignore_ascii_case(wanted));
+    if is(&[b"authorization", b"proxy-authorization"]) {
+        mask_credentials(&mut value[1..]);
+    } else if is(&[b"authentication-info", b"proxy-authentication-info"]) {
+        mask_parameter(value, b"rspauth");
     }
 }
 
 fn mask_credentials(value: &mut [u8]) {
     let start = value.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(value.len());
-    let scheme = value[start..].iter().position(u8::is_ascii_whitespace).map_or(value.len(), |length| start + length);
+    let length = value[start..].iter().position(|byte| !is_token(byte)).unwrap_or(value.len() - start);
+    let scheme = start + length;
     if value[start..scheme].eq_ignore_ascii_case(b"digest") {
         mask_parameter(value, b"response");
+    } else if value.get(scheme).is_some_and(u8::is_ascii_whitespace) {
+        fill(&mut value[scheme..]);
     } else {
-        value[scheme..].iter_mut().filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = MASK);
+        // No scheme, or nothing but one.
+        fill(value);
     }
 }
 
 /// Masks the value of every parameter of this name. A name that stands within a quoted text is taken for one too.
 fn mask_parameter(value: &mut [u8], name: &[u8]) {
+    let skip_space = |value: &[u8], mut at: usize| {
+        while value.get(at).is_some_and(u8::is_ascii_whitespace) {
+            at += 1;
+        }
+        at
+    };
     let mut from = 0;
     while let Some(at) = find(&value[from..], name) {
         let mut at = from + at + name.len();
         from = at;
-        let skip_space = |value: &[u8], mut at: usize| {
-            while value.get(at).is_some_and(u8::is_ascii_whitespace) {
-                at += 1;
-            }
-            at
-        };
         at = skip_space(value, at);
         if value.get(at) != Some(&b'=') {
             continue;
         }
         at = skip_space(value, at + 1);
-        let is_quoted = value.get(at) == Some(&b'"');
-        at += usize::from(is_quoted);
+        let quote = value.get(at).copied().filter(|byte| matches!(byte, b'"' | b'\''));
+        at += usize::from(quote.is_some());
+        let mut is_escaped = false;
         while let Some(byte) = value.get_mut(at) {
             match *byte {
-                b'"' if is_quoted => break,
-                b',' | b' ' | b'\t' if !is_quoted => break,
-                b'\r' | b'\n' => {}
-                _ => *byte = MASK,
+                b'\r' | b'\n' if quote.is_some() => {}
+                found if quote == Some(found) && !is_escaped => break,
+                b',' | b' ' | b'\t' | b'\r' | b'\n' if quote.is_none() => break,
+                found => {
+                    is_escaped = found == b'\\' && !is_escaped;
+                    *byte = MASK;
+                }
             }
             at += 1;
         }
@@ -162,11 +249,16 @@ fn mask_uris(field: &mut [u8]) {
     }
 }
 
-fn mask_body_line(line: &mut [u8]) {
+/// Masks the keys in a line of a session description.
+fn mask_description(line: &mut [u8]) {
     let after = |line: &[u8], prefix: &[u8]| {
         line.get(..prefix.len()).is_some_and(|found| found.eq_ignore_ascii_case(prefix)).then_some(prefix.len())
     };
-    if after(line, b"a=crypto:").is_some() {
+    if let Some(start) = after(line, b"a=crypto:") {
+        if find(line, b"inline:").is_none() {
+            // Whatever it is, it is no crypto attribute of ours to read.
+            return fill(&mut line[start..]);
+        }
         let mut from = 0;
         while let Some(at) = find(&line[from..], b"inline:") {
             let start = from + at + b"inline:".len();
@@ -176,29 +268,27 @@ fn mask_body_line(line: &mut [u8]) {
             from = start + length;
         }
     } else if let Some(start) = after(line, b"a=ice-pwd:").or_else(|| after(line, b"a=key-mgmt:")) {
-        fill_line(&mut line[start..]);
-    } else if after(line, b"k=").is_some()
-        && let Some(colon) = memchr::memchr(b':', line)
-    {
-        fill_line(&mut line[colon + 1..]);
+        fill(&mut line[start..]);
+    } else if let Some(start) = after(line, b"k=") {
+        match memchr::memchr(b':', line) {
+            Some(colon) => fill(&mut line[colon + 1..]),
+            None if line.trim_ascii().eq_ignore_ascii_case(b"k=prompt") => {}
+            None => fill(&mut line[start..]),
+        }
     }
 }
 
-/// `Signal=5` of `application/dtmf-relay`, or a line that is nothing but digits, of `application/dtmf`.
-fn mask_digits(line: &mut [u8]) {
+/// `Signal=5` of `application/dtmf-relay`. How long it was pressed is no secret.
+fn mask_relayed_digits(line: &mut [u8]) {
     match memchr::memchr(b'=', line) {
-        Some(at) if !line[..at].trim_ascii().eq_ignore_ascii_case(b"signal") => {}
-        Some(at) => fill_line(&mut line[at + 1..]),
-        None => fill_line(line),
+        Some(at) if line[..at].trim_ascii().eq_ignore_ascii_case(b"duration") => {}
+        Some(at) => fill(&mut line[at + 1..]),
+        None => fill(line),
     }
 }
 
-fn fill_line(line: &mut [u8]) {
+fn fill(line: &mut [u8]) {
     line.iter_mut().filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = MASK);
-}
-
-fn each_line(body: &mut [u8], each: impl Fn(&mut [u8])) {
-    body.split_inclusive_mut(|byte| *byte == b'\n').for_each(each);
 }
 
 /// Where a word stands, in any case.

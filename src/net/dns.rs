@@ -23,7 +23,7 @@ use dead::Dead;
 use lookups::Lookups;
 
 pub use destination::{Destination, DestinationError};
-pub use locate::{LocateError, Located, Target};
+pub use locate::{LocateError, Located, Target, Unlocated};
 pub use question::{Asked, Failure, Kind};
 
 /// How questions are asked. The defaults suit a server.
@@ -33,7 +33,8 @@ pub struct ResolverOptions {
     pub servers: Vec<SocketAddr>,
     /// How long a server has for one answer before the question is repeated, or put to the next one.
     pub attempt: Duration,
-    /// How long a whole [`Resolver::locate`] may take, with all its questions.
+    /// How long a whole [`Resolver::locate`] may take, with all its questions. NAPTR, SRV and addresses each have their
+    /// share of it, so that none of them uses up what the next one needs.
     pub deadline: Duration,
     /// Whether IPv4 and IPv6 addresses are of use.
     pub families: Families,
@@ -45,6 +46,9 @@ pub struct ResolverOptions {
     pub remember_failure: Duration,
     /// How long a target that failed is tried last.
     pub avoid_dead: Duration,
+    /// Whether DNS may lead to this machine itself. It is for a laboratory: what listens on a loopback address often trusts
+    /// whoever can reach it, and a name server elsewhere has no business with it.
+    pub loopback: bool,
 }
 
 impl Default for ResolverOptions {
@@ -52,12 +56,14 @@ impl Default for ResolverOptions {
         Self {
             servers: Vec::new(),
             attempt: Duration::from_secs(1),
-            deadline: Duration::from_secs(5),
+            // Three stages of two attempts.
+            deadline: Duration::from_secs(6),
             families: Families::default(),
             kept_answers: 10_000,
             open_questions: 1000,
             remember_failure: Duration::from_secs(5),
             avoid_dead: Duration::from_secs(30),
+            loopback: false,
         }
     }
 }
@@ -84,6 +90,7 @@ pub struct Resolver {
     dead: Dead,
     deadline: Duration,
     families: Families,
+    loopback: bool,
 }
 
 impl Resolver {
@@ -97,19 +104,18 @@ impl Resolver {
             dead: Dead::new(options.avoid_dead),
             deadline: options.deadline,
             families: options.families,
+            loopback: options.loopback,
         })
     }
 
     /// The targets of a destination, in the order in which they are to be tried (RFC 3263 sections 4.1 and 4.2). One that
-    /// has [failed](Self::has_failed) of late comes behind the others. It needs a tokio runtime with a clock.
+    /// has [failed](Self::has_failed) of late comes behind the others. It needs a tokio runtime with a clock. What was found
+    /// when the deadline comes is given; what was not answered by then is left out.
     ///
     /// # Errors
     /// When there is no target, or DNS does not say where one is.
-    pub async fn locate(&self, destination: &Destination) -> Result<Located, LocateError> {
-        let mut located = match tokio::time::timeout(self.deadline, self.find(destination)).await {
-            Ok(outcome) => outcome?,
-            Err(_) => return Err(LocateError::Dns(destination.host().to_owned(), Failure::TimedOut)),
-        };
+    pub async fn locate(&self, destination: &Destination) -> Result<Located, Unlocated> {
+        let mut located = self.find(destination).await?;
         self.dead.put_last(&mut located.targets);
         Ok(located)
     }

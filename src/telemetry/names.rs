@@ -489,7 +489,7 @@ pub const CAPTURE_DROPPED: Metric = Metric {
     kind: Kind::Counter,
     help: "Messages that captures have missed, by reason. The messages themselves were handled as ever.",
     labels: &["reason"],
-    at_zero: &[&["queue-full"], &["slow-reader"], &["hep"]],
+    at_zero: &[&["queue-full"], &["slow-reader"], &["hep"], &["failure"]],
 };
 
 /// What is running.

@@ -46,6 +46,7 @@ async fn metrics_on_the_management_listener_are_for_loopback_peers_only() {
     let wildcard = if TcpListener::bind("[::]:0").await.is_ok() { "[::]:0" } else { "0.0.0.0:0" };
     let server = Server::start(wildcard, Audience::Management).await;
     assert_eq!(server.get("/metrics").await.status, 200);
+    // A machine that has loopback alone shows only this half; which peers are meant is a test of its own.
     if let Some(address) = address_beside_loopback() {
         let address = SocketAddr::new(address, server.address.port());
         let answer = ask(address, "GET /metrics", "").await;

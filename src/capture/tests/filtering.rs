@@ -4,7 +4,7 @@
 mod support;
 
 use ringway_capture::{Filter, MAX_FOLLOWED, Seen, Wanted, Way};
-use support::{ACME, GLOBEX, request, response, seen, subject};
+use support::{ACME, GLOBEX, request, response, seen, subject, subject_on};
 
 const ALICE: &str = "sip:101@acme.example";
 const BOB: &str = "sip:102@acme.test";
@@ -22,8 +22,12 @@ fn takes(filter: &mut Filter, seen: &Seen) -> bool {
     filter.takes(seen, subject(seen).as_ref())
 }
 
+fn filter(wanted: Wanted) -> Filter {
+    Filter::new(wanted, 7)
+}
+
 fn of_tenant(tenant: u32) -> Filter {
-    Filter::new(Wanted { tenant: Some(tenant), ..Wanted::default() })
+    filter(Wanted { tenant: Some(tenant), ..Wanted::default() })
 }
 
 #[test]
@@ -58,6 +62,41 @@ fn what_names_our_address_alone_is_the_default_tenant_s() {
 }
 
 #[test]
+fn what_names_our_address_alone_on_a_registered_flow_is_that_tenant_s_and_not_the_default_tenant_s() {
+    let own = "sip:102@192.0.2.1";
+    for text in [
+        request("INVITE", own, "sip:101@192.0.2.1", own, "1"),
+        request("INVITE", own, "sip:101@elsewhere.example", own, "2"),
+        // To decides nothing: anybody may write anything there.
+        request("INVITE", own, "sip:101@192.0.2.1", ALICE, "3"),
+        response(200, "INVITE", "sip:101@192.0.2.1", own, "4"),
+        request("BYE", "sip:phone@10.0.0.1", own, "sip:101@192.0.2.1", "5"),
+    ] {
+        let seen = message(&text);
+        let subject = subject_on(&seen, Some(GLOBEX));
+        assert!(!of_tenant(ACME).takes(&seen, subject.as_ref()), "{text}");
+        assert!(of_tenant(GLOBEX).takes(&seen, subject.as_ref()), "{text}");
+    }
+    let seen = message(&response(200, "INVITE", "sip:101@192.0.2.1", ALICE, "6"));
+    for tenant in [ACME, GLOBEX] {
+        let subject = subject_on(&seen, Some(GLOBEX));
+        assert!(!of_tenant(tenant).takes(&seen, subject.as_ref()), "it is of two, so its call must say");
+    }
+    // Who registers names the tenant, whoever else is registered behind that address.
+    let seen = message(&request("REGISTER", "sip:192.0.2.1", "sip:101@192.0.2.1", "sip:101@192.0.2.1", "7"));
+    assert!(of_tenant(ACME).takes(&seen, subject_on(&seen, Some(GLOBEX)).as_ref()));
+}
+
+#[test]
+fn who_asks_for_everything_follows_no_call() {
+    let mut all = filter(Wanted::default());
+    for number in 0..10 {
+        assert!(takes(&mut all, &message(&request("INVITE", BOB, ALICE, BOB, &number.to_string()))));
+    }
+    assert_eq!(all.followed(), 0);
+}
+
+#[test]
 fn a_call_is_followed_through_messages_that_name_no_tenant() {
     let mut filter = of_tenant(ACME);
     let bare = response(200, "INVITE", "sip:a@10.0.0.1", "sip:b@10.0.0.2", "1");
@@ -84,7 +123,7 @@ fn another_tenant_s_message_is_never_shown_even_with_a_call_id_that_is_followed(
 #[test]
 fn a_number_is_looked_for_in_request_uri_from_and_to_and_within_its_tenant() {
     let wanted = |tenant| Wanted { tenant, number: Some("102".into()), ..Wanted::default() };
-    let takes = |tenant, text: &str| takes(&mut Filter::new(wanted(tenant)), &message(text));
+    let takes = |tenant, text: &str| takes(&mut filter(wanted(tenant)), &message(text));
     assert!(takes(Some(ACME), &request("INVITE", BOB, ALICE, BOB, "1")));
     assert!(takes(None, &request("INVITE", "sip:%3102@acme.example", ALICE, ALICE, "1")), "escaped");
     assert!(takes(None, &request("BYE", "sip:phone@10.0.0.1", BOB, ALICE, "1")));
@@ -95,12 +134,12 @@ fn a_number_is_looked_for_in_request_uri_from_and_to_and_within_its_tenant() {
 #[test]
 fn a_call_and_a_network_are_chosen_too_and_everything_that_is_said_must_be_so() {
     let invite = |call_id: &str| request("INVITE", BOB, ALICE, BOB, call_id);
-    let mut call = Filter::new(Wanted { call_id: Some("a@b".into()), ..Wanted::default() });
+    let mut call = filter(Wanted { call_id: Some("a@b".into()), ..Wanted::default() });
     assert!(takes(&mut call, &message(&invite("a@b"))));
     assert!(!takes(&mut call, &message(&invite("A@b"))), "Call-IDs are compared byte by byte");
 
     let network = Some("198.51.100.0/24".parse().unwrap());
-    let mut near = Filter::new(Wanted { network, tenant: Some(ACME), ..Wanted::default() });
+    let mut near = filter(Wanted { network, tenant: Some(ACME), ..Wanted::default() });
     assert!(!takes(&mut near, &at("203.0.113.9:5060", &invite("1"))));
     assert!(takes(&mut near, &at("198.51.100.7:5060", &invite("1"))));
     assert!(takes(&mut near, &at("203.0.113.9:5060", &invite("1"))), "the call's other side belongs to it");
@@ -110,19 +149,20 @@ fn a_call_and_a_network_are_chosen_too_and_everything_that_is_said_must_be_so() 
 fn what_is_no_sip_is_shown_only_to_who_asked_for_everything_from_there() {
     let junk = at("198.51.100.7:5060", "\0\0 no SIP");
     assert!(subject(&junk).is_none());
-    assert!(takes(&mut Filter::new(Wanted::default()), &junk));
+    assert!(takes(&mut filter(Wanted::default()), &junk));
     let near = |network: &str| Wanted { network: Some(network.parse().unwrap()), ..Wanted::default() };
-    assert!(takes(&mut Filter::new(near("198.51.100.7/32")), &junk));
-    assert!(!takes(&mut Filter::new(near("198.51.100.8/32")), &junk));
+    assert!(takes(&mut filter(near("198.51.100.7/32")), &junk));
+    assert!(!takes(&mut filter(near("198.51.100.8/32")), &junk));
     assert!(!takes(&mut of_tenant(ACME), &junk));
 }
 
 #[test]
 fn so_many_calls_are_followed_and_the_first_is_let_go() {
-    let mut filter = Filter::new(Wanted { number: Some("102".into()), ..Wanted::default() });
+    let mut filter = filter(Wanted { number: Some("102".into()), ..Wanted::default() });
     for number in 0..=MAX_FOLLOWED {
         assert!(takes(&mut filter, &message(&request("INVITE", BOB, ALICE, BOB, &number.to_string()))));
     }
+    assert_eq!(filter.followed(), MAX_FOLLOWED);
     let bare = |number: usize| message(&response(200, "INVITE", "sip:a@b", "sip:b@b", &number.to_string()));
     assert!(!takes(&mut filter, &bare(0)));
     assert!(takes(&mut filter, &bare(1)));

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use ringway_sip::Transport;
+use tokio::time::Instant;
 
 use super::lookups::Flight;
 use super::question::{Answer, Asked, Failure, Kind, MOST_RECORDS, Question};
@@ -41,6 +42,8 @@ pub enum LocateError {
     NotOffered(String),
     /// No host of it has an address of a family that is of use.
     NoAddress(String),
+    /// It leads only to addresses that no request is sent to, or to port 0.
+    Unusable(String),
     /// DNS does not answer.
     Dns(String, Failure),
 }
@@ -50,6 +53,11 @@ impl fmt::Display for LocateError {
         match self {
             Self::NotOffered(host) => write!(formatter, "{host} says in DNS that it does not offer SIP this way"),
             Self::NoAddress(host) => write!(formatter, "DNS has no address of {host}"),
+            Self::Unusable(host) => write!(
+                formatter,
+                "{host} leads only to where no request is sent: an unspecified, multicast or broadcast address, port 0, \
+                 or by way of DNS to this machine's own loopback"
+            ),
             Self::Dns(host, failure) => write!(formatter, "DNS does not say where {host} is: {failure}"),
         }
     }
@@ -57,24 +65,54 @@ impl fmt::Display for LocateError {
 
 impl std::error::Error for LocateError {}
 
+/// That nothing was found, and what was asked all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlocated {
+    /// Why.
+    pub reason: LocateError,
+    /// What DNS was asked on the way.
+    pub asked: Vec<Asked>,
+}
+
+impl fmt::Display for Unlocated {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(formatter)
+    }
+}
+
+impl std::error::Error for Unlocated {}
+
 /// One way through the records while it is gone.
 struct Search<'r> {
     resolver: &'r Resolver,
     host: &'r str,
     located: Located,
+    /// When it must be over.
+    until: Instant,
     /// The first failure that is none of absence: what to tell when nothing is found.
     failure: Option<Failure>,
     is_refused: bool,
+    is_unusable: bool,
 }
 
 impl Resolver {
-    pub(super) async fn find(&self, destination: &Destination) -> Result<Located, LocateError> {
+    pub(super) async fn find(&self, destination: &Destination) -> Result<Located, Unlocated> {
         let host = destination.host();
-        let transport = destination.transport().unwrap_or_else(|| destination.default_transport());
-        let mut search = Search { resolver: self, host, located: Located::default(), failure: None, is_refused: false };
-        let default_port = destination.port().unwrap_or_else(|| transport.default_port());
+        let mut search = Search {
+            resolver: self,
+            host,
+            located: Located::default(),
+            until: Instant::now() + self.deadline,
+            failure: None,
+            is_refused: false,
+            is_unusable: false,
+        };
+        // The transports of the host itself, where no service says a port.
+        let mut transports = vec![destination.transport().unwrap_or_else(|| destination.default_transport())];
+        let port = |transport: Transport| destination.port().unwrap_or_else(|| transport.default_port());
         if let Some(ip) = destination.ip() {
-            search.add(ip, default_port, transport, &host.into());
+            // Who writes an address means it.
+            search.add(ip, port(transports[0]), transports[0], &host.into(), true);
             return search.end();
         }
         let is_found = match (destination.port(), destination.transport()) {
@@ -85,12 +123,16 @@ impl Resolver {
                 let mut ways = search.ways(destination).await;
                 if ways.is_empty() {
                     ways = destination.transports().iter().map(|way| (*way, service(*way, host))).collect();
+                } else {
+                    // What the domain has chosen holds without its SRV records too: who offers TLS alone is never reached
+                    // in clear.
+                    transports = ways.iter().map(|(transport, _)| *transport).collect();
                 }
                 search.services(&ways).await
             }
         };
         if !is_found {
-            search.host(host.into(), default_port, transport).await;
+            search.host(host.into(), &transports, port).await;
         }
         search.end()
     }
@@ -109,8 +151,9 @@ fn service(transport: Transport, host: &str) -> Arc<str> {
 impl Search<'_> {
     /// The transports that the domain's NAPTR records name.
     async fn ways(&mut self, destination: &Destination) -> Vec<(Transport, Arc<str>)> {
+        let until = self.share_of(3);
         let flight = self.begin(self.host.into(), Kind::Naptr);
-        match self.end_of(flight, |records| records.naptr.len()).await {
+        match self.end_of(flight, until, |records| records.naptr.len()).await {
             Ok(records) => naptr::select(&records.naptr, destination.transports()),
             Err(_) => Vec::new(),
         }
@@ -119,12 +162,13 @@ impl Search<'_> {
     /// Adds the targets of SRV records, those of the first way first. False when there are no such records at all: then
     /// the host itself is meant.
     async fn services(&mut self, ways: &[(Transport, Arc<str>)]) -> bool {
+        let until = self.share_of(2);
         let flights: Vec<_> =
             ways.iter().map(|(transport, name)| (*transport, self.begin(Arc::clone(name), Kind::Srv))).collect();
         let mut hosts = Vec::new();
         let mut is_found = false;
         for (transport, flight) in flights {
-            let Ok(records) = self.end_of(flight, |records| records.srv.len()).await else { continue };
+            let Ok(records) = self.end_of(flight, until, |records| records.srv.len()).await else { continue };
             is_found |= !records.srv.is_empty();
             let ordered = order(&records.srv, |most| rand::random_range(0..=most));
             let (offered, refused): (Vec<Srv>, Vec<Srv>) = ordered.into_iter().partition(|srv| !srv.target.is_empty());
@@ -135,14 +179,28 @@ impl Search<'_> {
         // All are asked for before the first is waited for: one that is not answered holds up no other.
         let flights: Vec<_> = hosts.iter().map(|(_, srv)| self.begin_addresses(&srv.target)).collect();
         for ((transport, srv), flights) in hosts.into_iter().zip(flights) {
-            self.addresses(flights, &srv.target, srv.port, transport).await;
+            for address in self.addresses(flights).await {
+                self.add(address, srv.port, transport, &srv.target, false);
+            }
         }
         is_found
     }
 
-    async fn host(&mut self, host: Arc<str>, port: u16, transport: Transport) {
+    /// Adds the host itself, by each transport.
+    async fn host(&mut self, host: Arc<str>, transports: &[Transport], port: impl Fn(Transport) -> u16) {
         let flights = self.begin_addresses(&host);
-        self.addresses(flights, &host, port, transport).await;
+        let addresses = self.addresses(flights).await;
+        for transport in transports {
+            for address in &addresses {
+                self.add(*address, port(*transport), *transport, &host, false);
+            }
+        }
+    }
+
+    /// When the next stage must be over, if so many are left with it.
+    fn share_of(&self, stages: u32) -> Instant {
+        let now = Instant::now();
+        now + self.until.saturating_duration_since(now) / stages
     }
 
     fn begin_addresses(&self, host: &Arc<str>) -> Vec<Flight> {
@@ -155,16 +213,23 @@ impl Search<'_> {
             .collect()
     }
 
-    async fn addresses(&mut self, flights: Vec<Flight>, host: &Arc<str>, port: u16, transport: Transport) {
+    async fn addresses(&mut self, flights: Vec<Flight>) -> Vec<IpAddr> {
+        let mut addresses = Vec::new();
         for flight in flights {
-            let Ok(records) = self.end_of(flight, |records| records.addresses.len()).await else { continue };
-            for address in &records.addresses {
-                self.add(*address, port, transport, host);
-            }
+            let Ok(records) = self.end_of(flight, self.until, |records| records.addresses.len()).await else {
+                continue;
+            };
+            addresses.extend_from_slice(&records.addresses);
         }
+        addresses
     }
 
-    fn add(&mut self, ip: IpAddr, port: u16, transport: Transport, host: &Arc<str>) {
+    fn add(&mut self, ip: IpAddr, port: u16, transport: Transport, host: &Arc<str>, is_literal: bool) {
+        let may_be_loopback = is_literal || self.resolver.loopback;
+        if port == 0 || leads_nowhere(ip) || (ip.to_canonical().is_loopback() && !may_be_loopback) {
+            self.is_unusable = true;
+            return;
+        }
         let target = Target { address: SocketAddr::new(ip, port), transport, host: Arc::clone(host) };
         let targets = &mut self.located.targets;
         let is_known = |known: &Target| (known.address, known.transport) == (target.address, transport);
@@ -177,9 +242,14 @@ impl Search<'_> {
         self.resolver.lookups.begin(Question { name, kind })
     }
 
-    async fn end_of(&mut self, flight: Flight, count: fn(&super::question::Records) -> usize) -> Answer {
+    async fn end_of(
+        &mut self,
+        flight: Flight,
+        until: Instant,
+        count: fn(&super::question::Records) -> usize,
+    ) -> Answer {
         let Question { name, kind } = flight.question().clone();
-        let answer = flight.end().await;
+        let answer = flight.end(until).await;
         let outcome = match &answer {
             Ok(records) => Ok(count(records).min(MOST_RECORDS)),
             Err(failure) => Err(failure.clone()),
@@ -193,13 +263,24 @@ impl Search<'_> {
         answer
     }
 
-    fn end(self) -> Result<Located, LocateError> {
+    fn end(self) -> Result<Located, Unlocated> {
         let host = self.host.to_owned();
-        match self.failure {
-            _ if !self.located.targets.is_empty() => Ok(self.located),
-            Some(failure) => Err(LocateError::Dns(host, failure)),
-            None if self.is_refused => Err(LocateError::NotOffered(host)),
-            None => Err(LocateError::NoAddress(host)),
-        }
+        let reason = match self.failure {
+            _ if !self.located.targets.is_empty() => return Ok(self.located),
+            _ if self.is_unusable => LocateError::Unusable(host),
+            Some(failure) => LocateError::Dns(host, failure),
+            None if self.is_refused => LocateError::NotOffered(host),
+            None => LocateError::NoAddress(host),
+        };
+        Err(Unlocated { reason, asked: self.located.asked })
+    }
+}
+
+/// Whether no single host has this address, whatever DNS says.
+fn leads_nowhere(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        // All of 0.0.0.0/8 means this network (RFC 1122 section 3.2.1.3).
+        IpAddr::V4(ip) => ip.octets()[0] == 0 || ip.is_multicast() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_multicast(),
     }
 }

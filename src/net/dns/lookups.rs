@@ -1,6 +1,7 @@
 //! Questions under way and answers that are kept.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{oneshot, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::ResolverOptions;
 use super::naptr::Naptr;
@@ -25,7 +26,7 @@ use super::srv::Srv;
 /// An answer is kept for no longer, whatever it says of itself.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// How often a question is put before it has failed.
+/// How often a question is put before it has failed. The library counts how often it is repeated.
 const ATTEMPTS: usize = 2;
 
 type Waiting = watch::Receiver<Option<Answer>>;
@@ -48,7 +49,7 @@ struct Shared {
 #[derive(Debug)]
 pub(super) struct Lookups {
     shared: Arc<Shared>,
-    resolver: Arc<TokioResolver>,
+    clients: Arc<Clients>,
     /// The thread that asks.
     asker: Handle,
     /// Dropped, it ends the thread.
@@ -73,13 +74,19 @@ impl Flight {
         &self.question
     }
 
-    pub(super) async fn end(self) -> Answer {
-        match self.state {
-            State::Known(answer) => answer,
-            State::Waiting(mut waiting) => match waiting.wait_for(Option::is_some).await {
-                Ok(answer) => answer.clone().unwrap_or(Err(Failure::TimedOut)),
-                Err(_) => Err(Failure::Server("the resolver has ended".into())),
-            },
+    /// Waits for the answer, but no longer than until then. One that is there is given however late it is.
+    pub(super) async fn end(self, until: Instant) -> Answer {
+        let mut waiting = match self.state {
+            State::Known(answer) => return answer,
+            State::Waiting(waiting) => waiting,
+        };
+        if let Some(answer) = &*waiting.borrow() {
+            return answer.clone();
+        }
+        match timeout_at(until, waiting.wait_for(Option::is_some)).await {
+            Ok(Ok(answer)) => answer.clone().unwrap_or(Err(Failure::TimedOut)),
+            Ok(Err(_)) => Err(Failure::Server("the resolver has ended".into())),
+            Err(_) => Err(Failure::TimedOut),
         }
     }
 }
@@ -87,7 +94,7 @@ impl Flight {
 impl Lookups {
     pub(super) fn start(options: &ResolverOptions) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let resolver = Arc::new(client(options)?);
+        let clients = Arc::new(Clients::new(options)?);
         let asker = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
         let run = move || {
@@ -102,7 +109,7 @@ impl Lookups {
             deadline: options.deadline,
             remember_failure: options.remember_failure,
         };
-        Ok(Self { shared: Arc::new(shared), resolver, asker, _stop: stop })
+        Ok(Self { shared: Arc::new(shared), clients, asker, _stop: stop })
     }
 
     /// Begins to ask, unless the answer is known or somebody asks already. It never waits.
@@ -116,10 +123,10 @@ impl Lookups {
                 None => {
                     let (tell, waiting) = watch::channel(None);
                     table.open.insert(question.clone(), waiting.clone());
-                    let (shared, resolver) = (Arc::clone(&self.shared), Arc::clone(&self.resolver));
+                    let (shared, clients) = (Arc::clone(&self.shared), Arc::clone(&self.clients));
                     let asked = question.clone();
                     self.asker.spawn(async move {
-                        let outcome = tokio::time::timeout(shared.deadline, ask(&resolver, &asked)).await;
+                        let outcome = tokio::time::timeout(shared.deadline, clients.ask(&asked)).await;
                         let (answer, lives) = outcome.unwrap_or((Err(Failure::TimedOut), None));
                         shared.keep(asked, answer.clone(), lives);
                         tell.send_replace(Some(answer));
@@ -171,31 +178,73 @@ impl Table {
     }
 }
 
-fn client(options: &ResolverOptions) -> io::Result<TokioResolver> {
-    let (config, mut settings) = if options.servers.is_empty() {
-        hickory_resolver::system_conf::read_system_conf().map_err(io::Error::other)?
-    } else {
-        let servers = options.servers.iter().map(|server| {
-            let mut ways = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
-            for way in &mut ways {
-                way.port = server.port();
-            }
-            NameServerConfig::new(server.ip(), true, ways.into())
-        });
-        let mut settings = ResolverOpts::default();
-        settings.use_hosts_file = ResolveHosts::Never;
-        (ResolverConfig::from_name_servers(servers.collect()), settings)
-    };
-    settings.timeout = options.attempt;
-    settings.attempts = ATTEMPTS;
-    settings.max_active_requests = options.open_questions;
-    // Answers are kept in the table above, where what is known is found without a place among the open questions.
-    settings.cache_size = 0;
-    let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-    builder.with_options(settings).build().map_err(io::Error::other)
+/// What puts questions to the servers.
+struct Clients {
+    /// Asks the servers that have answered best, two at once.
+    best: TokioResolver,
+    /// Each server alone, when there are several. The library takes the first answer, and that one server can't say is an
+    /// answer too; what it can't say another may know.
+    each: Vec<TokioResolver>,
 }
 
-/// Puts a question, and gives how long the answer lives.
+impl fmt::Debug for Clients {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Clients").field("servers", &self.each.len()).finish_non_exhaustive()
+    }
+}
+
+impl Clients {
+    fn new(options: &ResolverOptions) -> io::Result<Self> {
+        let (config, mut settings) = if options.servers.is_empty() {
+            hickory_resolver::system_conf::read_system_conf().map_err(io::Error::other)?
+        } else {
+            let servers = options.servers.iter().map(|server| {
+                let mut ways = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
+                for way in &mut ways {
+                    way.port = server.port();
+                }
+                NameServerConfig::new(server.ip(), true, ways.into())
+            });
+            let mut settings = ResolverOpts::default();
+            settings.use_hosts_file = ResolveHosts::Never;
+            (ResolverConfig::from_name_servers(servers.collect()), settings)
+        };
+        settings.timeout = options.attempt;
+        settings.attempts = ATTEMPTS - 1;
+        settings.max_active_requests = options.open_questions;
+        // Answers are kept in the table above, where what is known is found without a place among the open questions.
+        settings.cache_size = 0;
+        let client = |config: ResolverConfig, settings: ResolverOpts| {
+            let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+            builder.with_options(settings).build().map_err(io::Error::other)
+        };
+        let mut each = Vec::new();
+        if config.name_servers().len() > 1 {
+            for server in config.name_servers() {
+                let mut settings = settings.clone();
+                settings.attempts = 0;
+                each.push(client(ResolverConfig::from_name_servers(vec![server.clone()]), settings)?);
+            }
+        }
+        Ok(Self { best: client(config, settings)?, each })
+    }
+
+    /// Puts a question, and gives how long the answer lives.
+    async fn ask(&self, question: &Question) -> (Answer, Option<Duration>) {
+        let mut outcome = ask(&self.best, question).await;
+        for server in &self.each {
+            if !matches!(outcome.0, Err(Failure::Server(_))) {
+                break;
+            }
+            let other = ask(server, question).await;
+            if matches!(other.0, Ok(_) | Err(Failure::Nothing)) {
+                outcome = other;
+            }
+        }
+        outcome
+    }
+}
+
 async fn ask(resolver: &TokioResolver, question: &Question) -> (Answer, Option<Duration>) {
     let kind = match question.kind {
         Kind::Naptr => RecordType::NAPTR,

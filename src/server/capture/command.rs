@@ -51,7 +51,7 @@ impl Captures {
         let mut nothing = [0];
         let reason = loop {
             tokio::select! {
-                seen = messages.recv() => match seen {
+                seen = messages.next() => match seen {
                     Some(seen) => tell(events, &seen).await,
                     None => break None,
                 },
@@ -62,7 +62,7 @@ impl Captures {
             }
         };
         let (taken, ending) = capture.end();
-        while let Some(seen) = messages.recv().await {
+        while let Some(seen) = messages.next().await {
             tell(events, &seen).await;
         }
         let reason = reason.unwrap_or(match ending {

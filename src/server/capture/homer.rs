@@ -54,14 +54,15 @@ impl Captures {
     pub(crate) fn configure(&self, config: &config::Capture) {
         let Some(address) = config.hep else { return self.set_homer(None) };
         let filters = if config.hep_tenants.is_empty() {
-            vec![Filter::new(Wanted::default())]
+            vec![Filter::new(Wanted::default(), rand::random())]
         } else {
             let of_tenant = |domain: &str| {
                 let tenant = self.tenant(domain);
                 if tenant.is_none() {
                     tracing::warn!("capture.hep_tenants: there is no tenant {domain}; SIGHUP looks for it again");
                 }
-                tenant.map(|tenant| Filter::new(Wanted { tenant: Some(tenant), ..Wanted::default() }))
+                let of = |tenant| Wanted { tenant: Some(tenant), ..Wanted::default() };
+                tenant.map(|tenant| Filter::new(of(tenant), rand::random()))
             };
             config.hep_tenants.iter().filter_map(|domain| of_tenant(domain)).collect()
         };

@@ -1,26 +1,30 @@
 //! The thread that sorts what the shards have copied: which capture it belongs to, with its secrets masked.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use ringway_capture::{Filter, Named, Seen, Subject, Wanted, mask};
+use ringway_capture::{Fallback, Filter, Named, Seen, Subject, Wanted, mask};
 use ringway_directory::Snapshot;
 use ringway_edge::Settings;
 use ringway_sip::frame::{DatagramKind, datagram_kind};
-use ringway_sip::{Flow, ListenerId, Scheme, Uri};
+use ringway_sip::{Scheme, Uri};
 use ringway_telemetry::{Scrape, names};
 use tokio::sync::mpsc;
 
 use super::homer::Homer;
-use super::tap::{Outlet, Tap};
+use super::tap::{Noted, Outlet, Tap};
 
 /// Captures of commands at once.
 pub(super) const MAX_CAPTURES: usize = 4;
 
 /// Messages of one capture that wait to be read at most.
 const WAITING: usize = 1024;
+
+/// Bytes of them at most: some hundred of the largest messages.
+const WAITING_BYTES: usize = 8 << 20;
 
 /// How much a capture may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,7 @@ pub(crate) struct Captures {
     to_homer: AtomicU64,
     unread: AtomicU64,
     unsent: AtomicU64,
+    failed: AtomicU64,
 }
 
 #[derive(Default)]
@@ -78,7 +83,25 @@ struct Command {
     taken: Taken,
     /// None when it has all that it may have.
     to: Option<mpsc::Sender<Seen>>,
+    /// Bytes that were sent and have not been read.
+    waiting_bytes: Arc<AtomicUsize>,
     ending: Ending,
+}
+
+/// The messages of one capture, as they come.
+#[derive(Debug)]
+pub(super) struct Shown {
+    messages: mpsc::Receiver<Seen>,
+    waiting_bytes: Arc<AtomicUsize>,
+}
+
+impl Shown {
+    /// The next one; `None` when there will be no more.
+    pub(super) async fn next(&mut self) -> Option<Seen> {
+        let seen = self.messages.recv().await?;
+        self.waiting_bytes.fetch_sub(seen.bytes.len(), Ordering::Relaxed);
+        Some(seen)
+    }
 }
 
 impl Captures {
@@ -101,11 +124,12 @@ impl Captures {
             to_homer: AtomicU64::new(0),
             unread: AtomicU64::new(0),
             unsent: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
         });
         let sorting = Arc::clone(&captures);
         std::thread::Builder::new().name("capture".to_owned()).spawn(move || {
-            while let Some(seen) = outlet.next() {
-                sorting.sort(&seen);
+            while let Some(noted) = outlet.next() {
+                sorting.guarded(|| sorting.sort(&noted));
             }
         })?;
         Ok(captures)
@@ -129,24 +153,26 @@ impl Captures {
     }
 
     /// Begins a capture: its number, and where its messages come. `None` when there are as many as there may be.
-    pub(super) fn begin(&self, wanted: Wanted, limits: Limits) -> Option<(u64, mpsc::Receiver<Seen>)> {
+    pub(super) fn begin(&self, wanted: Wanted, limits: Limits) -> Option<(u64, Shown)> {
         let mut sinks = self.sinks();
         if sinks.commands.len() >= MAX_CAPTURES {
             return None;
         }
         let (to, messages) = mpsc::channel(WAITING);
+        let waiting_bytes = Arc::<AtomicUsize>::default();
         let number = sinks.next_number;
         sinks.next_number += 1;
         sinks.commands.push(Command {
             number,
-            filter: Filter::new(wanted),
+            filter: Filter::new(wanted, rand::random()),
             limits,
             taken: Taken::default(),
             to: Some(to),
+            waiting_bytes: Arc::clone(&waiting_bytes),
             ending: Ending::Not,
         });
         self.open_or_close(&sinks);
-        Some((number, messages))
+        Some((number, Shown { messages, waiting_bytes }))
     }
 
     /// Ends a capture: what it was.
@@ -165,7 +191,7 @@ impl Captures {
             scrape.add(&names::CAPTURED_MESSAGES, &[to], count.load(Ordering::Relaxed));
         }
         scrape.add(&names::CAPTURE_DROPPED, &["queue-full"], self.tap.dropped());
-        for (reason, count) in [("slow-reader", &self.unread), ("hep", &self.unsent)] {
+        for (reason, count) in [("slow-reader", &self.unread), ("hep", &self.unsent), ("failure", &self.failed)] {
             scrape.add(&names::CAPTURE_DROPPED, &[reason], count.load(Ordering::Relaxed));
         }
     }
@@ -178,27 +204,29 @@ impl Captures {
         self.tap.set_open(!sinks.commands.is_empty() || sinks.homer.is_some());
     }
 
-    fn sort(&self, seen: &Seen) {
+    /// A defect of ours costs the captures this message and no more: it is caught, counted and told.
+    fn guarded(&self, sort: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(sort)).is_err() {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            tracing::error!("a message could not be sorted for captures; they lack it. Please report this as a defect");
+        }
+    }
+
+    fn sort(&self, noted: &Noted) {
+        let Noted { seen, flow, tenant_on_flow } = noted;
         // Keep-alives say nothing.
         if !matches!(datagram_kind(&seen.bytes), DatagramKind::Message) {
             return;
         }
         let in_force = self.in_force.load();
         let settings = self.settings.load();
-        let flow = Flow {
-            transport: seen.transport,
-            listener: ListenerId::default(),
-            local: seen.local,
-            remote: seen.remote,
-            connection: None,
-        };
         let named = |uri: &Uri<'_>| match in_force.tenant_by_host(uri.host) {
             Some(tenant) => Named::Tenant(tenant.id.0),
-            None if uri.scheme != Scheme::Tel && settings.is_own_address(uri.host, uri.port, &flow) => Named::Ourselves,
+            None if uri.scheme != Scheme::Tel && settings.is_own_address(uri.host, uri.port, flow) => Named::Ourselves,
             None => Named::Nobody,
         };
-        let default_tenant = settings.default_tenant.as_deref().and_then(|domain| self.tenant(domain));
-        let subject = Subject::read(&seen.bytes, named, default_tenant);
+        let default = settings.default_tenant.as_deref().and_then(|domain| self.tenant(domain));
+        let subject = Subject::read(&seen.bytes, named, Fallback { on_flow: *tenant_on_flow, default });
         let mut masked = None;
         let mut masked = || masked.get_or_insert_with(|| without_secrets(seen)).clone();
         let mut sinks = self.sinks();
@@ -225,7 +253,14 @@ impl Captures {
             command.to = None;
             return;
         }
-        match to.try_send(seen) {
+        // Whoever reads gives it back, so it is taken first.
+        let waiting = command.waiting_bytes.fetch_add(seen.bytes.len(), Ordering::Relaxed) + seen.bytes.len();
+        let given =
+            if waiting > WAITING_BYTES { Err(mpsc::error::TrySendError::Full(seen)) } else { to.try_send(seen) };
+        if given.is_err() {
+            command.waiting_bytes.fetch_sub(bytes as usize, Ordering::Relaxed);
+        }
+        match given {
             Ok(()) => {
                 command.taken.messages += 1;
                 command.taken.bytes += bytes;
@@ -257,8 +292,9 @@ mod tests {
     use std::time::Duration;
 
     use ringway_capture::Way;
+    use ringway_edge::Location;
     use ringway_net::Clock;
-    use ringway_sip::Monotonic;
+    use ringway_sip::{Flow, ListenerId, Monotonic};
 
     use super::super::tap;
     use super::*;
@@ -274,7 +310,7 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
-            let (tap, outlet) = tap(Clock::start());
+            let (tap, outlet) = tap(Clock::start(), Arc::new(Location::new(1)));
             let in_force = Arc::new(ArcSwap::from_pointee(Snapshot::empty()));
             let captures = Captures::start(Arc::clone(&tap), outlet, in_force, Arc::default()).unwrap();
             Self { tap, captures }
@@ -295,6 +331,11 @@ mod tests {
         }
     }
 
+    /// The next message. It waits on a thread of its own, as the sorting does.
+    fn next(messages: &mut Shown) -> Option<Seen> {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(messages.next())
+    }
+
     #[test]
     fn what_a_capture_does_not_read_in_time_is_missing_and_counted() {
         let bench = Bench::new();
@@ -306,7 +347,7 @@ mod tests {
         bench.wait_for(&bench.captures.unread, 3);
         let (taken, ending) = bench.captures.end(number);
         assert_eq!((taken.messages, taken.dropped, ending), (WAITING as u64, 3, Ending::Not), "no keep-alive");
-        assert!(messages.blocking_recv().unwrap().bytes.ends_with(b"Basic ****\r\n\r\n"));
+        assert!(next(&mut messages).unwrap().bytes.ends_with(b"Basic ****\r\n\r\n"));
     }
 
     #[test]
@@ -317,8 +358,8 @@ mod tests {
         for _ in 0..3 {
             bench.pass(OPTIONS);
         }
-        assert!(messages.blocking_recv().is_some() && messages.blocking_recv().is_some());
-        assert!(messages.blocking_recv().is_none());
+        assert!(next(&mut messages).is_some() && next(&mut messages).is_some());
+        assert!(next(&mut messages).is_none());
         let (taken, ending) = bench.captures.end(number);
         assert_eq!((taken.messages, ending), (2, Ending::Bytes));
     }
@@ -362,7 +403,36 @@ mod tests {
         let (_, mut messages) = bench.captures.begin(Wanted::default(), ALL).unwrap();
         bench.pass(OPTIONS);
         bench.pass(OPTIONS);
-        assert!(messages.blocking_recv().is_some() && messages.blocking_recv().is_some());
+        assert!(next(&mut messages).is_some() && next(&mut messages).is_some());
         assert_eq!(bench.captures.to_homer.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_waits_to_be_read_is_bounded_by_bytes_too_and_reading_makes_room() {
+        let bench = Bench::new();
+        let (number, mut messages) = bench.captures.begin(Wanted::default(), ALL).unwrap();
+        let large = [OPTIONS, &[b'x'; 60_000]].concat();
+        let fit = WAITING_BYTES / large.len();
+        for _ in 0..fit + 2 {
+            bench.pass(&large);
+        }
+        bench.wait_for(&bench.captures.unread, 2);
+        assert!(next(&mut messages).is_some());
+        bench.pass(&large);
+        bench.wait_for(&bench.captures.to_commands, fit as u64 + 1);
+        assert_eq!(bench.captures.end(number).0.dropped, 2);
+    }
+
+    #[test]
+    fn a_message_on_which_sorting_fails_is_counted_and_the_next_one_is_sorted() {
+        let bench = Bench::new();
+        let (_, mut messages) = bench.captures.begin(Wanted::default(), ALL).unwrap();
+        bench.captures.guarded(|| {
+            let _held = bench.captures.sinks();
+            panic!("a defect");
+        });
+        bench.pass(OPTIONS);
+        assert!(next(&mut messages).is_some());
+        assert_eq!(bench.captures.failed.load(Ordering::Relaxed), 1);
     }
 }

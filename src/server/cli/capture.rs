@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -36,6 +36,11 @@ pub(super) fn capture(overrides: &Overrides, arguments: &CaptureArguments) -> Re
     }
     if arguments.out.is_none() && arguments.hep.is_none() && !arguments.ladder {
         let reason = "say what to do with the messages: --out FILE, --ladder, --hep, or several of them";
+        return Err(Failure::Usage(reason.to_owned()));
+    }
+    if arguments.ladder && is_stdout(arguments.out.as_deref()) {
+        let reason = "--out - and --ladder both write to standard output; draw the ladder from a file: ringway capture … --out \
+                      call.pcap --ladder";
         return Err(Failure::Usage(reason.to_owned()));
     }
     let hep = arguments.hep.as_deref().map(parse_hep).transpose().map_err(Failure::Usage)?;
@@ -110,7 +115,12 @@ async fn follow(client: Client, request: &Request, sink: &mut Sink) -> Result<()
     };
     let (asked, taken) = tokio::join!(asking, taking);
     let is_broken_pipe = taken.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
-    sink.finish();
+    if asked.is_err() && sink.messages == 0 {
+        // An empty file would be in the way of the next try.
+        sink.discard();
+    } else {
+        sink.finish();
+    }
     asked.map_err(Failure::Failed)?;
     match taken {
         // Wireshark was closed: that is how one ends it there.
@@ -120,7 +130,7 @@ async fn follow(client: Client, request: &Request, sink: &mut Sink) -> Result<()
 }
 
 fn open(path: &Path) -> Result<Box<dyn Write>, Failure> {
-    if path == Path::new("-") {
+    if is_stdout(Some(path)) {
         if io::stdout().is_terminal() {
             let reason =
                 "--out - writes binary to standard output; pipe it: ringway capture … --out - | wireshark -k -i -";
@@ -133,8 +143,14 @@ fn open(path: &Path) -> Result<Box<dyn Write>, Failure> {
         .map_err(|error| Failure::Failed(format!("{}: {error}; name a file that is not there yet", path.display())))
 }
 
+fn is_stdout(out: Option<&Path>) -> bool {
+    out == Some(Path::new("-"))
+}
+
 /// Where the messages of a capture go.
 struct Sink {
+    /// The file that was made for them.
+    file: Option<PathBuf>,
     out: Option<Box<dyn Write>>,
     homer: Option<Homer>,
     /// The messages for the ladders.
@@ -152,6 +168,7 @@ impl Sink {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         bar.enable_steady_tick(TICK);
         let mut sink = Self {
+            file: arguments.out.clone().filter(|path| !is_stdout(Some(path))),
             out,
             homer,
             kept: arguments.ladder.then(Vec::new),
@@ -201,6 +218,17 @@ impl Sink {
         pcap::write(seen, &mut bytes);
         out.write_all(&bytes)?;
         out.flush()
+    }
+
+    /// Nothing came, for the capture was refused: nothing is left of it either.
+    fn discard(&mut self) {
+        self.bar.finish_and_clear();
+        self.out = None;
+        if let Some(file) = &self.file
+            && let Err(error) = std::fs::remove_file(file)
+        {
+            complain(format_args!("{}: {error}", file.display()));
+        }
     }
 
     /// Draws the ladders, and says what there was.

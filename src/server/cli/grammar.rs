@@ -175,6 +175,9 @@ pub(crate) struct ResolveArguments {
     /// Send an OPTIONS to the first target, and to the next when it does not answer
     #[arg(long)]
     pub(crate) probe: bool,
+    /// Let DNS lead to 127.0.0.1 and ::1 too, as in a laboratory; elsewhere such answers are left out
+    #[arg(long)]
+    pub(crate) loopback: bool,
 }
 
 #[derive(Args, Debug)]

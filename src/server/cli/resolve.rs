@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use ringway_net::dns::{Asked, Destination, Failure as NoAnswer, Resolver, ResolverOptions, Target};
+use ringway_net::dns::{Asked, Destination, Failure as NoAnswer, Resolver, ResolverOptions, Target, Unlocated};
 use ringway_sip::{Message, Transport, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -28,13 +28,19 @@ pub(super) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
     };
     let uri = Uri::parse(text.as_bytes()).map_err(|error| wrong(&error))?;
     let destination = Destination::of(&uri).map_err(|error| wrong(&error))?;
-    let resolver = Resolver::start(&ResolverOptions { servers, ..ResolverOptions::default() }).map_err(Failure::of)?;
+    let options = ResolverOptions { servers, loopback: arguments.loopback, ..ResolverOptions::default() };
+    let resolver = Resolver::start(&options).map_err(Failure::of)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::of)?;
     runtime.block_on(async {
-        let located = resolver.locate(&destination).await.map_err(Failure::of)?;
-        for asked in &located.asked {
-            say(line_of(asked));
-        }
+        let located = match resolver.locate(&destination).await {
+            Ok(located) => located,
+            Err(Unlocated { reason, asked }) => {
+                // The way that led nowhere is what somebody wants to see who asks why.
+                asked.iter().for_each(|asked| say(line_of(asked)));
+                return Err(Failure::of(reason));
+            }
+        };
+        located.asked.iter().for_each(|asked| say(line_of(asked)));
         for (target, place) in located.targets.iter().zip(1..) {
             say(format_args!("{place}. {}", name_of(target)));
         }
@@ -47,9 +53,7 @@ async fn probe(resolver: &Resolver, destination: &Destination, uri: &str) -> Res
     let mut failed = Vec::new();
     loop {
         let located = resolver.locate(destination).await.map_err(Failure::of)?;
-        // Those that have failed come last: when the first has, there is nobody else.
-        let next = located.targets.into_iter().next().filter(|next| !failed.contains(next));
-        let Some(target) = next else {
+        let Some(target) = next(located.targets, &failed) else {
             return Err(Failure::Failed(format!("none of {} targets answers", failed.len())));
         };
         let begun = Instant::now();
@@ -66,6 +70,12 @@ async fn probe(resolver: &Resolver, destination: &Destination, uri: &str) -> Res
             }
         }
     }
+}
+
+/// The first target that has not failed. Those that have come last only for a while, which is shorter than many silent ones
+/// take.
+fn next(targets: Vec<Target>, failed: &[Target]) -> Option<Target> {
+    targets.into_iter().find(|target| !failed.contains(target))
 }
 
 async fn ask(target: &Target, uri: &str) -> Result<String, String> {
@@ -161,6 +171,21 @@ mod tests {
         assert_eq!(read_server("[2001:db8::53]:5353").unwrap(), "[2001:db8::53]:5353".parse().unwrap());
         let failure = read_server("dns.example").unwrap_err();
         assert!(matches!(&failure, Failure::Usage(reason) if reason.contains("write 192.0.2.53")), "{failure}");
+    }
+
+    #[test]
+    fn a_target_that_failed_long_ago_hides_none_that_was_not_asked() {
+        let target = |last: u8| Target {
+            address: SocketAddr::from(([192, 0, 2, last], 5060)),
+            transport: Transport::Udp,
+            host: "h".into(),
+        };
+        let all = || (1..=20).map(target).collect::<Vec<_>>();
+        let mut failed = Vec::new();
+        while let Some(target) = next(all(), &failed) {
+            failed.push(target);
+        }
+        assert_eq!(failed, all());
     }
 
     #[test]

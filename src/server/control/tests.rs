@@ -8,10 +8,11 @@ use arc_swap::ArcSwap;
 use ringway_capture::Way;
 use ringway_directory::{Snapshot, WhenFull};
 use ringway_edge::location::{Aor, Binding, pack};
+use ringway_edge::settings::Listener;
 use ringway_edge::{Bans, Location, Settings};
 use ringway_net::Clock;
 use ringway_sip::digest::Algorithm;
-use ringway_sip::{Flow, ListenerId, Monotonic, Wall};
+use ringway_sip::{Flow, ListenerId, Monotonic, Transport, Wall};
 use ringway_store::directory::Directory;
 use ringway_store::keys::MasterKey;
 use ringway_telemetry::{Format, Metrics, Scrape};
@@ -60,10 +61,10 @@ impl Node {
             }
         });
         let in_force = Arc::new(ArcSwap::new(snapshot));
-        let (tap, outlet) = tap(Clock::start());
+        let location = Arc::new(Location::new(1));
+        let (tap, outlet) = tap(Clock::start(), Arc::clone(&location));
         let settings = Arc::new(Settings::default());
         let captures = Captures::start(Arc::clone(&tap), outlet, Arc::clone(&in_force), settings).unwrap();
-        let location = Arc::new(Location::new(1));
         let registrations = Registrations::new(Arc::clone(&location), Clock::start());
         let publication = Publication::new(directory, Shards::new(mailboxes), in_force, hasher, registrations);
         let socket = ControlSocket::bind(folder.path()).unwrap();
@@ -357,12 +358,16 @@ impl Node {
 
     /// A request of a tenant passes a shard.
     fn pass(&self, tenant: &str, call_id: &str) {
+        self.pass_method("REGISTER", "198.51.100.7:5060", tenant, call_id);
+    }
+
+    fn pass_method(&self, method: &str, remote: &str, tenant: &str, call_id: &str) {
         let uri = format!("sip:101@{tenant}");
         let text = format!(
-            "REGISTER sip:{tenant} SIP/2.0\r\nFrom: <{uri}>;tag=1\r\nTo: <{uri}>\r\nCall-ID: {call_id}\r\nCSeq: 1 REGISTER\r\n\
+            "{method} sip:{tenant} SIP/2.0\r\nFrom: <{uri}>;tag=1\r\nTo: <{uri}>\r\nCall-ID: {call_id}\r\nCSeq: 1 {method}\r\n\
              Authorization: Digest username=\"101\", response=\"0123\"\r\n\r\n"
         );
-        let flow = Flow::udp(ListenerId(0), "192.0.2.1:5060".parse().unwrap(), "198.51.100.7:5060".parse().unwrap());
+        let flow = Flow::udp(ListenerId(0), "192.0.2.1:5060".parse().unwrap(), remote.parse().unwrap());
         if let Some(tap) = self.tap.open() {
             tap.note(&flow, Way::Received, Monotonic::START, text.as_bytes());
         }
@@ -419,6 +424,28 @@ async fn a_capture_shows_one_tenant_s_messages_without_their_secrets_until_it_is
     assert!(node.tap.open().is_none(), "nothing is copied any more");
     assert_eq!(node.number("ringway_captured_messages_total{to=\"command\"}"), 1.0);
     assert_eq!(node.running(), 0.0);
+}
+
+#[tokio::test]
+async fn what_a_tenant_s_phone_says_to_our_address_is_never_shown_as_the_default_tenant_s() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    node.add_tenant("globex.example").await.unwrap();
+    let bound = "192.0.2.1:5060".parse().unwrap();
+    let listener = Listener { transport: Transport::Udp, bound, advertise: None };
+    let default_tenant = Some("acme.example".into());
+    node.captures.set_settings(Arc::new(Settings { listeners: vec![listener], default_tenant, ..Settings::default() }));
+    let tenant = node.in_shard.load().tenant_by_host(b"globex.example").unwrap().id;
+    let aor = Aor { tenant, number: b"101" };
+    node.location.restore(Wall::from_seconds(0), &aor, 1, &binding("sip:101@192.0.2.9:5062")).unwrap();
+    let mut acme = node.running_capture(captured("acme.example")).await;
+    let mut globex = node.running_capture(captured("globex.example")).await;
+    node.pass_method("INVITE", "192.0.2.9:5062", "192.0.2.1", "globex's");
+    node.pass_method("INVITE", "198.51.100.7:5060", "192.0.2.1", "anybody's");
+    let message = acme.next().await;
+    assert!(message.contains("Call-ID: anybody's"), "{message}");
+    let message = globex.next().await;
+    assert!(message.contains("Call-ID: globex's"), "{message}");
 }
 
 #[tokio::test]

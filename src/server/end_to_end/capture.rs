@@ -111,6 +111,26 @@ fn a_call_by_tls_is_captured_to_a_file_that_others_read_and_to_a_ladder() {
 }
 
 #[test]
+fn a_capture_that_is_refused_leaves_no_file_and_one_stream_is_not_written_to_twice() {
+    let node = Node::start(Options::default());
+    let file = node.path("refused.pcap");
+    let run = |tenant: &str, out: &str, more: &[&str]| {
+        let arguments = ["--tenant", tenant, "--seconds", "1", "--out", out];
+        node.ringway("capture").args(arguments).args(more).stdin(Stdio::null()).output().unwrap()
+    };
+    let refused = run("nobody.example", file.to_str().unwrap(), &[]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(!file.exists(), "an empty file would be in the way of the next try");
+    let again = run("demo.ringway.test", file.to_str().unwrap(), &[]);
+    assert_eq!(again.status.code(), Some(0), "{again:?}");
+    assert!(file.exists(), "a capture in which nothing came has a file all the same");
+
+    let spoiled = run("demo.ringway.test", "-", &["--ladder"]);
+    assert_eq!(spoiled.status.code(), Some(2), "{spoiled:?}");
+    assert!(spoiled.stdout.is_empty());
+}
+
+#[test]
 fn a_capture_goes_through_a_pipe_and_ends_with_its_reader() {
     let node = Node::start(Options::default());
     let mut capture = Capture::start(&node, &["--out", "-"]);

@@ -63,7 +63,7 @@ fn a_probe_goes_on_to_the_next_target_when_the_first_does_not_answer() {
     // Nobody listens at the first: the kernel says so at once.
     let dead = free_port();
     let server = dns_server([dead, node.port]);
-    let output = resolve(&["sip:carrier.test;transport=udp", "--server", &server, "--probe"]);
+    let output = resolve(&["sip:carrier.test;transport=udp", "--server", &server, "--loopback", "--probe"]);
     let (out, err) = (said(&output.stdout), said(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{out}{err}");
     assert!(out.contains("SRV _sip._udp.carrier.test: 2 records\n"), "{out}");
@@ -71,6 +71,16 @@ fn a_probe_goes_on_to_the_next_target_when_the_first_does_not_answer() {
     assert!(out.contains(&format!("2. udp 127.0.0.1:{} (b.carrier.test)\n", node.port)), "{out}");
     assert!(err.contains(&format!("udp 127.0.0.1:{dead} (a.carrier.test): ")), "{err}");
     assert!(out.contains(&format!("udp 127.0.0.1:{} (b.carrier.test): ", node.port)) && out.contains(" ms\n"), "{out}");
+}
+
+#[test]
+fn what_was_asked_is_told_when_it_led_nowhere_too() {
+    let server = dns_server([5060, 5060]);
+    let output = resolve(&["sip:carrier.test;transport=udp", "--server", &server]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let out = said(&output.stdout);
+    assert!(out.contains("SRV _sip._udp.carrier.test: 2 records\n"), "{out}");
+    assert!(out.contains("A a.carrier.test: 1 record\n"), "{out}");
 }
 
 #[test]
@@ -82,6 +92,7 @@ fn what_leads_nowhere_is_told_with_the_exit_code_that_says_whose_fault_it_is() {
         (&["sip:carrier.test", "--server", "dns.test"], 2, "write 192.0.2.53"),
         (&["sips:192.0.2.1;transport=udp"], 2, "reached by TLS only"),
         (&["sip:127.0.0.1:1", "--probe"], 1, "none of 1 targets answers"),
+        (&["sip:carrier.test"], 1, "or by way of DNS to this machine's own loopback"),
     ] {
         let arguments = [arguments, &["--server", &server][..]].concat();
         let output = resolve(&arguments);

@@ -101,7 +101,7 @@ impl Node {
         let settings = Arc::new(settings(&config, &fixed, addresses));
         look_at_default_tenant(&settings, &in_force.load());
         let activity = Arc::new(Activity::new(rand::random()));
-        let (tap, outlet) = tap(clock);
+        let (tap, outlet) = tap(clock, Arc::clone(&location));
         let captures = Captures::start(Arc::clone(&tap), outlet, Arc::clone(&in_force), Arc::clone(&settings))
             .map_err(|error| Failure::Failed(format!("the thread of the captures can't be started: {error}")))?;
         captures.configure(&config.capture);

@@ -1,7 +1,7 @@
 //! Messages to look at.
 #![allow(dead_code, reason = "each test program uses some of it")]
 
-use ringway_capture::{Named, Seen, Subject, Way};
+use ringway_capture::{Fallback, Named, Seen, Subject, Way};
 use ringway_sip::{Transport, Uri};
 
 pub const ACME: u32 = 1;
@@ -35,7 +35,12 @@ pub fn named(uri: &Uri<'_>) -> Named {
 }
 
 pub fn subject(seen: &Seen) -> Option<Subject<'_>> {
-    Subject::read(&seen.bytes, named, Some(ACME))
+    subject_on(seen, None)
+}
+
+/// As it is read when extensions of this tenant are registered on the flow.
+pub fn subject_on(seen: &Seen, on_flow: Option<u32>) -> Option<Subject<'_>> {
+    Subject::read(&seen.bytes, named, Fallback { on_flow, default: Some(ACME) })
 }
 
 /// A request with the least that a capture reads.

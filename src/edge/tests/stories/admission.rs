@@ -223,6 +223,41 @@ fn a_merged_request_is_not_an_error_for_the_proxy() {
     assert_ne!(first.branch(), second.branch());
 }
 
+#[test]
+fn a_merged_request_that_comes_to_another_shard_is_passed_on_too_and_each_copy_hears_its_own_answer() {
+    let mut scene = Scene::with_shards(4, |_| {});
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    scene.register(bob);
+    let invite = scene.invite(alice, bob);
+    let first = scene.expect_request(bob, "INVITE");
+    // The same INVITE by another way: another branch, and another address pair that the kernel gives to another shard.
+    let state = scene.state(alice);
+    state.shard = (state.shard + 1) % 4;
+    let password = state.password.clone();
+    let merged = Request { branch: "z9hG4bK-merged".into(), ..invite.clone() };
+    scene.send_request(alice, &merged);
+    let challenge = scene.expect_response(alice, 407);
+    assert_eq!(challenge.branch(), merged.branch, "it is answered for itself");
+    scene.send(alice, challenge.ack(&merged.text()));
+    let again = Request { branch: "z9hG4bK-merged-again".into(), cseq: 1, ..merged };
+    let again = again.with_credentials(&challenge, "101", &password, 99);
+    scene.send_request(alice, &again);
+    assert_eq!(scene.expect_response(alice, 100).branch(), again.branch);
+    let second = scene.expect_request(bob, "INVITE");
+    assert_eq!((first.header("Call-ID"), first.header("CSeq")), (second.header("Call-ID"), second.header("CSeq")));
+    assert_ne!(first.branch(), second.branch());
+    // The one who is asked tells that the copies are one (RFC 3261 section 8.2.2.2), and each copy hears of its own.
+    scene.respond(bob, &second, 482);
+    scene.expect_request(bob, "ACK");
+    let loop_detected = scene.expect_response(alice, 482);
+    assert_eq!(loop_detected.branch(), again.branch);
+    scene.send(alice, loop_detected.ack(&again.text()));
+    scene.respond(bob, &first, 200);
+    assert_eq!(scene.expect_response(alice, 200).branch(), invite.branch);
+    scene.expect_nothing_more();
+    assert_eq!(scene.calls_now(), 1);
+}
+
 /// What the edge sent to bob comes back from him as he got it, with another Request-URI and his own Via.
 fn come_back(heard: &Heard, uri: &str, changed: &[(&str, &str)]) -> String {
     let mut text = heard.text().replacen(&heard.request_uri(), uri, 1);

@@ -387,3 +387,35 @@ fn hang_up(scene: &mut Scene, ringing: &Ringing, device: usize, ok: &crate::scen
     scene.expect_response(ringing.caller, 200);
     scene.expect_nothing_more();
 }
+
+#[test]
+fn a_callee_that_answers_under_ever_new_tags_makes_no_more_than_sixteen_sides_of_a_call() {
+    let mut scene = Scene::new();
+    let ringing = scene.ring(1);
+    let (bob, heard) = ringing.devices[0].clone();
+    let contact = scene.contact(bob);
+    let answers: Vec<_> = (0..40)
+        .map(|number| {
+            scene.send(bob, heard.response(200, &format!("new-{number}"), &contact));
+            // A 2xx is the callee's to send, and the caller's to judge (RFC 3261 section 16.7, step 5).
+            scene.expect_response(ringing.caller, 200)
+        })
+        .collect();
+    assert_eq!((scene.open_work().1, scene.calls_now()), (1, 1), "it is one call, whatever he says");
+    let mut sides = 0;
+    for answer in &answers {
+        let mut dialog = Dialog::of_caller(&ringing.invite, answer);
+        let bye = dialog.request(&mut scene, ringing.caller, "BYE");
+        scene.send_request(ringing.caller, &bye);
+        match scene.hear(bob) {
+            Some(heard) => {
+                sides += 1;
+                scene.respond(bob, &heard, 200);
+                scene.expect_response(ringing.caller, 200);
+            }
+            None => drop(scene.expect_response(ringing.caller, 481)),
+        }
+    }
+    assert_eq!(sides, 16, "of the others nothing is kept");
+    assert_eq!((scene.open_work().1, scene.calls_now()), (0, 0));
+}

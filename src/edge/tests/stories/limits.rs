@@ -31,6 +31,21 @@ fn expect_later(scene: &mut Scene, phone: Phone, request: &Request, code: &str) 
 }
 
 #[test]
+fn those_who_are_refused_are_told_different_times_so_that_they_do_not_come_back_together() {
+    let mut scene = Scene::new();
+    scene.reconfigure(|settings| settings.draining = true);
+    let alice = scene.phone("101@acme.example");
+    let mut times = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let request = scene.request(alice, "MESSAGE", "sip:102@acme.example");
+        scene.send_request(alice, &request);
+        times.insert(scene.expect_response(alice, 503).header("Retry-After").parse::<u32>().unwrap());
+    }
+    assert!(times.len() >= 4, "{times:?}");
+    assert!(times.iter().all(|seconds| (5..15).contains(seconds)), "{times:?}");
+}
+
+#[test]
 fn a_server_that_drains_takes_no_new_work_and_finishes_what_is_open() {
     let mut scene = Scene::new();
     let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));

@@ -1,9 +1,10 @@
 //! Which tenant a request is for, who may ask in it, and that nothing crosses from one to another.
 
+use ringway_directory::{Tenant, TenantId};
 use ringway_edge::{Reject, Settings};
 
 use crate::scene::digest::{answer, parameter};
-use crate::scene::{ACME, GLOBEX, Heard, Phone, Scene, extension};
+use crate::scene::{ACME, GLOBEX, Heard, Phone, Scene, acme, extension};
 
 fn default_is_globex(settings: &mut Settings) {
     settings.default_tenant = Some("globex.example".into());
@@ -313,4 +314,58 @@ fn neither_a_redirection_nor_a_contact_leads_into_another_tenant() {
     scene.expect_request(bob, "ACK");
     scene.expect_response(alice, 302);
     scene.expect_nothing_more();
+}
+
+#[test]
+fn a_loop_through_another_tenant_gets_no_further_than_that_tenant_and_is_seen_when_it_comes_back() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    let other = scene.phone("102@globex.example");
+    scene.register(bob);
+    scene.register(other);
+    scene.invite(alice, bob);
+    let heard = scene.expect_request(bob, "INVITE");
+    // Somebody's box at that number sends on whatever it gets, as a proxy does: without what we put there for the dialog.
+    let sent_on = |uri: &str, vias: &[&str]| {
+        let text = heard.text().replacen(&heard.request_uri(), uri, 1);
+        let text = text.replacen(&format!("Record-Route: {}\r\n", heard.header("Record-Route")), "", 1);
+        let vias: String = vias
+            .iter()
+            .map(|via| format!("Via: SIP/2.0/UDP {via};branch=z9hG4bK-{}\r\n", via.replace(['.', ':'], "-")))
+            .collect();
+        text.replacen("Via:", &format!("{vias}Via:"), 1)
+    };
+    scene.send(bob, sent_on("sip:102@globex.example", &["198.51.100.2:5060"]));
+    let refusal = scene.hear(bob).unwrap();
+    assert_eq!(refusal.status(), Some(407), "{refusal}");
+    assert!(refusal.header("Proxy-Authenticate").contains("globex.example"), "it must be that tenant's: {refusal}");
+    scene.expect_nothing_more();
+    // The other tenant's box got it by some way round us, and sends it to where it began.
+    scene.send(other, sent_on("sip:102@acme.example", &["198.51.100.3:5060", "198.51.100.2:5060"]));
+    let refusal = scene.expect_response(other, 482);
+    assert_eq!(refusal.reason_code(), "loop-detected");
+    scene.expect_nothing_more();
+}
+
+#[test]
+fn the_realm_of_a_domain_with_other_letters_is_its_a_labels_in_lower_case_and_no_other_form_counts() {
+    let domain = "xn--mnchen-3ya.example";
+    let id = TenantId(3);
+    let mut scene = Scene::new();
+    scene.redirect(|edit| {
+        edit.put_tenant(Tenant { id, domain: domain.into(), aliases: Box::default(), ..acme() });
+        edit.put_extension(id, extension(domain, "101"));
+    });
+    let phone = scene.phone(&format!("101@{domain}"));
+    let request = scene.request(phone, "REGISTER", "sip:XN--MNCHEN-3YA.Example");
+    let sent = scene.answer_challenge(phone, request.clone());
+    let realm = format!("realm=\"{domain}\"");
+    assert!(sent.text().contains(&realm), "whatever case it was asked for in: {}", sent.text());
+    for form in ["XN--MNCHEN-3YA.example", "münchen.example"] {
+        let other = sent.text().replace(&realm, &format!("realm=\"{form}\""));
+        scene.send(phone, other.replace(&sent.branch, &format!("z9hG4bK-{}", form.len())));
+        scene.expect_response(phone, 401);
+    }
+    scene.send_request(phone, &sent);
+    scene.expect_response(phone, 200);
 }

@@ -29,7 +29,7 @@ fn destination(uri: &str) -> Destination {
 }
 
 async fn locate(resolver: &Resolver, uri: &str) -> Result<Located, LocateError> {
-    resolver.locate(&destination(uri)).await
+    resolver.locate(&destination(uri)).await.map_err(|unlocated| unlocated.reason)
 }
 
 /// The targets as `transport address`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hickory_resolver::proto::rr::RecordType;
-use ringway_net::dns::{Families, LocateError, Resolver, ResolverOptions};
+use ringway_net::dns::{Failure, Families, LocateError, Resolver, ResolverOptions};
 
 use super::server::{Reply, Server, a, aaaa, naptr, srv};
 use super::{locate, options, targets};
@@ -82,6 +82,66 @@ async fn a_sips_uri_whose_domain_has_no_tls_service_goes_to_the_host_by_tls() {
     server.says("carrier.example", RecordType::NAPTR, Reply::Records(records));
     server.says("_sips._tcp.carrier.example", RecordType::SRV, Reply::Missing(60));
     assert_eq!(targets(&resolver, "sips:carrier.example").await, ["tls 192.0.2.9:5061"]);
+}
+
+#[tokio::test]
+async fn a_transport_that_the_domain_chose_is_kept_when_its_services_are_not_found() {
+    let (server, resolver) = carrier().await;
+    let tls = naptr("carrier.example", 1, 1, "SIPS+D2T", "_sips._tcp.carrier.example");
+    let tcp = naptr("carrier.example", 2, 1, "SIP+D2T", "_sip._tcp.carrier.example");
+    server.says("carrier.example", RecordType::NAPTR, Reply::Records(vec![tls.clone()]));
+    server.says("_sips._tcp.carrier.example", RecordType::SRV, Reply::Failure);
+    assert_eq!(targets(&resolver, "sip:carrier.example").await, ["tls 192.0.2.9:5061"], "never in clear");
+
+    let (server, resolver) = carrier().await;
+    server.says("carrier.example", RecordType::NAPTR, Reply::Records(vec![tcp, tls]));
+    for name in ["_sips._tcp.carrier.example", "_sip._tcp.carrier.example"] {
+        server.says(name, RecordType::SRV, Reply::Missing(60));
+    }
+    assert_eq!(targets(&resolver, "sip:carrier.example").await, ["tls 192.0.2.9:5061", "tcp 192.0.2.9:5060"]);
+
+    server.says_of_all_others(Reply::Failure);
+    for kind in [RecordType::NAPTR, RecordType::A] {
+        server.says("all.example", kind, Reply::Failure);
+    }
+    let error = locate(&resolver, "sip:all.example").await.unwrap_err();
+    assert!(matches!(error, LocateError::Dns(_, Failure::Server(_))), "{error}");
+}
+
+#[tokio::test]
+async fn addresses_that_no_single_host_has_and_port_0_are_never_targets() {
+    let server = Server::start().await;
+    let resolver = Resolver::start(&options(&server)).unwrap();
+    for (number, address) in
+        ["0.0.0.0", "0.1.2.3", "224.0.1.75", "255.255.255.255", "127.0.0.1", "127.8.9.10"].iter().enumerate()
+    {
+        let host = format!("h{number}.example");
+        server.says(&host, RecordType::A, Reply::Records(vec![a(&host, 60, address)]));
+        let error = locate(&resolver, &format!("sip:{host}:5060")).await.unwrap_err();
+        assert_eq!(error, LocateError::Unusable(host), "{address}");
+    }
+    let name = "_sip._udp.zero.example";
+    server.says(name, RecordType::SRV, Reply::Records(vec![srv(name, 1, 1, 0, "good.example")]));
+    let records = ["255.255.255.255", "192.0.2.7"].map(|address| a("good.example", 60, address)).to_vec();
+    server.says("good.example", RecordType::A, Reply::Records(records));
+    let error = locate(&resolver, "sip:zero.example;transport=udp").await.unwrap_err();
+    assert_eq!(error, LocateError::Unusable("zero.example".to_owned()));
+    assert_eq!(targets(&resolver, "sip:good.example:5060").await, ["udp 192.0.2.7:5060"], "what is good is left");
+
+    // Who writes an address means it, but there is nobody at these.
+    assert_eq!(targets(&resolver, "sip:127.0.0.1").await, ["udp 127.0.0.1:5060"]);
+    for uri in ["sip:0.0.0.0", "sip:[::]", "sip:[ff02::1]", "sip:[::ffff:224.0.0.1]", "sip:224.0.0.1"] {
+        assert!(matches!(locate(&resolver, uri).await, Err(LocateError::Unusable(_))), "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn in_a_laboratory_dns_may_lead_to_this_machine_itself() {
+    let server = Server::start().await;
+    let records = ["127.0.0.1", "0.0.0.0"].map(|address| a("h.example", 60, address)).to_vec();
+    server.says("h.example", RecordType::A, Reply::Records(records));
+    let resolver = Resolver::start(&ResolverOptions { loopback: true, ..options(&server) }).unwrap();
+    assert_eq!(targets(&resolver, "sip:h.example:5060").await, ["udp 127.0.0.1:5060"]);
 }
 
 #[tokio::test]

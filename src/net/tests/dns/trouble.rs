@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use hickory_resolver::proto::rr::RecordType;
 use ringway_net::dns::{Failure, LocateError, Resolver, ResolverOptions};
+use tokio::time::timeout;
 
 use super::server::{Reply, Server, a, cname, srv};
-use super::{ATTEMPT, locate, options, targets};
+use super::{destination, locate, options, targets};
 
 async fn host(server: &Server, name: &str, ttl: u32) {
     server.says(name, RecordType::A, Reply::Records(vec![a(name, ttl, "192.0.2.1")]));
@@ -21,16 +22,92 @@ fn dns(error: LocateError) -> Failure {
     }
 }
 
+/// Far more than any deadline here: who waits so long has none.
+const FOREVER: Duration = Duration::from_secs(30);
+
 #[tokio::test]
 async fn a_server_that_says_nothing_is_given_up_after_the_deadline() {
     let server = Server::start().await;
     server.says_of_all_others(Reply::Silence);
-    let options = options(&server);
+    // No attempt ends in time, so only the deadline can.
+    let options = ResolverOptions { attempt: FOREVER * 100, ..options(&server) };
     let resolver = Resolver::start(&options).unwrap();
     let begun = Instant::now();
-    let error = locate(&resolver, "sip:hole.example").await.unwrap_err();
-    assert_eq!(dns(error), Failure::TimedOut);
-    assert!(begun.elapsed() >= ATTEMPT, "it was waited for");
+    let located = timeout(FOREVER, locate(&resolver, "sip:hole.example")).await.expect("there is a deadline");
+    assert_eq!(dns(located.unwrap_err()), Failure::TimedOut);
+    assert!(begun.elapsed() >= options.deadline, "it was waited for");
+}
+
+#[tokio::test]
+async fn a_question_is_put_twice_and_no_oftener() {
+    let server = Server::start().await;
+    server.says_of_all_others(Reply::Failure);
+    let resolver = Resolver::start(&options(&server)).unwrap();
+    assert!(locate(&resolver, "sip:h.example:5060").await.is_err());
+    assert_eq!(server.asked("h.example", "udp"), 2);
+}
+
+#[tokio::test]
+async fn services_that_are_not_answered_leave_time_for_the_host_s_address() {
+    let server = Server::start().await;
+    server.says_of_all_others(Reply::Silence);
+    host(&server, "hole.example", 300).await;
+    let options = ResolverOptions { attempt: FOREVER, ..options(&server) };
+    let resolver = Resolver::start(&options).unwrap();
+    let located = resolver.locate(&destination("sip:hole.example")).await.unwrap();
+    assert_eq!(located.targets[0].address, "192.0.2.1:5060".parse().unwrap());
+    let silent = located.asked.iter().filter(|asked| asked.outcome == Err(Failure::TimedOut)).count();
+    assert_eq!(silent, 4, "NAPTR and three SRV: {:?}", located.asked);
+}
+
+#[tokio::test]
+async fn targets_that_were_found_are_given_at_the_deadline_though_others_were_not() {
+    let server = Server::start().await;
+    let name = "_sip._udp.half.example";
+    let records = ["hole", "good"].map(|host| srv(name, 1, 1, 5070, &format!("{host}.half.example"))).to_vec();
+    server.says(name, RecordType::SRV, Reply::Records(records));
+    server.says("hole.half.example", RecordType::A, Reply::Silence);
+    host(&server, "good.half.example", 300).await;
+    let options = ResolverOptions { attempt: FOREVER, ..options(&server) };
+    let resolver = Resolver::start(&options).unwrap();
+    let found =
+        timeout(FOREVER, targets(&resolver, "sip:half.example;transport=udp")).await.expect("there is a deadline");
+    assert_eq!(found, ["udp 192.0.2.1:5070"]);
+}
+
+#[tokio::test]
+async fn what_was_asked_in_vain_is_told_with_the_failure() {
+    let server = Server::start().await;
+    let resolver = Resolver::start(&options(&server)).unwrap();
+    let unlocated = resolver.locate(&destination("sip:none.example;transport=udp")).await.unwrap_err();
+    let asked: Vec<_> = unlocated.asked.iter().map(|asked| format!("{} {}", asked.kind, asked.name)).collect();
+    assert_eq!(asked, ["SRV _sip._udp.none.example", "A none.example"]);
+}
+
+#[tokio::test]
+async fn a_server_that_fails_does_not_hide_one_that_knows() {
+    for is_first in [true, false] {
+        let (failing, server) = (Server::start().await, Server::start().await);
+        failing.says_of_all_others(Reply::Failure);
+        // It would answer with less delay than the failing one only by chance, and is never asked alone by the library.
+        for number in 0..8 {
+            host(&server, &format!("h{number}.example"), 300).await;
+        }
+        let mut servers = vec![server.address, failing.address];
+        if is_first {
+            servers.reverse();
+        }
+        let resolver = Resolver::start(&ResolverOptions { servers, ..options(&server) }).unwrap();
+        for number in 0..8 {
+            assert_eq!(targets(&resolver, &format!("sip:h{number}.example:5060")).await, ["udp 192.0.2.1:5060"]);
+        }
+        let missing = locate(&resolver, "sip:none.example:5060").await.unwrap_err();
+        assert_eq!(
+            missing,
+            LocateError::NoAddress("none.example".to_owned()),
+            "that there is nothing is an answer too"
+        );
+    }
 }
 
 #[tokio::test]
