@@ -1,12 +1,13 @@
 //! The dialogs that pass through this shard (RFC 3261 section 12): who is on each side, and where.
 
 use ringway_directory::TenantId;
-use ringway_sip::{Flow, Monotonic};
+use ringway_sip::{Flow, Monotonic, Transport, Uri};
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use smallvec::SmallVec;
 
 use crate::media::Media;
 use crate::proxy::ContextKey;
+use crate::reach::call_back;
 
 new_key_type! {
     /// A dialog's place in the shard's table.
@@ -144,6 +145,14 @@ impl Side {
             self.other_contact = std::mem::replace(&mut self.contact, refresh.contact);
         }
         self.target = refresh.target;
+    }
+
+    /// Another way to it when its connection is closed: one of ours to its Contact, if there may be one.
+    pub(crate) fn call_back(&self) -> Option<Flow> {
+        if self.is_natted || self.target.transport != Transport::Tcp || self.target.connection.is_none() {
+            return None;
+        }
+        call_back(&Uri::parse(&self.contact).ok()?, &self.target)
     }
 }
 

@@ -51,11 +51,12 @@ pub enum Reject {
     AccountBanned,
     TenantRate,
     TooBusy,
+    ContactInsecure,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -101,6 +102,7 @@ impl Reject {
         Self::AccountBanned,
         Self::TenantRate,
         Self::TooBusy,
+        Self::ContactInsecure,
     ];
 
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
@@ -129,7 +131,8 @@ impl Reject {
             | Self::CallLimit
             | Self::MediaLimit
             | Self::ForeignChallenge
-            | Self::AccountBanned => 403,
+            | Self::AccountBanned
+            | Self::ContactInsecure => 403,
             Self::NotRegistered => 480,
             Self::NoAnswer => 408,
             Self::NoDialog | Self::TransactionUnknown => 481,
@@ -194,6 +197,7 @@ impl Reject {
             Self::AccountBanned => "account-banned",
             Self::TenantRate => "tenant-rate",
             Self::TooBusy => "too-busy",
+            Self::ContactInsecure => "contact-insecure",
         }
     }
 
@@ -245,6 +249,7 @@ impl Reject {
             Self::AccountBanned => "this account has failed too often from this address; try again later",
             Self::TenantRate => "the tenant asks for more than its budget",
             Self::TooBusy => "requests wait too long; new ones are refused",
+            Self::ContactInsecure => "a sips Contact is registered over TLS only",
         }
     }
 }

@@ -8,10 +8,11 @@ use arc_swap::ArcSwap;
 use ringway_capture::Way;
 use ringway_directory::{Snapshot, WhenFull};
 use ringway_edge::location::{Aor, Binding, pack};
+use ringway_edge::settings::Listener;
 use ringway_edge::{Bans, Location, Settings};
 use ringway_net::Clock;
 use ringway_sip::digest::Algorithm;
-use ringway_sip::{Flow, ListenerId, Monotonic, Wall};
+use ringway_sip::{Flow, ListenerId, Monotonic, Transport, Wall};
 use ringway_store::directory::Directory;
 use ringway_store::keys::MasterKey;
 use ringway_telemetry::{Format, Metrics, Scrape};
@@ -175,7 +176,8 @@ async fn what_is_registered_is_shown_by_number_or_for_the_whole_tenant() {
     for number in ["101", "1001"] {
         let aor = Aor { tenant, number: number.as_bytes() };
         let record = binding(&format!("sip:{number}@192.0.2.9:5062"));
-        node.location.restore(Wall::from_seconds(0), &aor, 1, &record).unwrap();
+        let listeners = [Listener { transport: Transport::Udp, bound: "192.0.2.1:5060".parse().unwrap(), advertise: None }];
+        node.location.restore(Wall::from_seconds(0), &listeners, &aor, 1, &record).unwrap();
     }
     let show = async |tenant: &str, number: Option<&str>| {
         let (tenant, number) = (tenant.to_owned(), number.map(str::to_owned));
