@@ -270,6 +270,7 @@ impl Engine {
             tenant: tenant.id,
             realm: tenant.domain.as_bytes(),
             max_calls: tenant.max_calls,
+            max_call_seconds: tenant.max_call_seconds,
             caller: &caller.number,
             callee: &callee.number,
             targets,

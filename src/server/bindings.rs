@@ -127,6 +127,7 @@ mod tests {
             when_full: WhenFull::Reject,
             media: MediaPolicy::Auto,
             max_media: None,
+            max_call_seconds: None,
             enabled: true,
             auth_name_equals_number: false,
         };
@@ -179,7 +180,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &[b"acme.example\x00101"], &record());
         let (directory, location) = (directory(), Location::new(1));
-        let (_journal, restored) = restore(folder.path(), Options::default(), now(), &directory, &listeners(), &location).unwrap();
+        let (_journal, restored) =
+            restore(folder.path(), Options::default(), now(), &directory, &listeners(), &location).unwrap();
         assert_eq!((restored.replay.records, restored.of_no_tenant, restored.unreadable), (1, 0, 0));
 
         let mut found = Vec::new();
@@ -194,7 +196,8 @@ mod tests {
         write(folder.path(), &[b"gone.example\x00101", b"no separator"], &record());
         write(folder.path(), &[b"acme.example\x00102"], b"\xffgarbage");
         let location = Location::new(1);
-        let (_journal, restored) = restore(folder.path(), Options::default(), now(), &directory(), &listeners(), &location).unwrap();
+        let (_journal, restored) =
+            restore(folder.path(), Options::default(), now(), &directory(), &listeners(), &location).unwrap();
         assert_eq!((restored.replay.records, restored.of_no_tenant, restored.unreadable), (3, 1, 2));
     }
 

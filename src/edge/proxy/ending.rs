@@ -58,7 +58,7 @@ impl Engine {
         let Some(dialog) = self.dialogs.get_mut(key) else { return };
         if dialog.ends_at <= now && dialog.invite.is_some() && !dialog.has_confirmed_callee() {
             // It still rings; Timer C sees to its end.
-            dialog.ends_at = now + max_call;
+            dialog.ends_at = now + dialog.max_length(max_call);
         }
         let end = if dialog.ends_at <= now {
             CallEnd::TooLong

@@ -309,7 +309,7 @@ impl Engine {
         if is_success && !dialog.is_confirmed {
             dialog.is_confirmed = true;
             // Ringing does not count.
-            dialog.ends_at = now + max_call;
+            dialog.ends_at = now + dialog.max_length(max_call);
             *self.core.counters.calls.entry((tenant, CallOutcome::Answered)).or_default() += 1;
         }
     }

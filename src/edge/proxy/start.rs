@@ -1,6 +1,7 @@
 //! Letting a request through: the response context, its first branches, and the dialog that an INVITE opens.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use ringway_directory::TenantId;
 use ringway_sip::transaction::{InviteClient, InviteServer, NonInviteClient, NonInviteServer, Timer};
@@ -34,6 +35,8 @@ pub(crate) struct Initial<'a> {
     pub(crate) realm: &'a [u8],
     /// The most calls that the tenant may have at once.
     pub(crate) max_calls: Option<u32>,
+    /// How long the tenant lets a call be, in seconds.
+    pub(crate) max_call_seconds: Option<u32>,
     /// The caller's number.
     pub(crate) caller: &'a str,
     /// The number that was dialled.
@@ -68,7 +71,7 @@ impl Engine {
                 return self.core.refuse(request, Reject::CallLimit);
             }
             let key;
-            (key, is_sender_natted) = self.open_dialog(request, initial.tenant, initial.caller);
+            (key, is_sender_natted) = self.open_dialog(request, &initial);
             Some(DialogPlace { key, callee_tag: None, from_caller: true })
         } else {
             let uri = contact_uri(request.message).and_then(|contact| Uri::parse(contact).ok());
@@ -125,22 +128,25 @@ impl Engine {
     }
 
     /// Opens the dialog of an INVITE. Tells, too, whether the caller is behind a NAT.
-    fn open_dialog(&mut self, request: Received<'_, '_>, tenant: TenantId, caller: &str) -> (DialogKey, bool) {
+    fn open_dialog(&mut self, request: Received<'_, '_>, initial: &Initial<'_>) -> (DialogKey, bool) {
         let essentials = request.essentials;
-        let side = self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(caller));
+        let side = self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(initial.caller));
         let call_id = self.core.fingerprints.short(&[essentials.call_id]);
         let is_natted = side.is_natted;
         let uri = Uri::parse(request.message.request_uri());
         let is_emergency = uri.is_ok_and(|uri| self.core.is_emergency(&uri));
+        let tenant_max = initial.max_call_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        let max_call = self.core.settings.max_call;
         let key = self.dialogs.insert(Dialog {
-            tenant,
+            tenant: initial.tenant,
             call_id,
             caller: side,
             callees: SmallVec::new(),
             is_confirmed: false,
             is_emergency,
             invite: None,
-            ends_at: self.core.now.monotonic + self.core.settings.max_call,
+            tenant_max,
+            ends_at: self.core.now.monotonic + tenant_max.map_or(max_call, |tenant| tenant.min(max_call)),
             session_ends_at: None,
             alarm_at: Monotonic::START,
             media: None,

@@ -256,6 +256,22 @@ fn a_call_that_ended_is_not_ended_again() {
 }
 
 #[test]
+fn a_tenant_may_have_shorter_calls_than_the_node_and_no_longer_ones() {
+    for (seconds, longest) in [(600, SECOND * 600), (7200, HOUR)] {
+        let mut scene = Scene::with(|settings| settings.max_call = HOUR);
+        scene.redirect(|edit| {
+            let max_call_seconds = Some(seconds);
+            edit.put_tenant(ringway_directory::Tenant { max_call_seconds, ..crate::scene::acme() });
+        });
+        let mut story = call_with(scene, &[], &[]);
+        story.scene.advance(longest - SECOND);
+        story.scene.expect_nothing_more();
+        story.scene.advance(SECOND * 2);
+        story.expect_end(CallEnd::TooLong);
+    }
+}
+
+#[test]
 fn a_side_that_has_given_its_gruu_hears_the_bye_where_it_is_registered_now() {
     for is_registered in [true, false] {
         let mut scene = Scene::with(|settings| settings.max_call = HOUR);

@@ -496,6 +496,7 @@ pub fn acme() -> Tenant {
         when_full: WhenFull::Reject,
         media: MediaPolicy::Auto,
         max_media: None,
+        max_call_seconds: None,
         enabled: true,
         auth_name_equals_number: true,
     }
