@@ -63,6 +63,7 @@ impl Phones {
                 when_full: WhenFull::Reject,
                 media: MediaPolicy::Auto,
                 max_media: None,
+                max_call_seconds: None,
                 enabled: true,
                 auth_name_equals_number: true,
             });

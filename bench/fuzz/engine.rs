@@ -360,6 +360,7 @@ fn directory() -> Snapshot {
             max_calls: None,
             budgets: Budgets::default(),
             max_media: None,
+            max_call_seconds: None,
             media: MediaPolicy::Auto,
             when_full: WhenFull::Reject,
             enabled: true,

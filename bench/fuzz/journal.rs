@@ -64,7 +64,7 @@ pub fn check(bytes: &[u8]) {
     let location = Location::new(7);
     for record in &written {
         let aor = Aor { tenant: TenantId(1), number: b"101" };
-        let _ = location.restore(Wall::from_seconds(u64::from(NOW)), &aor, record.version, &record.blob);
+        let _ = location.restore(Wall::from_seconds(u64::from(NOW)), &[], &aor, record.version, &record.blob);
     }
 }
 

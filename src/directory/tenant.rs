@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::budgets::Budgets;
 use crate::fault::{Code, Fault};
 use crate::media_policy::MediaPolicy;
-use crate::validation::{Domain, TenantName, parse_network};
+use crate::validation::{Domain, TenantName, check_call_seconds, parse_network};
 use crate::when_full::WhenFull;
 
 /// The number of a tenant in the directory; never reused.
@@ -39,6 +39,8 @@ pub struct Tenant {
     pub media: MediaPolicy,
     /// At most so many streams of media relayed at once; `None` is no limit.
     pub max_media: Option<u32>,
+    /// Seconds that one of its calls may last; `None`: as long as any on this node.
+    pub max_call_seconds: Option<u32>,
     /// A disabled tenant's requests are refused.
     pub enabled: bool,
     /// New extensions whose auth name is not given use their number instead of a random name.
@@ -88,6 +90,8 @@ pub struct TenantDraft {
     pub media: String,
     /// At most so many streams of media relayed at once.
     pub max_media: Option<u32>,
+    /// Seconds that one of its calls may last: see [`CALL_SECONDS`](crate::validation::CALL_SECONDS).
+    pub max_call_seconds: Option<u32>,
     /// New extensions use their number as auth name unless they give one.
     pub auth_name_equals_number: bool,
 }
@@ -115,6 +119,8 @@ pub struct NewTenant {
     pub media: MediaPolicy,
     /// At most so many streams of media relayed at once; `None` is no limit.
     pub max_media: Option<u32>,
+    /// Seconds that one of its calls may last; `None`: as long as any on this node.
+    pub max_call_seconds: Option<u32>,
     /// New extensions use their number as auth name unless they give one.
     pub auth_name_equals_number: bool,
 }
@@ -145,6 +151,11 @@ impl TenantDraft {
         if self.budgets.weight.is_some_and(|weight| !(1..=Budgets::MOST_WEIGHT).contains(&weight)) {
             faults.push(Fault::new("weight", Code::BadFormat, "write a whole number from 1 to 1000"));
         }
+        if let Some(seconds) = self.max_call_seconds
+            && let Err(fault) = check_call_seconds("max_call_seconds", seconds)
+        {
+            faults.push(fault);
+        }
         let when_full = WhenFull::parse("when_full", &self.when_full).map_err(|fault| faults.push(fault)).ok();
         let media = MediaPolicy::parse("media", &self.media).map_err(|fault| faults.push(fault)).ok();
         match (domain, name, when_full, media) {
@@ -159,6 +170,7 @@ impl TenantDraft {
                 when_full,
                 media,
                 max_media: self.max_media,
+                max_call_seconds: self.max_call_seconds,
                 auth_name_equals_number: self.auth_name_equals_number,
             }),
             _ => Err(faults),

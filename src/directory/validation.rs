@@ -3,6 +3,7 @@
 //! Each `parse` takes the field's name first, because a fault names the field as its CSV column and JSON member do.
 
 mod auth_name;
+mod call_seconds;
 mod device_limit;
 mod domain;
 mod email;
@@ -14,6 +15,7 @@ mod password;
 mod text;
 
 pub use auth_name::AuthName;
+pub use call_seconds::{CALL_SECONDS, check_call_seconds};
 pub use device_limit::{MOST_DEVICES, parse_device_limit};
 pub use domain::Domain;
 pub use email::Email;

@@ -98,9 +98,10 @@ impl Engine {
         let mint = GruuMint { sealer: &core.gruus, random: &mut core.random };
         match self.registrar.register(core.now, &registration, &core.location, &core.settings, mint) {
             Ok(registered) => {
-                let seconds = core.settings.registrar.flow_timer;
-                if registered.is_outbound() && seconds > 0 && request.flow.transport.is_reliable() {
-                    core.out.expect(request.flow, Duration::from_secs(seconds.into()) + FLOW_GRACE);
+                let seconds = registered.flow_timer();
+                if seconds > 0 && request.flow.transport.is_reliable() {
+                    let every = Duration::from_secs(seconds.into());
+                    core.out.expect(request.flow, every, every + FLOW_GRACE);
                 }
                 if let Some(change) = registered.change {
                     core.out.save(change);

@@ -23,9 +23,10 @@ const FIXED: usize = 2 + 1 + 4 + 8 + 4 + 8 + 8;
 const LONGEST_FLOW: usize = 1 + 1 + 2 * (16 + 2) + CONNECTION;
 /// A connection's shard and serial number.
 const CONNECTION: usize = 1 + 8;
-/// Marks of a flow's first byte, beside the transport: IPv6 addresses; a connection behind them.
+/// Marks of a flow's first byte, beside the transport: IPv6 addresses; a connection behind them; a NAT before the side.
 const IS_WIDE: u8 = 0x80;
 const HAS_CONNECTION: u8 = 0x40;
+const IS_NATTED: u8 = 0x20;
 const LONGEST: usize = FIXED + 2 * LONGEST_FLOW + MAC_LENGTH;
 const LONGEST_TEXT: usize = LONGEST.div_ceil(3) * 4;
 
@@ -48,6 +49,10 @@ pub(crate) struct Cookie {
     pub(crate) caller: Flow,
     /// The callee's flow.
     pub(crate) callee: Flow,
+    /// Whether the caller is behind a NAT, so that its Contact says nothing of where it is.
+    pub(crate) is_caller_natted: bool,
+    /// Whether the callee is.
+    pub(crate) is_callee_natted: bool,
 }
 
 /// What a URI's user part turned out to be.
@@ -75,8 +80,8 @@ impl Cookie {
         bytes.put(&self.tenant.0.to_be_bytes());
         bytes.put(&self.call_id.to_be_bytes());
         bytes.put(&self.caller_tag.to_be_bytes());
-        bytes.put_flow(&self.caller);
-        bytes.put_flow(&self.callee);
+        bytes.put_flow(&self.caller, self.is_caller_natted);
+        bytes.put_flow(&self.callee, self.is_callee_natted);
         let mac = keys.mac(Purpose::Cookie, period, &[bytes.as_slice()]);
         bytes.put(&mac);
 
@@ -112,15 +117,25 @@ impl Cookie {
         if !bool::from(keys.mac(Purpose::Cookie, period - age, &[signed]).ct_eq(mac)) {
             return None;
         }
+        let shard = ShardId(reader.array::<1>()?[0]);
+        let boot = u32::from_be_bytes(reader.array()?);
+        let dialog = u64::from_be_bytes(reader.array()?);
+        let tenant = TenantId(u32::from_be_bytes(reader.array()?));
+        let call_id = u64::from_be_bytes(reader.array()?);
+        let caller_tag = u64::from_be_bytes(reader.array()?);
+        let (caller, is_caller_natted) = reader.flow()?;
+        let (callee, is_callee_natted) = reader.flow()?;
         Some(Self {
-            shard: ShardId(reader.array::<1>()?[0]),
-            boot: u32::from_be_bytes(reader.array()?),
-            dialog: u64::from_be_bytes(reader.array()?),
-            tenant: TenantId(u32::from_be_bytes(reader.array()?)),
-            call_id: u64::from_be_bytes(reader.array()?),
-            caller_tag: u64::from_be_bytes(reader.array()?),
-            caller: reader.flow()?,
-            callee: reader.flow()?,
+            shard,
+            boot,
+            dialog,
+            tenant,
+            call_id,
+            caller_tag,
+            caller,
+            callee,
+            is_caller_natted,
+            is_callee_natted,
         })
     }
 }
@@ -145,7 +160,7 @@ impl Bytes {
         }
     }
 
-    fn put_flow(&mut self, flow: &Flow) {
+    fn put_flow(&mut self, flow: &Flow, is_natted: bool) {
         let (local, remote) = (flow.local.ip().to_canonical(), flow.remote.ip().to_canonical());
         let wide = local.is_ipv6() || remote.is_ipv6();
         let mut kind = flow.transport as u8;
@@ -154,6 +169,9 @@ impl Bytes {
         }
         if flow.connection.is_some() {
             kind |= HAS_CONNECTION;
+        }
+        if is_natted {
+            kind |= IS_NATTED;
         }
         self.put(&[kind, flow.listener.0]);
         for (ip, port) in [(local, flow.local.port()), (remote, flow.remote.port())] {
@@ -193,9 +211,9 @@ impl Reader<'_> {
         Some(SocketAddr::new(ip, u16::from_be_bytes(self.array()?)))
     }
 
-    fn flow(&mut self) -> Option<Flow> {
+    fn flow(&mut self) -> Option<(Flow, bool)> {
         let [kind, listener] = self.array::<2>()?;
-        let transport = *Transport::ALL.get(usize::from(kind & !(IS_WIDE | HAS_CONNECTION)))?;
+        let transport = *Transport::ALL.get(usize::from(kind & !(IS_WIDE | HAS_CONNECTION | IS_NATTED)))?;
         let wide = kind & IS_WIDE != 0;
         let (local, remote) = (self.address(wide)?, self.address(wide)?);
         let connection = if kind & HAS_CONNECTION == 0 {
@@ -204,7 +222,8 @@ impl Reader<'_> {
             let [shard] = self.array::<1>()?;
             Some(ConnectionId { shard: ShardId(shard), serial: u64::from_be_bytes(self.array()?) })
         };
-        Some(Flow { transport, listener: ListenerId(listener), local, remote, connection })
+        let flow = Flow { transport, listener: ListenerId(listener), local, remote, connection };
+        Some((flow, kind & IS_NATTED != 0))
     }
 }
 
@@ -223,6 +242,8 @@ mod tests {
             caller_tag: 12,
             caller: flow(caller),
             callee: flow(callee),
+            is_caller_natted: false,
+            is_callee_natted: true,
         }
     }
 

@@ -1,12 +1,15 @@
 //! The dialogs that pass through this shard (RFC 3261 section 12): who is on each side, and where.
 
+use std::time::Duration;
+
 use ringway_directory::TenantId;
-use ringway_sip::{Flow, Monotonic};
+use ringway_sip::{Flow, Monotonic, Transport, Uri};
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use smallvec::SmallVec;
 
 use crate::media::Media;
 use crate::proxy::ContextKey;
+use crate::reach::call_back;
 
 new_key_type! {
     /// A dialog's place in the shard's table.
@@ -109,6 +112,8 @@ pub(crate) struct Dialog {
     pub(crate) is_emergency: bool,
     /// The INVITE that opened it: while it may still be answered, the call is not over.
     pub(crate) invite: Option<ContextKey>,
+    /// How long the tenant lets a call be, when it has a bound of its own.
+    pub(crate) tenant_max: Option<Duration>,
     /// When it is as long as a call may be.
     pub(crate) ends_at: Monotonic,
     /// When its session has run out, unless it is refreshed before (RFC 4028).
@@ -145,9 +150,22 @@ impl Side {
         }
         self.target = refresh.target;
     }
+
+    /// Another way to it when its connection is closed: one of ours to its Contact, if there may be one.
+    pub(crate) fn call_back(&self) -> Option<Flow> {
+        if self.is_natted || self.target.transport != Transport::Tcp || self.target.connection.is_none() {
+            return None;
+        }
+        call_back(&Uri::parse(&self.contact).ok()?, &self.target)
+    }
 }
 
 impl Dialog {
+    /// How long it may last: as the node lets any, and its tenant.
+    pub(crate) fn max_length(&self, of_any: Duration) -> Duration {
+        self.tenant_max.map_or(of_any, |tenant| tenant.min(of_any))
+    }
+
     /// Who speaks to whom, by the tags' fingerprints.
     pub(crate) fn direction(&self, from_tag: u64, to_tag: u64) -> Option<Direction> {
         let callee = |tag| self.callees.iter().position(|side| side.tag == tag);

@@ -287,8 +287,11 @@ impl Engine {
     }
 
     /// STUN is a keep-alive of a device that has registered by this flow (RFC 5626 section 8); nobody else gets an answer.
+    /// An answer with an IPv6 address has 44 bytes where the shortest request has 20. Whoever sends those in a phone's name
+    /// gets no more than that to the phone, and no oftener than the budget of its source allows.
     fn answer_stun(&mut self, flow: Flow, request: &[u8]) {
         if self.core.location.is_registered_on(&flow)
+            && self.is_within_rate(&flow)
             && self.core.out.send(flow, false, |out| write_binding_answer(request, flow.remote, out))
         {
             self.core.counters.stun_answers += 1;
@@ -300,8 +303,10 @@ impl Engine {
             self.core.location.connection_closed(connection);
             self.core.activity.end_connection(connection);
         }
+        // Before a branch that fails is tried another way, which may lead to the same port.
+        let pending = self.contexts.pending_on(flow);
         self.handle_failed_flow(flow);
-        self.give_up_on_closed(flow);
+        self.give_up_on_closed(&pending);
     }
 
     fn handle_deadline(&mut self) {
@@ -363,6 +368,7 @@ mod tests {
 
     use super::*;
     use crate::location::{Aor, Binding, pack};
+    use crate::settings::Listener;
 
     const BINDINGS: u64 = 20_000;
     const TENANT: TenantId = TenantId(1);
@@ -395,10 +401,11 @@ mod tests {
         };
         let mut record = Vec::new();
         pack(&[binding], &mut record);
+        let listeners = [Listener { transport: Transport::Udp, bound: address, advertise: None }];
         for number in 0..BINDINGS {
             let number = number.to_string();
             let aor = Aor { tenant: TENANT, number: number.as_bytes() };
-            location.restore(at(0).wall, &aor, 1, &record).unwrap();
+            location.restore(at(0).wall, &listeners, &aor, 1, &record).unwrap();
         }
         Arc::new(location)
     }

@@ -72,9 +72,10 @@ impl GruuSealer {
     pub(crate) fn read(&self, uri: &Uri<'_>) -> Option<Gruu> {
         match uri.params.get(b"gr")? {
             Some(instance) => Some(Gruu::Public { instance: instance_hash(&unescape(instance)) }),
+            // Without a value it claims to be a temporary one, whatever its user part looks like (RFC 5627 section 6.1).
             None => {
-                let token = uri.user?.strip_prefix(PREFIX)?;
-                Some(self.open(token).map_or(Gruu::Unknown, Gruu::Temporary))
+                let token = uri.user?.strip_prefix(PREFIX);
+                Some(token.and_then(|token| self.open(token)).map_or(Gruu::Unknown, Gruu::Temporary))
             }
         }
     }
@@ -224,11 +225,11 @@ mod tests {
 
     #[test]
     fn other_uris_are_no_gruus() {
-        for other in
-            ["sip:101@acme.example", "sip:101@acme.example;gr", "sip:tgruu.x@acme.example", "sip:acme.example;gr"]
-        {
+        for other in ["sip:101@acme.example", "sip:tgruu.x@acme.example", "sip:acme.example;gr"] {
             assert_eq!(read(other), None, "{other}");
         }
-        assert_eq!(read("sip:tgruu.x@acme.example;gr"), Some(Gruu::Unknown));
+        for unknown in ["sip:tgruu.x@acme.example;gr", "sip:101@acme.example;gr"] {
+            assert_eq!(read(unknown), Some(Gruu::Unknown), "{unknown}");
+        }
     }
 }

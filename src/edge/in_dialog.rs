@@ -19,7 +19,7 @@ use crate::media::Moved;
 use crate::proxy::{DialogPlace, Forward, Routing, Target, WithinDialog, contact_uri};
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
-use crate::settings::Settings;
+use crate::settings::{Settings, listener_of_now};
 
 /// Route entries of ours that a request may begin with: a pair of Record-Routes, and as many again for a spiral.
 const MAX_OWN_ROUTES: usize = 8;
@@ -239,12 +239,17 @@ impl Engine {
             if !from_caller && to_tag != cookie.caller_tag {
                 return Err(Reject::NoDialog);
             }
-            let (sender, mut receiver) =
-                if from_caller { (cookie.caller, cookie.callee) } else { (cookie.callee, cookie.caller) };
+            let (sender, receiver, is_natted) = if from_caller {
+                (cookie.caller, cookie.callee, cookie.is_callee_natted)
+            } else {
+                (cookie.callee, cookie.caller, cookie.is_caller_natted)
+            };
+            let mut receiver = self.core.as_now(&receiver, cookie).ok_or(Reject::FlowFailed)?;
             // A phone that is not behind a NAT may listen on another port than it sends from: its Contact says which.
             let uri = Uri::parse(routing.restored_uri.unwrap_or(request.message.request_uri())).ok();
-            if let Some(uri) = uri.filter(|uri| uri.ip() == Some(receiver.source()))
-                && receiver.transport == Transport::Udp
+            if let Some(uri) = uri.filter(|uri| !is_natted && uri.ip() == Some(receiver.source()))
+                && receiver.connection.is_none()
+                && matches!(receiver.transport, Transport::Udp | Transport::Tcp)
             {
                 receiver.remote.set_port(uri.port.unwrap_or_else(|| receiver.transport.default_port()));
             }
@@ -315,21 +320,25 @@ impl Engine {
         let has_moved = !is_same_flow(&sender.flow, &request.flow);
         sender.flow = request.flow;
         sender.cseq = sender.cseq.max(request.essentials.cseq.number);
+        // What it has shown of a NAT holds as long as it speaks from where it did.
+        let was_natted = sender.is_natted && !has_moved;
+        let settings = &self.core.settings;
         let target = |contact: &[u8]| match Uri::parse(contact) {
             Ok(uri) => {
                 let behind_nat = is_behind_nat(Some(&uri), Some(&request.essentials.via), &request.flow);
-                reach(&uri, &request.flow, behind_nat)
+                let is_natted = was_natted || behind_nat;
+                (reach(&uri, &request.flow, is_natted, settings), is_natted)
             }
-            Err(_) => request.flow,
+            Err(_) => (request.flow, was_natted),
         };
         if has_moved {
-            sender.target = target(&sender.contact);
+            (sender.target, sender.is_natted) = target(&sender.contact);
         }
         let refreshes = matches!(request.essentials.cseq.method, Method::Invite | Method::Update | Method::Subscribe);
         let contact = contact.filter(|contact| refreshes && **contact != *sender.contact)?;
         // Its 2xx makes it hold; the other side may use it from the moment that it sees it.
         sender.other_contact = contact.into();
-        Some(Refresh { contact: contact.into(), target: target(contact) })
+        Some(Refresh { contact: contact.into(), target: target(contact).0 })
     }
 
     /// The cookie of a dialog with the flows as they are now.
@@ -338,7 +347,10 @@ impl Engine {
             return cookie;
         };
         let callee = dialog.callees.iter().find(|side| Some(side.tag) == place.callee_tag);
-        Cookie { caller: dialog.caller.flow, callee: callee.map_or(cookie.callee, |side| side.flow), ..cookie }
+        let (caller, is_caller_natted) = (dialog.caller.flow, dialog.caller.is_natted);
+        let (callee, is_callee_natted) =
+            callee.map_or((cookie.callee, cookie.is_callee_natted), |side| (side.flow, side.is_natted));
+        Cookie { caller, callee, is_caller_natted, is_callee_natted, ..cookie }
     }
 
     /// An ACK to a 2xx: forwarded without state. Its branch follows from the one that it came with, so that a
@@ -383,7 +395,7 @@ impl Engine {
 impl Core {
     /// Where a side is that has given its GRUU for a Contact (RFC 5627 section 6.1): the way of the dialog as long as it is
     /// registered by it, else the one that it registered last. `None` when it is no GRUU of its own.
-    fn gruu_target(&self, uri: &[u8], tenant: TenantId, side: &Side) -> Result<Option<Target>, Reject> {
+    pub(crate) fn gruu_target(&self, uri: &[u8], tenant: TenantId, side: &Side) -> Result<Option<Target>, Reject> {
         let uri = Some(uri).filter(|uri| may_be_gruu(uri)).and_then(|uri| Uri::parse(uri).ok());
         let is_here = |uri: &Uri<'_>| self.directory.tenant_by_host(uri.host).is_some_and(|found| found.id == tenant);
         let Some(uri) = uri.filter(|uri| uri.params.has(b"gr") && is_here(uri)) else { return Ok(None) };
@@ -410,12 +422,17 @@ impl Core {
         }
         let tag = |tag: Option<&[u8]>| self.fingerprints.short(&[tag.unwrap_or_default()]);
         if tag(essentials.from_tag) == cookie.caller_tag {
-            Some(cookie.callee)
+            self.as_now(&cookie.callee, cookie)
         } else if tag(essentials.to_tag) == cookie.caller_tag {
-            Some(cookie.caller)
+            self.as_now(&cookie.caller, cookie)
         } else {
             None
         }
+    }
+
+    /// A flow of a cookie by the listener that it has now: one of before a restart may name another's place in the list.
+    fn as_now(&self, flow: &Flow, cookie: &Cookie) -> Option<Flow> {
+        if cookie.boot == self.boot { Some(*flow) } else { listener_of_now(&self.settings.listeners, flow) }
     }
 }
 

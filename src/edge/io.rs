@@ -90,10 +90,13 @@ pub enum Action<'a> {
     Save(BindingChange<'a>),
     /// Tell the media relay what becomes of a lane.
     Relay(LaneId, &'a LaneOrder),
-    /// The other end of a connection has promised keep-alives: close it when nothing is heard of it for so long.
+    /// The other end of a connection has been told to send keep-alives: close it when nothing is heard of it for so long,
+    /// once it has shown that it sends any. One that can be asked for a sign of life, of WebSocket, is asked.
     Expect {
         /// The connection.
         flow: Flow,
+        /// How long it may be silent before it is asked.
+        every: Duration,
         /// The longest silence.
         within: Duration,
     },

@@ -15,7 +15,7 @@ mod sweep;
 mod update;
 
 pub use aor::Aor;
-pub use binding::Binding;
+pub use binding::{Binding, ReachedBy};
 pub use limits::Limits;
 pub use pulse::Pulse;
 pub use record::{Bindings, Garbage, pack, unpack};
@@ -32,6 +32,7 @@ use ringway_sip::{ConnectionId, Flow, Wall};
 
 use crate::prefetch::prefetch;
 use crate::reject::Reject;
+use crate::settings::Listener;
 use aor::{AorHash, STRIPES};
 use flows::Flows;
 use stripe::{Entry, Stripe};
@@ -144,13 +145,21 @@ impl Location {
     }
 
     /// Takes a record's state from the journal. The highest version holds, in whatever order they come; an empty record is
-    /// the removal of all bindings. Connections of before are closed: what hung on them can be listed, not reached.
-    pub fn restore(&self, now: Wall, aor: &Aor<'_>, version: u64, record: &[u8]) -> Result<(), Garbage> {
+    /// the removal of all bindings. Connections of before are closed: what hung on them can be listed, not reached. Flows get
+    /// the numbers that their listeners have now; a binding whose way in is no more is left out.
+    pub fn restore(
+        &self,
+        now: Wall,
+        listeners: &[Listener],
+        aor: &Aor<'_>,
+        version: u64,
+        record: &[u8],
+    ) -> Result<(), Garbage> {
         if aor.number.len() > stripe::MAX_NUMBER {
             return Err(Garbage);
         }
         let mut bindings = unpack(record)?;
-        bindings.retain(|binding| binding.is_live(unix_seconds(now)));
+        bindings.retain(|binding| binding.is_live(unix_seconds(now)) && binding.listen_again(listeners));
         for binding in bindings.iter_mut().filter(|binding| binding.flow.transport.is_reliable()) {
             binding.flow.connection = None;
             binding.is_connection_lost = true;

@@ -16,7 +16,7 @@ enum Queued {
     HandOver { to: ShardId, offered: u8, flow: Flow, bytes: Range<usize> },
     Save { key: Range<usize>, version: u64, expires: u32, record: Range<usize> },
     Relay { lane: LaneId, order: Box<LaneOrder> },
-    Expect { flow: Flow, within: Duration },
+    Expect { flow: Flow, every: Duration, within: Duration },
 }
 
 /// The most that a UDP datagram over IPv4 carries: 65,535 bytes less the IP and UDP headers.
@@ -94,9 +94,9 @@ impl Output {
         self.queue.push(Queued::Relay { lane, order: Box::new(order) });
     }
 
-    /// Asks for the end of a connection that has been silent for so long.
-    pub(crate) fn expect(&mut self, flow: Flow, within: Duration) {
-        self.queue.push(Queued::Expect { flow, within });
+    /// Asks for a sign of life of a connection every so often, and for its end when it has been silent for so long.
+    pub(crate) fn expect(&mut self, flow: Flow, every: Duration, within: Duration) {
+        self.queue.push(Queued::Expect { flow, every, within });
     }
 
     /// Shows every change of a record that has not been drained.
@@ -131,7 +131,9 @@ impl Output {
                     expires: *expires,
                     record: &self.text[record.clone()],
                 })),
-                Queued::Expect { flow, within } => take(Action::Expect { flow: *flow, within: *within }),
+                Queued::Expect { flow, every, within } => {
+                    take(Action::Expect { flow: *flow, every: *every, within: *within });
+                }
                 Queued::Relay { lane, order } => take(Action::Relay(*lane, order)),
             }
         }

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use ringway_sip::{Flow, Uri, Via};
+use ringway_sip::{Flow, Scheme, Transport, Uri, Via};
+
+use crate::settings::Settings;
 
 /// Whether a user agent is behind a NAT, as far as its request shows: its Contact's or its Via's host is not where the
 /// request came from, or the Via asked for `rport` (RFC 3581) and names another port than the source's.
@@ -17,15 +19,43 @@ pub(crate) fn is_behind_nat(contact: Option<&Uri<'_>>, via: Option<&Via<'_>>, fl
 
 /// Where requests for this Contact go. A NAT'd or connected user agent is reached on its flow, and so is one whose
 /// Contact has a name: a name that somebody else chose is never resolved. One that asks for it with `ob` (RFC 5626
-/// section 5.3.2) is reached so, too. Any other is reached where its Contact says.
-pub(crate) fn reach(contact: &Uri<'_>, flow: &Flow, behind_nat: bool) -> Flow {
+/// section 5.3.2) is reached so, too. Any other is reached where its Contact says, and by the transport that it says as
+/// far as we open connections of that and listen for it: of TCP. Nothing goes by UDP to a port of another transport.
+pub(crate) fn reach(contact: &Uri<'_>, flow: &Flow, behind_nat: bool, settings: &Settings) -> Flow {
     if behind_nat || flow.transport.is_reliable() {
         return *flow;
     }
-    let port = contact.port.unwrap_or_else(|| flow.transport.default_port());
-    match contact.ip().map(|ip| SocketAddr::new(ip, port)) {
-        // Mostly both are the same, and then nobody needs to look for the parameter.
-        Some(remote) if remote != flow.remote && !contact.params.has(b"ob") => Flow { remote, ..*flow },
-        _ => *flow,
+    let Some(ip) = contact.ip() else { return *flow };
+    let here =
+        Flow { remote: SocketAddr::new(ip, contact.port.unwrap_or_else(|| flow.transport.default_port())), ..*flow };
+    // Mostly there is nothing more to look at.
+    if contact.params.is_empty() {
+        return here;
     }
+    match contact.transport() {
+        None | Some(Transport::Udp) if here.remote == flow.remote => here,
+        _ if contact.params.has(b"ob") => *flow,
+        None | Some(Transport::Udp) => here,
+        Some(Transport::Tcp) => match settings.listener_of(Transport::Tcp, ip.is_ipv4()) {
+            Some((listener, bound)) => {
+                let local = SocketAddr::new(flow.local.ip(), bound.port());
+                let port = contact.port.unwrap_or_else(|| Transport::Tcp.default_port());
+                let remote = SocketAddr::new(ip, port);
+                Flow { transport: Transport::Tcp, listener, local, remote, connection: None }
+            }
+            None => *flow,
+        },
+        Some(_) => *flow,
+    }
+}
+
+/// A connection of our own to where a Contact says, for a user agent whose own connection is closed. `None` when none can
+/// be opened: TCP can, to an address, unless the user agent wants to be reached by its flow only.
+pub(crate) fn call_back(contact: &Uri<'_>, flow: &Flow) -> Option<Flow> {
+    let transport = contact.transport().unwrap_or(flow.transport);
+    if transport != Transport::Tcp || contact.scheme != Scheme::Sip || contact.params.has(b"ob") {
+        return None;
+    }
+    let remote = SocketAddr::new(contact.ip()?, contact.port.unwrap_or_else(|| transport.default_port()));
+    Some(Flow { transport, remote, connection: None, ..*flow })
 }

@@ -95,7 +95,7 @@ impl Registrar {
         let Registration { essentials, tenant, extension, .. } = *registration;
         let aor = Aor { tenant: tenant.id, number: extension.number.as_bytes() };
         let call_id = contact::lasting_hash(essentials.call_id);
-        let (saved, path_length, is_outbound, supported) = {
+        let (saved, path_length, is_outbound, has_passed_others, supported) = {
             let reading = contact::read(now.wall, call_id, registration, settings, &mut self.text)?;
             let asked;
             let contacts = match reading.purpose {
@@ -116,7 +116,8 @@ impl Registrar {
                     Some(location.save(now.wall, &aor, &update, &mut self.record)?)
                 }
             };
-            (saved, reading.path_length, reading.is_outbound, reading.supported)
+            let has_passed_others = reading.is_outbound && contact::has_passed_others(registration.request);
+            (saved, reading.path_length, reading.is_outbound, has_passed_others, reading.supported)
         };
         self.key.clear();
         self.key.extend_from_slice(tenant.domain.as_bytes());
@@ -141,7 +142,8 @@ impl Registrar {
             gruus: &self.gruus,
             gruu_ends,
             is_outbound,
-            flow_timer: settings.registrar.flow_timer,
+            // Behind a proxy the flow is the proxy's to watch: what comes from it says nothing of the phone.
+            flow_timer: if path_length > 0 || has_passed_others { 0 } else { settings.registrar.flow_timer },
         })
     }
 
@@ -149,8 +151,10 @@ impl Registrar {
     fn write_gruus(&mut self, registration: &Registration<'_, '_>, mint: GruuMint<'_>) -> SmallVec<[usize; 4]> {
         let mut ends = SmallVec::new();
         let (tenant, number) = (registration.tenant, registration.extension.number.as_bytes());
+        let call_id = contact::lasting_hash(registration.essentials.call_id);
         let out = &mut self.gruus;
-        for binding in unpack(&self.record).unwrap_or_default() {
+        let bindings = unpack(&self.record).unwrap_or_default();
+        for binding in &bindings {
             let parameters = ringway_sip::Params::new(binding.parameters);
             let text = parameters.value(b"+sip.instance").filter(|_| binding.instance.is_some());
             let start = out.len();
@@ -159,8 +163,11 @@ impl Registrar {
                 && write_public(number, &tenant.domain, text, out)
             {
                 out.extend_from_slice(b"\";temp-gruu=\"");
-                let temporary =
-                    Temporary { tenant: tenant.id, number: number.to_vec(), instance, call_id: binding.call_id };
+                // What it registered by last is what all its temporary GRUUs are made for.
+                let of_device = bindings.iter().filter(|other| other.instance == binding.instance);
+                let latest = of_device.max_by_key(|other| (other.registered_at, other.call_id == call_id));
+                let call_id = latest.map_or(binding.call_id, |latest| latest.call_id);
+                let temporary = Temporary { tenant: tenant.id, number: number.to_vec(), instance, call_id };
                 let mut nonce = [0; 24];
                 for part in nonce.chunks_exact_mut(8) {
                     part.copy_from_slice(&mint.random.next().to_be_bytes());

@@ -52,6 +52,7 @@ pub enum Reject {
     TenantRate,
     TenantConnections,
     TooBusy,
+    ContactInsecure,
 }
 
 impl Reject {
@@ -103,6 +104,7 @@ impl Reject {
         Self::TenantRate,
         Self::TenantConnections,
         Self::TooBusy,
+        Self::ContactInsecure,
     ];
 
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
@@ -131,7 +133,8 @@ impl Reject {
             | Self::CallLimit
             | Self::MediaLimit
             | Self::ForeignChallenge
-            | Self::AccountBanned => 403,
+            | Self::AccountBanned
+            | Self::ContactInsecure => 403,
             Self::NotRegistered => 480,
             Self::NoAnswer => 408,
             Self::NoDialog | Self::TransactionUnknown => 481,
@@ -198,6 +201,7 @@ impl Reject {
             Self::TenantRate => "tenant-rate",
             Self::TenantConnections => "tenant-connections",
             Self::TooBusy => "too-busy",
+            Self::ContactInsecure => "contact-insecure",
         }
     }
 
@@ -250,6 +254,7 @@ impl Reject {
             Self::TenantRate => "the tenant asks for more than its budget",
             Self::TenantConnections => "the tenant has as many connections as it may",
             Self::TooBusy => "requests wait too long; new ones are refused",
+            Self::ContactInsecure => "a sips Contact is registered over TLS only",
         }
     }
 }

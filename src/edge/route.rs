@@ -15,7 +15,7 @@ use crate::core::Core;
 use crate::engine::Engine;
 use crate::gruu::Gruu;
 use crate::in_dialog::RouteReading;
-use crate::proxy::{Initial, Routing, Target, is_tls};
+use crate::proxy::{Initial, Routing, Target};
 use crate::reject::{DropReason, Reject};
 use crate::tenancy::routable;
 use crate::watch::Offence;
@@ -175,7 +175,7 @@ impl Engine {
         }
     }
 
-    fn is_within_rate(&mut self, flow: &Flow) -> bool {
+    pub(crate) fn is_within_rate(&mut self, flow: &Flow) -> bool {
         let settings = &self.core.settings;
         let (source, limits) = (flow.source(), &settings.limits);
         settings.is_trusted_source(source)
@@ -257,7 +257,7 @@ impl Engine {
         let mut targets =
             if callee.enabled { self.core.targets(tenant.id, &callee.number, gruu.as_ref()) } else { Vec::new() };
         if uri.scheme == Scheme::Sips {
-            targets.retain(|target| is_tls(&target.flow));
+            targets.retain(Target::is_secure);
         }
         if targets.is_empty() {
             // A temporary GRUU ends with its registration (RFC 5627 section 5.3), a public one never.
@@ -269,6 +269,7 @@ impl Engine {
             tenant: tenant.id,
             realm: tenant.domain.as_bytes(),
             max_calls: tenant.max_calls,
+            max_call_seconds: tenant.max_call_seconds,
             caller: &caller.number,
             callee: &callee.number,
             targets,

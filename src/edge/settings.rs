@@ -234,12 +234,7 @@ impl Settings {
 
     /// The first listener of a transport and address family, with the address that it is bound to.
     pub fn listener_of(&self, transport: Transport, is_ipv4: bool) -> Option<(ListenerId, SocketAddr)> {
-        let fits = |listener: &Listener| listener.transport == transport && listener.bound.is_ipv4() == is_ipv4;
-        self.listeners
-            .iter()
-            .zip(0..)
-            .find(|(listener, _)| fits(listener))
-            .map(|(listener, id)| (ListenerId(id), listener.bound))
+        first_listener(&self.listeners, transport, is_ipv4)
     }
 
     /// Whether `host` and `port` name this server as `flow`'s side sees it: a listener's address or what it advertises,
@@ -296,6 +291,37 @@ impl Settings {
     pub fn is_trusted_source(&self, source: IpAddr) -> bool {
         self.limits.trusted.iter().any(|network| network.contains(&source))
     }
+}
+
+/// The first listener of a transport and address family, with the address that it is bound to.
+pub(crate) fn first_listener(
+    listeners: &[Listener],
+    transport: Transport,
+    is_ipv4: bool,
+) -> Option<(ListenerId, SocketAddr)> {
+    let fits = |listener: &Listener| listener.transport == transport && listener.bound.is_ipv4() == is_ipv4;
+    listeners
+        .iter()
+        .zip(0..)
+        .find(|(listener, _)| fits(listener))
+        .map(|(listener, id)| (ListenerId(id), listener.bound))
+}
+
+/// A flow of before a restart, with the number that its listener has now: a listener's number is its place in the
+/// configuration, and that may have changed. The listener is told by transport and address. `None` when there is none
+/// any more.
+pub(crate) fn listener_of_now(listeners: &[Listener], flow: &Flow) -> Option<Flow> {
+    let local = flow.local.ip().to_canonical();
+    let has_port =
+        |listener: &Listener| listener.transport == flow.transport && listener.bound.port() == flow.local.port();
+    let is_bound = |listener: &Listener| listener.bound.ip().to_canonical() == local;
+    let is_wildcard =
+        |listener: &Listener| listener.bound.ip().is_unspecified() && listener.bound.is_ipv4() == local.is_ipv4();
+    let place = listeners
+        .iter()
+        .position(|listener| has_port(listener) && is_bound(listener))
+        .or_else(|| listeners.iter().position(|listener| has_port(listener) && is_wildcard(listener)))?;
+    Some(Flow { listener: ListenerId(u8::try_from(place).ok()?), ..*flow })
 }
 
 fn strip_brackets(host: &[u8]) -> &[u8] {

@@ -101,6 +101,17 @@ impl Core {
         Some((&extension.number).into())
     }
 
+    /// The number that a URI means within a tenant, and the device of it when it is a GRUU: as if somebody had dialled it.
+    pub(crate) fn dialled(&self, uri: &Uri<'_>, tenant: TenantId, flow: &Flow) -> Option<(Box<str>, Option<Gruu>)> {
+        let is_here = || self.directory.tenant_by_host(uri.host).is_some_and(|found| found.id == tenant);
+        let Some(gruu) = self.gruus.read(uri).filter(|_| is_here()) else {
+            return Some((self.number_in_tenant(uri, tenant, flow)?, None));
+        };
+        let number = self.gruu_number(uri, tenant)?;
+        let extension = self.directory.extension(tenant, &number)?;
+        Some(((&extension.number).into(), Some(gruu)))
+    }
+
     /// Where a number's devices are now; empty when none is registered. With a GRUU only those that it leads to.
     pub(crate) fn targets(&self, tenant: TenantId, number: &str, gruu: Option<&Gruu>) -> Vec<Target> {
         let mut targets = Vec::new();
@@ -108,16 +119,16 @@ impl Core {
             Some(Gruu::Public { instance } | Gruu::Temporary(Temporary { instance, .. })) => Some(*instance),
             _ => None,
         };
-        let mut is_valid = !matches!(gruu, Some(Gruu::Temporary(_)));
+        // When the device of a temporary GRUU registered last, and whether by the Call-ID that the GRUU was made for.
+        let mut latest = None;
         self.location.lookup(self.now.wall, &Aor { tenant, number: number.as_bytes() }, |binding| {
             if wanted.is_some() && binding.instance != wanted {
                 return;
             }
-            // A temporary GRUU holds for the Call-ID that it was made for (RFC 5627 section 5.1).
             if let Some(Gruu::Temporary(temporary)) = gruu {
-                is_valid |= binding.call_id == temporary.call_id;
+                latest = latest.max(Some((binding.registered_at, binding.call_id == temporary.call_id)));
             }
-            if let Some(flow) = binding.reach() {
+            if let Some(flow) = binding.reach(&self.settings) {
                 targets.push(Target {
                     q: binding.preference(),
                     is_natted: binding.is_natted,
@@ -128,7 +139,9 @@ impl Core {
                 });
             }
         });
-        if !is_valid {
+        // A temporary GRUU holds until its device registers by another Call-ID, whatever is left of the registrations of
+        // before (RFC 5627 section 5.1).
+        if matches!(gruu, Some(Gruu::Temporary(_))) && !latest.is_some_and(|(_, is_same)| is_same) {
             targets.clear();
         }
         targets

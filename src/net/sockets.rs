@@ -127,9 +127,11 @@ impl Sockets {
         self.outgoing.send(flow, conversation, bytes);
     }
 
-    /// From now on a connection is closed when nothing is heard of it for so long; a shorter bound that holds for all stays.
-    pub fn expect(&mut self, flow: &ringway_sip::Flow, within: Duration) {
-        self.outgoing.streams.expect(flow, within);
+    /// From now on a connection is watched. One of WebSocket is asked for a sign of life when it has been silent for `every`,
+    /// for a browser sends none by itself; any other must have sent a keep-alive before any are missed. Either is closed
+    /// when nothing is heard of it `within` a time; a shorter bound that holds for all stays.
+    pub fn expect(&mut self, flow: &ringway_sip::Flow, every: Duration, within: Duration) {
+        self.outgoing.streams.expect(flow, every, within);
     }
 
     /// The sending half, for what is not sent in answer to something received.

@@ -35,7 +35,7 @@ use crate::received::SendError;
 use acceptor::Acceptor;
 pub use admission::Admission;
 pub(crate) use admission::Permit;
-use connection::{Connection, Phase, Timeout};
+use connection::{Connection, Phase, Timeout, Watch};
 use deadlines::Deadlines;
 use link::Link;
 pub use options::StreamOptions;
@@ -214,11 +214,12 @@ impl Streams {
         }
     }
 
-    /// From now on the flow's connection is closed when nothing is heard of it for so long.
-    pub(crate) fn expect(&mut self, flow: &Flow, within: Duration) {
+    /// From now on the flow's connection is watched. One of WebSocket is asked for a sign of life when it has been silent for
+    /// `every`, and closed when it is so `within`; any other is closed so from its first keep-alive on.
+    pub(crate) fn expect(&mut self, flow: &Flow, every: Duration, within: Duration) {
         let Some(serial) = flow.connection.map(|connection| connection.serial) else { return };
         if let Some(connection) = self.table.get_mut(serial) {
-            connection.longest_silence = Some(within);
+            connection.watch = Some(Watch { every, within });
             self.schedule(serial);
         }
     }
@@ -253,6 +254,11 @@ impl Streams {
                     notices.counters.closed_idle += 1;
                     let _ = connection.shut_down();
                     self.remove(serial, notices);
+                }
+                Timeout::Ask => {
+                    connection.ask_for_life(now);
+                    self.mark_unflushed(serial);
+                    self.schedule(serial);
                 }
                 Timeout::Linger => self.remove(serial, notices),
             }

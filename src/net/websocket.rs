@@ -20,6 +20,9 @@ const SIP: &str = "sip";
 /// What somebody reads who comes with something else than WebSocket.
 const HINT: &str = "SIP is spoken here over WebSocket (RFC 7118).\n";
 
+/// A ping without a payload, as a server sends it (RFC 6455 section 5.5.2).
+pub(crate) const PING: &[u8] = b"\x89\x00";
+
 /// Bytes that a connection's reader is given at a time, and keeps room for while it is idle.
 const READ: usize = 4096;
 

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use ringway_directory::Snapshot;
 use ringway_edge::Location;
 use ringway_edge::location::Aor;
+use ringway_edge::settings::Listener;
 use ringway_net::Clock;
 use ringway_sip::Now;
 use ringway_store::journal::{Journal, JournalError, Options, Record, Replay, Source};
@@ -37,6 +38,7 @@ pub(crate) fn restore(
     options: Options,
     now: Now,
     snapshot: &Snapshot,
+    listeners: &[Listener],
     location: &Location,
 ) -> Result<(Journal, Restored), JournalError> {
     let mut restored = Restored::default();
@@ -51,7 +53,7 @@ pub(crate) fn restore(
             return;
         };
         let aor = Aor { tenant: tenant.id, number };
-        if location.restore(now.wall, &aor, record.version, record.blob).is_err() {
+        if location.restore(now.wall, listeners, &aor, record.version, record.blob).is_err() {
             restored.unreadable += 1;
         }
     })?;
@@ -125,12 +127,17 @@ mod tests {
             when_full: WhenFull::Reject,
             media: MediaPolicy::Auto,
             max_media: None,
+            max_call_seconds: None,
             enabled: true,
             auth_name_equals_number: false,
         };
         let mut edit = Snapshot::empty().edit();
         edit.put_tenant(tenant);
         edit.finish()
+    }
+
+    fn listeners() -> [Listener; 1] {
+        [Listener { transport: ringway_sip::Transport::Udp, bound: "192.0.2.1:5060".parse().unwrap(), advertise: None }]
     }
 
     fn record() -> Vec<u8> {
@@ -173,7 +180,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &[b"acme.example\x00101"], &record());
         let (directory, location) = (directory(), Location::new(1));
-        let (_journal, restored) = restore(folder.path(), Options::default(), now(), &directory, &location).unwrap();
+        let (_journal, restored) =
+            restore(folder.path(), Options::default(), now(), &directory, &listeners(), &location).unwrap();
         assert_eq!((restored.replay.records, restored.of_no_tenant, restored.unreadable), (1, 0, 0));
 
         let mut found = Vec::new();
@@ -188,7 +196,8 @@ mod tests {
         write(folder.path(), &[b"gone.example\x00101", b"no separator"], &record());
         write(folder.path(), &[b"acme.example\x00102"], b"\xffgarbage");
         let location = Location::new(1);
-        let (_journal, restored) = restore(folder.path(), Options::default(), now(), &directory(), &location).unwrap();
+        let (_journal, restored) =
+            restore(folder.path(), Options::default(), now(), &directory(), &listeners(), &location).unwrap();
         assert_eq!((restored.replay.records, restored.of_no_tenant, restored.unreadable), (3, 1, 2));
     }
 
@@ -197,7 +206,7 @@ mod tests {
         let location = Arc::new(Location::new(1));
         let packed = record();
         let aor = Aor { tenant: TenantId(7), number: b"101" };
-        location.restore(now().wall, &aor, 5, &packed).unwrap();
+        location.restore(now().wall, &listeners(), &aor, 5, &packed).unwrap();
         let directory = Arc::new(ArcSwap::from_pointee(directory()));
         let live = LiveBindings::new(Arc::clone(&location), directory, Clock::start());
         let mut seen = Vec::new();

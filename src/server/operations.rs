@@ -37,7 +37,9 @@ pub(crate) async fn execute(
     match request {
         Request::TenantAdd(new) => add_tenant(directory, new, events).await,
         Request::TenantList => list_tenants(directory, events).await,
-        Request::TenantSet { domain, when_full } => set_tenant(directory, &domain, &when_full, events).await,
+        Request::TenantSet { domain, when_full, max_call_seconds } => {
+            set_tenant(directory, &domain, &when_full, max_call_seconds, events).await
+        }
         Request::ExtensionAdd(new) => add_extension(directory, new, events).await,
         Request::ExtensionImport(new) => import(directory, new, file, events).await,
         Request::ExtensionRegistrations { .. } => {
@@ -62,6 +64,7 @@ async fn add_tenant(directory: &Directory, new: NewTenant, events: &Events) -> R
         when_full: new.when_full,
         media: new.media,
         max_media: new.max_media,
+        max_call_seconds: new.max_call_seconds,
         auth_name_equals_number: false,
     };
     let tenant = directory.add_tenant(&draft).await.map_err(told)?;
@@ -69,9 +72,22 @@ async fn add_tenant(directory: &Directory, new: NewTenant, events: &Events) -> R
     Ok(())
 }
 
-async fn set_tenant(directory: &Directory, domain: &str, when_full: &str, events: &Events) -> Result<(), String> {
-    let when_full = WhenFull::parse("when_full", when_full).map_err(|fault| fault.to_string())?;
-    let tenant = directory.set_when_full(domain, when_full).await.map_err(told)?;
+async fn set_tenant(
+    directory: &Directory,
+    domain: &str,
+    when_full: &str,
+    max_call_seconds: Option<u32>,
+    events: &Events,
+) -> Result<(), String> {
+    let mut tenant = directory.tenant(domain).await.map_err(told)?;
+    if !when_full.is_empty() {
+        let when_full = WhenFull::parse("when_full", when_full).map_err(|fault| fault.to_string())?;
+        tenant = directory.set_when_full(domain, when_full).await.map_err(told)?;
+    }
+    if let Some(seconds) = max_call_seconds {
+        let seconds = Some(seconds).filter(|seconds| *seconds > 0);
+        tenant = directory.set_max_call_seconds(domain, seconds).await.map_err(told)?;
+    }
     let count = directory.extension_count(tenant.id).await.map_err(told)?;
     tell(events, Event::Tenant(row(&tenant, count))).await;
     Ok(())
@@ -98,6 +114,7 @@ fn row(tenant: &Tenant, extensions: u32) -> TenantRow {
         when_full: tenant.when_full.as_str().to_owned(),
         media: tenant.media.as_str().to_owned(),
         max_media: tenant.max_media,
+        max_call_seconds: tenant.max_call_seconds,
     }
 }
 

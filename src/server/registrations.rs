@@ -78,6 +78,7 @@ fn row(number: &[u8], binding: &Binding<'_>) -> RegistrationRow {
         round_trip_ms: pulse.and_then(|pulse| pulse.round_trip).map(|tenths| f64::from(tenths) / 10.0),
         unanswered_pings: pulse.map_or(0, |pulse| pulse.unanswered),
         is_natted: binding.is_natted,
+        reached_by: binding.reached_by().as_str().to_owned(),
     }
 }
 
@@ -93,7 +94,7 @@ fn time(seconds: u32) -> String {
 #[cfg(test)]
 mod tests {
     use ringway_edge::location::Pulse;
-    use ringway_sip::{Flow, ListenerId};
+    use ringway_sip::{Flow, ListenerId, Transport};
 
     use super::*;
 
@@ -126,5 +127,44 @@ mod tests {
         assert_eq!(row.expires_at, "2027-01-15T08:05:00Z");
         assert_eq!(row.last_ping.as_deref(), Some("2027-01-15T08:00:40Z"));
         assert_eq!((row.round_trip_ms, row.unanswered_pings, row.is_natted), (Some(12.3), 1, true));
+        assert_eq!(row.reached_by, "flow");
+    }
+
+    #[test]
+    fn a_row_tells_what_leads_to_the_device_and_when_nothing_does() {
+        let local = "192.0.2.1:5060".parse().unwrap();
+        let udp = Flow::udp(ListenerId(0), local, "198.51.100.7:5060".parse().unwrap());
+        let device = Binding {
+            uri: b"sip:101@198.51.100.7",
+            parameters: b"",
+            path: b"",
+            user_agent: b"",
+            q: None,
+            registered_at: 1_800_000_000,
+            expires_at: 1_800_000_300,
+            cseq: 1,
+            call_id: 2,
+            flow: udp,
+            is_natted: false,
+            is_connection_lost: false,
+            instance: None,
+            reg_id: None,
+            has_push_token: false,
+            pulse: None,
+        };
+        let tls = Flow { transport: Transport::Tls, ..udp };
+        let tcp = Flow { transport: Transport::Tcp, ..udp };
+        for (binding, expected) in [
+            (device, "contact"),
+            (Binding { is_natted: true, ..device }, "flow"),
+            (Binding { uri: b"sip:101@phone.example", ..device }, "flow"),
+            (Binding { flow: tls, ..device }, "flow"),
+            (Binding { path: b"<sip:edge.example;lr>", ..device }, "path"),
+            (Binding { flow: tcp, is_connection_lost: true, ..device }, "contact"),
+            (Binding { flow: tcp, is_connection_lost: true, is_natted: true, ..device }, "nothing"),
+            (Binding { flow: tls, is_connection_lost: true, ..device }, "nothing"),
+        ] {
+            assert_eq!(row(b"101", &binding).reached_by, expected, "{binding:?}");
+        }
     }
 }

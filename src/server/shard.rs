@@ -351,7 +351,7 @@ impl Shard {
                 }
             },
             Action::HandOver { to, offered, flow, bytes } => hand_overs.push((to, offered, flow, Box::from(bytes))),
-            Action::Expect { flow, within } => sockets.expect(&flow, within),
+            Action::Expect { flow, every, within } => sockets.expect(&flow, every, within),
             // It is with the kernel, or its answers are withheld.
             Action::Save(_) => {}
             Action::Relay(lane, order) => {

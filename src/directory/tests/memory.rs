@@ -86,6 +86,7 @@ fn snapshot(count: u32) -> Snapshot {
         when_full: WhenFull::Reject,
         media: MediaPolicy::Auto,
         max_media: None,
+        max_call_seconds: None,
         enabled: true,
         auth_name_equals_number: false,
     });

@@ -243,6 +243,7 @@ fn tenant(id: TenantId, domain: &str, aliases: &[&str]) -> Tenant {
         when_full: WhenFull::Reject,
         media: MediaPolicy::Auto,
         max_media: None,
+        max_call_seconds: None,
         enabled: true,
         auth_name_equals_number: true,
     }

@@ -74,6 +74,7 @@ fn engine_with(extensions: u32) -> Engine {
         when_full: WhenFull::Reject,
         media: MediaPolicy::Auto,
         max_media: None,
+        max_call_seconds: None,
         enabled: true,
         auth_name_equals_number: false,
     });

@@ -2,10 +2,36 @@
 
 use std::net::SocketAddr;
 
-use ringway_sip::{Flow, Scheme, Transport, Uri};
+use ringway_sip::{Flow, Transport, Uri};
 
 use super::pulse::Pulse;
-use crate::reach::reach;
+use crate::reach::{call_back, reach};
+use crate::settings::{Listener, Settings, first_listener, listener_of_now};
+
+/// What leads to a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReachedBy {
+    /// The flow of its registration.
+    Flow,
+    /// The address in its Contact.
+    Contact,
+    /// The proxies in its Path, by the flow that they have registered it on.
+    Path,
+    /// Nothing, until it registers again.
+    Nothing,
+}
+
+impl ReachedBy {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::Contact => "contact",
+            Self::Path => "path",
+            Self::Nothing => "nothing",
+        }
+    }
+}
 
 /// Where one device can be reached, and for how long. Text is as the device sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,25 +100,56 @@ impl Binding<'_> {
 
     /// The way that requests go: the flow of the registration, or one to the address in the Contact. `None` when there is
     /// none: the connection is closed and only the device could open another.
-    pub fn reach(&self) -> Option<Flow> {
-        let is_by_flow = self.is_reached_by_flow();
-        if !self.is_connection_lost && (is_by_flow || self.flow.transport.is_reliable()) {
+    pub fn reach(&self, settings: &Settings) -> Option<Flow> {
+        if self.is_connection_lost {
+            return self.call_back();
+        }
+        if self.is_reached_by_flow() || self.flow.transport.is_reliable() {
             return Some(self.flow);
         }
         let uri = Uri::parse(self.uri).ok()?;
-        if !self.is_connection_lost {
-            return Some(reach(&uri, &self.flow, false));
-        }
-        let transport = uri.transport().unwrap_or(self.flow.transport);
-        let can_be_opened = !is_by_flow && transport == Transport::Tcp && uri.scheme == Scheme::Sip;
-        let port = uri.port.unwrap_or_else(|| transport.default_port());
-        let remote = SocketAddr::new(uri.ip().filter(|_| can_be_opened)?, port);
-        Some(Flow { transport, remote, connection: None, ..self.flow })
+        Some(reach(&uri, &self.flow, false, settings))
+    }
+
+    /// The way when the connection is closed.
+    fn call_back(&self) -> Option<Flow> {
+        let uri = Some(self.uri).filter(|_| !self.is_reached_by_flow()).and_then(|uri| Uri::parse(uri).ok())?;
+        call_back(&uri, &self.flow)
     }
 
     /// Whether there is a way.
     pub fn is_reachable(&self) -> bool {
-        !self.is_connection_lost || self.reach().is_some()
+        !self.is_connection_lost || self.call_back().is_some()
+    }
+
+    /// What leads to the device, for people to read.
+    pub fn reached_by(&self) -> ReachedBy {
+        let is_live = !self.is_connection_lost;
+        // A name in a Contact is never resolved, and one with `ob` asks for the flow.
+        let can_be_addressed = || Uri::parse(self.uri).is_ok_and(|uri| uri.ip().is_some() && !uri.params.has(b"ob"));
+        if !self.is_reachable() {
+            ReachedBy::Nothing
+        } else if !self.path.is_empty() {
+            ReachedBy::Path
+        } else if is_live && (self.is_reached_by_flow() || self.flow.transport.is_reliable() || !can_be_addressed()) {
+            ReachedBy::Flow
+        } else {
+            ReachedBy::Contact
+        }
+    }
+
+    /// Gives the binding of before a restart the listener that its flow has now. False when it is reached by its flow and
+    /// there is none, or by its Contact and nothing here speaks that transport any more.
+    pub(super) fn listen_again(&mut self, listeners: &[Listener]) -> bool {
+        let by_contact = || {
+            let (listener, bound) = first_listener(listeners, self.flow.transport, self.flow.remote.is_ipv4())?;
+            let ip = if bound.ip().is_unspecified() { self.flow.local.ip() } else { bound.ip() };
+            Some(Flow { listener, local: SocketAddr::new(ip, bound.port()), ..self.flow })
+        };
+        let now = listener_of_now(listeners, &self.flow)
+            .or_else(|| if self.is_reached_by_flow() { None } else { by_contact() });
+        self.flow = now.unwrap_or(self.flow);
+        now.is_some()
     }
 
     /// Whether the device is an app: something that a push notification wakes. It names a service and what the service

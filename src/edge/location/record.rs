@@ -13,7 +13,7 @@
 //! flags    u8    1 natted, 2 connection lost, 4 connection, 8 instance, 16 reg-id, 32 our end is IPv6,
 //!                64 the other end is IPv6, 128 q
 //! transport                     u8; in it 128 pulse, 64 Path, 32 push token
-//! listener                      u8
+//! listener                      u8, its place in the configuration of the time
 //! expires at, registered at     u32 each, Unix seconds
 //! CSeq                          u32
 //! Call-ID                       u64, a hash
@@ -29,7 +29,8 @@
 //! User-Agent                    u8 and as many bytes
 //! ```
 //!
-//! Nothing in it refers to a table of the running process, so a record means the same after a restart. A record that is
+//! Nothing in it refers to a table of the running process, so a record means the same after a restart; the listener is
+//! then looked for by transport and our end. A record that is
 //! cut, too long, of another format or with flags that don't fit is refused as a whole.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};

@@ -11,6 +11,7 @@ use ringway_directory::WhenFull;
 use ringway_sip::{ConnectionId, Flow, ListenerId, ShardId, Transport};
 
 use super::*;
+use crate::settings::Settings;
 
 /// A second at which the tests begin.
 const START: u32 = 1_700_000_000;
@@ -27,9 +28,15 @@ fn udp(port: u16) -> Flow {
     Flow::udp(ListenerId(0), "192.0.2.1:5060".parse().unwrap(), ([198, 51, 100, 7], port).into())
 }
 
+/// The listeners that these flows came to, in the order in which they were configured.
+fn listeners() -> Vec<Listener> {
+    let listener = |transport| Listener { transport, bound: udp(0).local, advertise: None };
+    [Transport::Udp, Transport::Tcp, Transport::Tls].map(listener).to_vec()
+}
+
 fn stream(transport: Transport, serial: u64) -> Flow {
     let connection = Some(ConnectionId { shard: ShardId(1), serial });
-    Flow { transport, connection, ..udp(40_000 + serial as u16) }
+    Flow { transport, connection, listener: ListenerId(transport as u8), ..udp(40_000 + serial as u16) }
 }
 
 fn connection(serial: u64) -> ConnectionId {

@@ -11,6 +11,7 @@ use ringway_sip::{Flow, Method, Monotonic, Transport};
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use smallvec::SmallVec;
 
+use super::forward::{is_sips, is_tls};
 use crate::cookie::Cookie;
 use crate::dialog::{DialogKey, Refresh};
 use crate::reject::Reject;
@@ -67,6 +68,12 @@ impl Target {
             registered_at: 0,
             alternatives: Vec::new(),
         }
+    }
+
+    /// Whether a request to a `sips` URI may go there (RFC 3261 section 26.2.2): by TLS, and behind a proxy only to a Contact
+    /// that asks the proxy for the same.
+    pub(crate) fn is_secure(&self) -> bool {
+        is_tls(&self.flow) && (self.path.is_empty() || self.uri.as_deref().is_some_and(is_sips))
     }
 
     /// Leaves one target a device: the way that it registered last, with the others as its alternatives.
@@ -197,6 +204,8 @@ pub(crate) struct Branch {
     pub(crate) redirected_to: Option<Box<str>>,
     /// Whether who is there is behind a NAT.
     pub(crate) is_natted: bool,
+    /// The Request-URI that it was sent with, when that is another than the request came with.
+    pub(crate) uri: Option<Box<[u8]>>,
     /// Whether the request was an INVITE without a description: the offer comes with the answer.
     pub(crate) offers_late: bool,
     /// Further ways to the same device, as long as it has shown nothing of itself.
@@ -265,6 +274,8 @@ pub(crate) struct Context {
     /// The request as it came; emptied when nothing can need it again.
     pub(crate) request: Vec<u8>,
     pub(crate) flow: Flow,
+    /// Whether its sender is behind a NAT, as far as an initial request shows.
+    pub(crate) is_sender_natted: bool,
     /// Where responses go, on the same flow.
     pub(crate) response_remote: SocketAddr,
     pub(crate) server: Server,
@@ -303,6 +314,16 @@ impl Context {
     pub(crate) fn fails_over(&self) -> Option<usize> {
         let has_failed = |branch: &Branch| !branch.is_pending() && !branch.alternatives.is_empty();
         if self.is_cancelled { None } else { self.branches.iter().position(has_failed) }
+    }
+
+    /// Whether a request of a dialog has not got through by the only way that it was sent.
+    pub(crate) fn is_lost(&self) -> bool {
+        let is_lost = |branch: &Branch| branch.progress == Progress::Final(503);
+        matches!(self.branches.as_slice(), [branch] if is_lost(branch))
+            && self.dialog.is_some_and(|place| place.callee_tag.is_some())
+            // What the device itself has said would be here.
+            && self.best.is_none()
+            && !self.is_cancelled
     }
 
     pub(crate) fn response_flow(&self) -> Flow {

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use ringway_directory::TenantId;
 use ringway_sip::transaction::{NonInviteClient, NonInviteServer};
-use ringway_sip::write::{write_number, write_via};
-use ringway_sip::{Flow, Message, Method};
+use ringway_sip::write::{write_header, write_number, write_via};
+use ringway_sip::{Message, Method};
 use smallvec::SmallVec;
 
-use super::context::{Branch, Cancelling, Client, Context, ContextKey, Progress, Server};
+use super::context::{Branch, Cancelling, Client, Context, ContextKey, Progress, Server, Target};
 use crate::branch;
 use crate::core::Alarm;
 use crate::counters::CallEnd;
@@ -29,8 +29,8 @@ const CSEQ_LIMIT: u32 = 1 << 31;
 
 /// A BYE to one side.
 struct Bye {
-    flow: Flow,
-    uri: Box<[u8]>,
+    /// Its Contact and the way there; the other ways are tried when that fails.
+    target: Target,
     /// From, To, Call-ID and CSeq, each a line.
     names: Vec<u8>,
 }
@@ -58,7 +58,7 @@ impl Engine {
         let Some(dialog) = self.dialogs.get_mut(key) else { return };
         if dialog.ends_at <= now && dialog.invite.is_some() && !dialog.has_confirmed_callee() {
             // It still rings; Timer C sees to its end.
-            dialog.ends_at = now + max_call;
+            dialog.ends_at = now + dialog.max_length(max_call);
         }
         let end = if dialog.ends_at <= now {
             CallEnd::TooLong
@@ -91,21 +91,25 @@ impl Engine {
         let tenant = dialog.tenant;
         let mut byes = SmallVec::<[Bye; 2]>::new();
         for callee in dialog.callees.iter().filter(|side| side.stage == Stage::Confirmed) {
-            byes.extend(bye_to(dialog, callee, true));
-            byes.extend(bye_to(dialog, callee, false));
+            byes.extend(self.bye_to(dialog, callee, true));
+            byes.extend(self.bye_to(dialog, callee, false));
         }
         if !byes.is_empty() {
             self.core.counters.calls_ended[end as usize] += 1;
         }
         self.close_dialog(key);
         for bye in byes {
-            self.send_bye(tenant, &bye, end);
+            self.send_bye(tenant, bye, end);
         }
     }
 
-    fn send_bye(&mut self, tenant: TenantId, bye: &Bye, end: CallEnd) {
+    fn send_bye(&mut self, tenant: TenantId, bye: Bye, end: CallEnd) {
         let timers = self.core.settings.timers;
-        let Bye { flow, uri, names } = bye;
+        let Bye { target, names: mut rest } = bye;
+        for part in ["Reason: ", end.cause(), ";text=\"", end.as_str(), "\"\r\nContent-Length: 0\r\n\r\n"] {
+            rest.extend_from_slice(part.as_bytes());
+        }
+        let flow = target.flow;
         let reliable = flow.transport.is_reliable();
         let transaction = u128::from(self.core.random.next()) << 64 | u128::from(self.core.random.next());
         let key = self.contexts.insert(Context {
@@ -114,7 +118,8 @@ impl Engine {
             method: Method::Bye,
             transaction,
             request: Vec::new(),
-            flow: *flow,
+            flow,
+            is_sender_natted: false,
             response_remote: flow.remote,
             server: Server::Other(NonInviteServer::new(reliable, timers)),
             answer: Vec::new(),
@@ -133,23 +138,37 @@ impl Engine {
             is_ours: true,
         });
         self.contexts.note_answered(key);
+        // With another way there, it may have to be said again.
+        if let Some(context) = self.contexts.get_mut(key).filter(|_| !target.alternatives.is_empty()) {
+            context.request = rest.clone();
+        }
+        self.say(key, target, &rest);
+        self.forget_if_over(key);
+    }
+
+    /// Sends a request of ours to one target. `rest` is what follows its Via.
+    fn say(&mut self, key: ContextKey, target: Target, rest: &[u8]) {
+        let timers = self.core.settings.timers;
+        let index = self.contexts.get(key).and_then(|context| u8::try_from(context.branches.len()).ok());
+        let Some(index) = index else { return };
+        let Target { uri, flow, path, alternatives, .. } = target;
         let secret = self.core.random.next();
-        let name = branch::Branch { shard: self.core.shard, context: key.number(), index: 0, secret, routing: 0 };
+        let name = branch::Branch { shard: self.core.shard, context: key.number(), index, secret, routing: 0 };
         let mut request = Vec::with_capacity(512);
         request.extend_from_slice(b"BYE ");
-        request.extend_from_slice(uri);
+        request.extend_from_slice(uri.as_deref().unwrap_or_default());
         request.extend_from_slice(b" SIP/2.0\r\n");
-        let own_side = self.core.settings.own_side(flow);
+        let own_side = self.core.settings.own_side(&flow);
         write_via(&mut request, flow.transport, own_side, name.encode().as_bytes(), false);
-        request.extend_from_slice(b"Max-Forwards: 70\r\n");
-        request.extend_from_slice(names);
-        for part in ["Reason: ", end.cause(), ";text=\"", end.as_str(), "\"\r\nContent-Length: 0\r\n\r\n"] {
-            request.extend_from_slice(part.as_bytes());
+        if !path.is_empty() {
+            write_header(&mut request, "Route", &path);
         }
+        request.extend_from_slice(b"Max-Forwards: 70\r\n");
+        request.extend_from_slice(rest);
         let branch = Branch {
             secret,
-            flow: *flow,
-            client: Client::Other(NonInviteClient::new(reliable, timers)),
+            flow,
+            client: Client::Other(NonInviteClient::new(flow.transport.is_reliable(), timers)),
             request,
             progress: Progress::Silent,
             cancelling: Cancelling::No,
@@ -157,14 +176,24 @@ impl Engine {
             is_over: false,
             redirected_to: None,
             is_natted: false,
+            uri,
             offers_late: false,
-            alternatives: Vec::new(),
+            alternatives,
             breadth: 1,
             place: Branch::UNLISTED,
         };
         self.contexts.add_branch(key, branch);
-        self.drive_client(key, 0, None, Client::start);
-        self.forget_if_over(key);
+        self.drive_client(key, index, None, Client::start);
+    }
+
+    /// Sends a request of ours the next way, for the one before has failed.
+    pub(crate) fn say_again(&mut self, key: ContextKey, failed: usize) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        let rest = std::mem::take(&mut context.request);
+        let ways = context.branches.get_mut(failed).map(|branch| std::mem::take(&mut branch.alternatives));
+        if let Some(next) = ways.and_then(|ways| ways.into_iter().next()) {
+            self.say(key, next, &rest);
+        }
     }
 
     /// Takes a response to a request of ours. Whatever it says, the call is over.
@@ -175,31 +204,39 @@ impl Engine {
             && let Some(branch) = self.branch_mut(key, index)
         {
             branch.progress = Progress::Final(status);
+            branch.alternatives = Vec::new();
         }
         self.forget_if_over(key);
     }
-}
 
-/// A BYE to the caller or the callee of a dialog; none when it can't be told what it is called, or where it is.
-fn bye_to(dialog: &Dialog, callee: &Side, to_caller: bool) -> Option<Bye> {
-    let [call_id, caller_name, callee_name] = callee.names.parts()?;
-    let caller = &dialog.caller;
-    let (side, from, to, cseq) = if to_caller {
-        (caller, callee_name, caller_name, callee.cseq)
-    } else {
-        (callee, caller_name, callee_name, caller.cseq)
-    };
-    if side.contact.is_empty() {
-        return None;
+    /// A BYE to the caller or the callee of a dialog; none when it can't be told what it is called, or where it is.
+    fn bye_to(&self, dialog: &Dialog, callee: &Side, to_caller: bool) -> Option<Bye> {
+        let [call_id, caller_name, callee_name] = callee.names.parts()?;
+        let caller = &dialog.caller;
+        let (side, from, to, cseq) = if to_caller {
+            (caller, callee_name, caller_name, callee.cseq)
+        } else {
+            (callee, caller_name, callee_name, caller.cseq)
+        };
+        if side.contact.is_empty() {
+            return None;
+        }
+        let mut names = Vec::with_capacity(call_id.len() + from.len() + to.len() + 128);
+        for (name, value) in [(&b"From: "[..], from), (b"To: ", to), (b"Call-ID: ", call_id)] {
+            names.extend_from_slice(name);
+            names.extend_from_slice(value);
+            names.extend_from_slice(b"\r\n");
+        }
+        names.extend_from_slice(b"CSeq: ");
+        write_number(&mut names, u64::from((cseq + 1).min(CSEQ_LIMIT - 1)));
+        names.extend_from_slice(b" BYE\r\n");
+        // Whoever has given its GRUU for a Contact is where it is registered now, and else may still be where it was.
+        let registered = self.core.gruu_target(&side.contact, dialog.tenant, side).ok().flatten();
+        let target = registered.unwrap_or_else(|| {
+            let uri = || Some(side.contact.clone());
+            let another = side.call_back().map(|way| Target::new(uri(), way));
+            Target { alternatives: another.into_iter().collect(), ..Target::new(uri(), side.target) }
+        });
+        Some(Bye { target, names })
     }
-    let mut names = Vec::with_capacity(call_id.len() + from.len() + to.len() + 64);
-    for (name, value) in [(&b"From: "[..], from), (b"To: ", to), (b"Call-ID: ", call_id)] {
-        names.extend_from_slice(name);
-        names.extend_from_slice(value);
-        names.extend_from_slice(b"\r\n");
-    }
-    names.extend_from_slice(b"CSeq: ");
-    write_number(&mut names, u64::from((cseq + 1).min(CSEQ_LIMIT - 1)));
-    names.extend_from_slice(b" BYE\r\n");
-    Some(Bye { flow: side.target, uri: side.contact.clone(), names })
 }

@@ -58,8 +58,10 @@ impl Core {
         }
         // A side that asked for TLS is told to come back by TLS (section 16.6, step 4).
         let was_secure = is_sips(message.request_uri()) && is_tls(forward.from);
+        let path = Some(forward.path).filter(|path| !path.is_empty());
+        let next_route = path.or_else(|| forward.routing.rest.first().map(|route| &**route));
         let becomes_secure = is_tls(forward.to)
-            && (forward.routing.rest.first().is_some_and(|route| names_sips(route))
+            && (next_route.is_some_and(names_sips)
                 || is_sips(forward.request_uri.or(forward.routing.restored_uri).unwrap_or(message.request_uri())));
         let settings = &self.settings;
         let keys = &mut self.keys;
@@ -125,7 +127,7 @@ fn write_record_route(
     text.extend_from_slice(b";lr>\r\n");
 }
 
-fn is_sips(uri: &[u8]) -> bool {
+pub(super) fn is_sips(uri: &[u8]) -> bool {
     uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
 }
 
@@ -176,8 +178,10 @@ fn raise_session(message: &Message<'_>, least: u32, edits: &mut Edits) {
         return;
     }
     let digits = session::digits(field.value);
-    edits.replace_with(message.span_of(&field.value[..digits]), |out| write_number(out, u64::from(least)));
     let asked = message.field(Name::MinSe).and_then(|field| session::seconds(field.value));
+    // An interval below the Min-SE of the same request would be no valid one.
+    let raised = asked.map_or(least, |asked| asked.max(least));
+    edits.replace_with(message.span_of(&field.value[..digits]), |out| write_number(out, u64::from(raised)));
     if asked.is_none_or(|asked| asked < least) {
         set_number(message, Name::MinSe, least, edits);
     }

@@ -128,6 +128,10 @@ impl Engine {
             ..=100 => self.note_provisional(key, index),
             101..=199 => {
                 self.note_provisional(key, index);
+                // It is there, so no other way to it is needed. A 100 is no word of the device: the next hop says it.
+                if let Some(branch) = self.branch_mut(key, index) {
+                    branch.alternatives = Vec::new();
+                }
                 // RFC 4320 section 4.1: the sender of a non-INVITE hears no provisional but a late 100, which is ours.
                 if self.contexts.get(key).is_none_or(|context| !context.is_invite()) {
                     return;
@@ -146,8 +150,6 @@ impl Engine {
         if branch.progress == Progress::Silent {
             branch.progress = Progress::Provisional;
         }
-        // It is there, so no other way to it is needed.
-        branch.alternatives = Vec::new();
         if let Cancelling::Wanted(_) = branch.cancelling {
             self.send_cancel(key, index);
         }
@@ -250,7 +252,9 @@ impl Engine {
         let status = message.status();
         let Some(context) = self.contexts.get(key) else { return };
         let Some(place) = context.dialog else { return };
-        let redirected_to = context.branches.get(usize::from(index)).and_then(|branch| branch.redirected_to.clone());
+        let branch = context.branches.get(usize::from(index));
+        let redirected_to = branch.and_then(|branch| branch.redirected_to.clone());
+        let asks_natted = branch.is_some_and(|branch| branch.is_natted);
         let (tenant, callee) = (context.tenant, redirected_to.or_else(|| context.callee.clone()));
         let refreshes = matches!(context.method, Method::Invite | Method::Update | Method::Subscribe);
         let Some(tag) = essentials.to_tag else { return };
@@ -258,8 +262,13 @@ impl Engine {
         let Some(dialog) = self.dialogs.get_mut(place.key) else { return };
         let contact = contact_uri(message);
         let uri = contact.and_then(|contact| Uri::parse(contact).ok());
-        let is_natted = uri.is_some_and(|uri| is_behind_nat(Some(&uri), None, flow));
-        let target = uri.map_or(*flow, |uri| reach(&uri, flow, is_natted));
+        // A response has no Via of its sender's, so what its registration or its requests have shown of a NAT counts too.
+        let was_natted = match place.callee_tag {
+            None => asks_natted,
+            Some(tag) => dialog.side_mut(tag, !place.from_caller).is_some_and(|side| side.is_natted),
+        };
+        let is_natted = was_natted || uri.is_some_and(|uri| is_behind_nat(Some(&uri), None, flow));
+        let target = uri.map_or(*flow, |uri| reach(&uri, flow, is_natted, &self.core.settings));
         let tag = self.core.fingerprints.short(&[tag]);
         let is_success = (200..300).contains(&status);
         let is_target_refresh = place.callee_tag.is_none() || (is_success && refreshes);
@@ -300,7 +309,7 @@ impl Engine {
         if is_success && !dialog.is_confirmed {
             dialog.is_confirmed = true;
             // Ringing does not count.
-            dialog.ends_at = now + max_call;
+            dialog.ends_at = now + dialog.max_length(max_call);
             *self.core.counters.calls.entry((tenant, CallOutcome::Answered)).or_default() += 1;
         }
     }
@@ -363,12 +372,20 @@ impl Engine {
         loop {
             let Some(context) = self.contexts.get(key) else { return };
             if context.has_answered {
+                if let Some(failed) = context.fails_over().filter(|_| context.is_ours) {
+                    self.say_again(key, failed);
+                }
                 break;
             }
-            if let Some(failed) = context.fails_over() {
+            let (failed, is_lost) = (context.fails_over(), context.is_lost());
+            if is_lost && self.calls_back(key) {
+                continue;
+            }
+            if let Some(failed) = failed {
                 self.try_next_flow(key, failed);
                 continue;
             }
+            let Some(context) = self.contexts.get(key) else { return };
             if context.branches.iter().any(Branch::is_pending) {
                 break;
             }
@@ -398,6 +415,25 @@ impl Engine {
         self.with_request(key, |engine, request, routing, realm| {
             engine.start_branch(key, request, routing, realm, target, breadth);
         });
+    }
+
+    /// Tries the address in a side's Contact when a request of its dialog has not got through on its connection, and so it
+    /// is with what comes after. False when there is nothing to try.
+    fn calls_back(&mut self, key: ContextKey) -> bool {
+        let Some(context) = self.contexts.get_mut(key) else { return false };
+        let Some(DialogPlace { key: place, callee_tag: Some(tag), from_caller }) = context.dialog else { return false };
+        let [Branch { progress, flow, uri, .. }] = context.branches.as_mut_slice() else { return false };
+        let side = self.dialogs.get_mut(place).and_then(|dialog| dialog.side_mut(tag, !from_caller));
+        let Some(side) = side.filter(|side| side.target == *flow) else { return false };
+        let Some(way) = side.call_back() else { return false };
+        side.target = way;
+        *progress = Progress::Final(430);
+        let target = Target { is_natted: side.is_natted, ..Target::new(uri.clone(), way) };
+        let breadth = context.breadth;
+        self.with_request(key, |engine, request, routing, realm| {
+            engine.start_branch(key, request, routing, realm, target, breadth);
+        });
+        true
     }
 
     /// Goes on as at the beginning, from the request as it came.

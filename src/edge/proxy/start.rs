@@ -1,6 +1,7 @@
 //! Letting a request through: the response context, its first branches, and the dialog that an INVITE opens.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use ringway_directory::TenantId;
 use ringway_sip::transaction::{InviteClient, InviteServer, NonInviteClient, NonInviteServer, Timer};
@@ -34,6 +35,8 @@ pub(crate) struct Initial<'a> {
     pub(crate) realm: &'a [u8],
     /// The most calls that the tenant may have at once.
     pub(crate) max_calls: Option<u32>,
+    /// How long the tenant lets a call be, in seconds.
+    pub(crate) max_call_seconds: Option<u32>,
     /// The caller's number.
     pub(crate) caller: &'a str,
     /// The number that was dialled.
@@ -59,6 +62,7 @@ impl Engine {
         if self.core.session_is_too_brief(request) {
             return self.core.refuse(request, Reject::SessionTooBrief);
         }
+        let is_sender_natted;
         let dialog = if request.essentials.cseq.method == Method::Invite {
             if self.dialogs.len() >= self.core.settings.limits.max_dialogs {
                 return self.core.refuse(request, Reject::Overloaded);
@@ -66,9 +70,12 @@ impl Engine {
             if !self.core.activity.take_call(initial.tenant, initial.max_calls) {
                 return self.core.refuse(request, Reject::CallLimit);
             }
-            let key = self.open_dialog(request, initial.tenant, initial.caller);
+            let key;
+            (key, is_sender_natted) = self.open_dialog(request, &initial);
             Some(DialogPlace { key, callee_tag: None, from_caller: true })
         } else {
+            let uri = contact_uri(request.message).and_then(|contact| Uri::parse(contact).ok());
+            is_sender_natted = is_behind_nat(uri.as_ref(), Some(&request.essentials.via), &request.flow);
             None
         };
         let mut targets = initial.targets;
@@ -82,6 +89,7 @@ impl Engine {
         };
         if let Some(context) = self.contexts.get_mut(key) {
             context.callee = Some(initial.callee.into());
+            context.is_sender_natted = is_sender_natted;
         }
         if let Some(place) = dialog {
             if let Some(dialog) = self.dialogs.get_mut(place.key) {
@@ -119,27 +127,32 @@ impl Engine {
         self.settle(key);
     }
 
-    fn open_dialog(&mut self, request: Received<'_, '_>, tenant: TenantId, caller: &str) -> DialogKey {
+    /// Opens the dialog of an INVITE. Tells, too, whether the caller is behind a NAT.
+    fn open_dialog(&mut self, request: Received<'_, '_>, initial: &Initial<'_>) -> (DialogKey, bool) {
         let essentials = request.essentials;
-        let side = self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(caller));
+        let side = self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(initial.caller));
         let call_id = self.core.fingerprints.short(&[essentials.call_id]);
+        let is_natted = side.is_natted;
         let uri = Uri::parse(request.message.request_uri());
         let is_emergency = uri.is_ok_and(|uri| self.core.is_emergency(&uri));
+        let tenant_max = initial.max_call_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        let max_call = self.core.settings.max_call;
         let key = self.dialogs.insert(Dialog {
-            tenant,
+            tenant: initial.tenant,
             call_id,
             caller: side,
             callees: SmallVec::new(),
             is_confirmed: false,
             is_emergency,
             invite: None,
-            ends_at: self.core.now.monotonic + self.core.settings.max_call,
+            tenant_max,
+            ends_at: self.core.now.monotonic + tenant_max.map_or(max_call, |tenant| tenant.min(max_call)),
             session_ends_at: None,
             alarm_at: Monotonic::START,
             media: None,
         });
         self.watch_length(key);
-        key
+        (key, is_natted)
     }
 
     /// The side that this request shows of the user agent that sent it.
@@ -156,7 +169,7 @@ impl Engine {
         Side {
             tag: self.core.fingerprints.short(&[tag]),
             flow: request.flow,
-            target: uri.map_or(request.flow, |uri| reach(&uri, &request.flow, behind_nat)),
+            target: uri.map_or(request.flow, |uri| reach(&uri, &request.flow, behind_nat, &self.core.settings)),
             contact: contact.unwrap_or_default().into(),
             other_contact: Box::default(),
             number: number.map(Into::into),
@@ -197,6 +210,7 @@ impl Engine {
             transaction: request.transaction,
             request: request.message.bytes().to_vec(),
             flow: request.flow,
+            is_sender_natted: false,
             response_remote: request.response_flow().remote,
             server: if method == Method::Invite {
                 Server::Invite(InviteServer::new(reliable, timers))
@@ -329,6 +343,8 @@ impl Engine {
                 caller_tag: self.core.fingerprints.short(&[essentials.from_tag.unwrap_or_default()]),
                 caller: context.flow,
                 callee: target.flow,
+                is_caller_natted: context.is_sender_natted,
+                is_callee_natted: target.is_natted,
             }),
             None => None,
         };
@@ -372,6 +388,7 @@ impl Engine {
             is_over: false,
             redirected_to: target.redirected_to,
             is_natted: target.is_natted,
+            uri: target.uri,
             offers_late: is_invite && message.body().is_empty(),
             alternatives: target.alternatives,
             breadth,

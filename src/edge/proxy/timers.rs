@@ -60,9 +60,9 @@ impl Engine {
 
     /// A connection is gone. A phone that rang on it can't tell that it was answered, and nothing can cancel it: its
     /// branch is over, where the transaction itself would wait for Timer C (section 16.9 takes it as a 503).
-    pub(crate) fn give_up_on_closed(&mut self, flow: &Flow) {
-        for (key, index) in self.contexts.pending_on(flow) {
-            if let Some(branch) = self.branch_mut(key, index) {
+    pub(crate) fn give_up_on_closed(&mut self, pending: &[(ContextKey, u8)]) {
+        for &(key, index) in pending {
+            if let Some(branch) = self.branch_mut(key, index).filter(|branch| branch.is_pending()) {
                 branch.end(503);
                 self.settle(key);
             }

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::Registration;
 use super::interval::{asked, granted};
 use crate::location::{Binding, Pulse};
+use crate::proxy::is_tls;
 use crate::reach::is_behind_nat;
 use crate::reject::Reject;
 use crate::settings::{Settings, parse_ip};
@@ -159,9 +160,13 @@ impl Supported {
 /// Whether the first hop of the request keeps the sender's flow: that is we ourselves, or the proxy that says so by `ob`
 /// in its Path (RFC 5626 section 6). The first hop is the one that wrote the last value.
 fn is_flow_kept(request: &Message<'_>) -> bool {
-    let has_passed_others = request.values(Name::Via).nth(1).is_some();
     let first_hop = request.values(Name::Path).last().and_then(NameAddr::parse);
-    !has_passed_others || first_hop.is_some_and(|hop| hop.parse_uri().is_ok_and(|uri| uri.params.has(b"ob")))
+    !has_passed_others(request) || first_hop.is_some_and(|hop| hop.parse_uri().is_ok_and(|uri| uri.params.has(b"ob")))
+}
+
+/// Whether a request has come by another proxy.
+pub(super) fn has_passed_others(request: &Message<'_>) -> bool {
+    request.values(Name::Via).nth(1).is_some()
 }
 
 /// What is read of a Contact's parameters while they are written.
@@ -258,6 +263,10 @@ impl<'q, 'a> Common<'q, 'a> {
         let leads_here = leads_back(&uri, self.settings, flow) || self.is_own_identity(&uri, extras);
         if interval > 0 && (leads_here || !is_request_uri(&uri)) {
             return Err(Reject::ContactRefused);
+        }
+        // Requests for it would go where TLS is not spoken (RFC 3261 section 26.2.2).
+        if interval > 0 && uri.scheme == Scheme::Sips && !is_tls(flow) {
+            return Err(Reject::ContactInsecure);
         }
         let is_natted = is_behind_nat(Some(&uri), Some(&essentials.via), flow);
         // Behind a proxy it is the proxy's to keep the way open.

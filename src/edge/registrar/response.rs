@@ -8,9 +8,10 @@ use crate::location::{Binding, unpack};
 use crate::settings::Settings;
 
 impl Registered<'_> {
-    /// Whether the request has registered a flow by the rules of RFC 5626.
-    pub(crate) fn is_outbound(&self) -> bool {
-        self.is_outbound
+    /// Within how many seconds a device that has registered a flow by the rules of RFC 5626 is asked to send keep-alives;
+    /// 0 when it is not.
+    pub(crate) fn flow_timer(&self) -> u16 {
+        if self.is_outbound { self.flow_timer } else { 0 }
     }
 
     /// Appends what the 200 says: every binding with what is left of it, and the Date (section 10.3, step 8); the Path as it
@@ -30,7 +31,7 @@ impl Registered<'_> {
         }
         if self.is_outbound {
             response = response.header("Require", b"outbound");
-            if self.flow_timer > 0 {
+            if self.flow_timer() > 0 {
                 response = response.header_with("Flow-Timer", |out| write_number(out, self.flow_timer.into()));
             }
         }

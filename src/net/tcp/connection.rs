@@ -49,8 +49,19 @@ pub(super) enum Timeout {
     Unread,
     /// Nothing was said.
     Idle,
+    /// Nothing was heard for a while: the other end is asked whether it is there.
+    Ask,
     /// The other end doesn't close.
     Linger,
+}
+
+/// What is expected of a connection that somebody is reached by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Watch {
+    /// After how much silence a WebSocket is asked for a sign of life.
+    pub(super) every: Duration,
+    /// After how much silence the connection counts as dead.
+    pub(super) within: Duration,
 }
 
 /// One connection.
@@ -80,10 +91,16 @@ pub(super) struct Connection {
     pub(super) blocked_since: Option<Instant>,
     /// The time under which it is entered in the deadlines.
     pub(super) scheduled: Option<Instant>,
-    /// A bound of its silence, when it has one of its own.
-    pub(super) longest_silence: Option<Duration>,
+    /// A watch of its silence, when somebody is reached by it.
+    pub(super) watch: Option<Watch>,
+    /// Whether the other end has sent a keep-alive of SIP. Until it has, nothing says that it ever does.
+    pub(super) sends_keep_alives: bool,
     phase_since: Instant,
-    last_heard: Instant,
+    /// When bytes last moved, either way.
+    last_moved: Instant,
+    /// When the other end was last heard: what we write is no sign of its life.
+    last_read: Instant,
+    last_asked: Option<Instant>,
     link: Link,
     waker: Arc<ConnectionWaker>,
     task: Waker,
@@ -112,7 +129,8 @@ impl Connection {
             is_in_turn: false,
             is_in_flush: false,
             is_held: false,
-            longest_silence: None,
+            watch: None,
+            sends_keep_alives: false,
             is_closed_by_peer: false,
             // A connection that we open is not obliged to speak first.
             has_spoken: phase == Phase::Opening,
@@ -120,7 +138,9 @@ impl Connection {
             blocked_since: None,
             scheduled: None,
             phase_since: now,
-            last_heard: now,
+            last_moved: now,
+            last_read: now,
+            last_asked: None,
             link,
             task: Waker::from(Arc::clone(&waker)),
             waker,
@@ -168,6 +188,17 @@ impl Connection {
         self.queue.push(message);
     }
 
+    /// Queues the question of WebSocket whether the other end is there: a browser answers it by itself.
+    pub(super) fn ask_for_life(&mut self, now: Instant) {
+        self.last_asked = Some(now);
+        self.queue.push(websocket::PING);
+    }
+
+    /// The watch, as far as the other end has said that it shows signs of life, or can be asked for them.
+    fn effective_watch(&self) -> Option<Watch> {
+        self.watch.filter(|_| self.is_websocket || self.sends_keep_alives)
+    }
+
     /// Whether the connection that we called for is open.
     pub(super) fn poll_open(&self) -> Poll<io::Result<()>> {
         self.link.poll_open(&mut Context::from_waker(&self.task))
@@ -182,7 +213,7 @@ impl Connection {
     pub(super) fn poll_read(&mut self, buffer: &mut [u8], now: Instant) -> Poll<io::Result<usize>> {
         let read = self.link.poll_read(&mut Context::from_waker(&self.task), buffer);
         if matches!(read, Poll::Ready(Ok(_))) {
-            self.last_heard = now;
+            (self.last_moved, self.last_read) = (now, now);
         }
         read
     }
@@ -203,7 +234,7 @@ impl Connection {
             match written {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(_)) => {
-                    self.last_heard = now;
+                    self.last_moved = now;
                     self.blocked_since = None;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -234,13 +265,18 @@ impl Connection {
             Phase::Lingering => (self.phase_since + LINGER, Timeout::Linger),
             Phase::Ending | Phase::Broken => (self.phase_since + options.write_timeout, Timeout::Unread),
             Phase::Open => {
-                let silence = self.longest_silence.unwrap_or(options.idle_timeout).min(options.idle_timeout);
-                let idle = (self.last_heard + silence, Timeout::Idle);
+                let idle = (self.last_moved + options.idle_timeout, Timeout::Idle);
+                let watch = self.effective_watch();
+                let dead = watch.map(|watch| (self.last_read + watch.within, Timeout::Idle));
+                let ask = watch.filter(|_| self.is_websocket).map(|watch| {
+                    let last = self.last_asked.map_or(self.last_read, |asked| asked.max(self.last_read));
+                    (last + watch.every, Timeout::Ask)
+                });
                 let first =
                     (!self.has_spoken).then(|| (self.phase_since + options.first_message_timeout, Timeout::Slow));
                 let message = self.message_since.map(|since| (since + options.message_timeout, Timeout::Slow));
                 let unread = self.blocked_since.map(|since| (since + options.write_timeout, Timeout::Unread));
-                [first, message, unread]
+                [dead, ask, first, message, unread]
                     .into_iter()
                     .flatten()
                     .fold(idle, |earliest, other| if other.0 < earliest.0 { other } else { earliest })

@@ -118,6 +118,7 @@ impl Streams {
     /// Answers a keep-alive.
     pub(crate) fn pong(&mut self, turn: &Turn, notices: &mut Notices) {
         if let Some(connection) = self.table.get_mut(turn.serial) {
+            connection.sends_keep_alives = true;
             connection.push(b"\r\n");
             notices.counters.pings_answered += 1;
             self.mark_unflushed(turn.serial);

@@ -90,8 +90,8 @@ async fn a_silent_connection_is_closed_after_the_idle_time_which_every_keep_aliv
 async fn a_connection_of_which_keep_alives_are_expected_is_closed_when_they_stay_away() {
     let mut shard = listen(StreamOptions::default());
     let (mut client, flow) = known_client(&mut shard).await;
-    let within = Duration::from_secs(150);
-    shard.sockets.expect(&flow, within);
+    let (every, within) = (Duration::from_secs(120), Duration::from_secs(150));
+    shard.sockets.expect(&flow, every, within);
     for _ in 0..3 {
         tokio::time::advance(within - Duration::from_secs(1)).await;
         client.write_all(b"\r\n\r\n").unwrap();
@@ -100,11 +100,30 @@ async fn a_connection_of_which_keep_alives_are_expected_is_closed_when_they_stay
     }
     shard.patience = within * 2;
     let begun = Instant::now();
+    // What we write shows nothing of the other end.
+    tokio::time::advance(Duration::from_secs(100)).await;
+    shard.sockets.send(&flow, 0, &options_request(1, ""));
+    shard.sockets.flush();
     assert_eq!(shard.event().await, Event::Closed(flow));
     assert_eq!(begun.elapsed().as_secs(), within.as_secs());
     // A flow without a connection, or one that is gone, is nobody's to watch.
-    shard.sockets.expect(&flow, within);
+    shard.sockets.expect(&flow, every, within);
     assert_eq!(shard.counters().closed_idle, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_that_never_sends_keep_alives_is_not_cut_off_for_their_lack() {
+    let mut shard = listen(StreamOptions::default());
+    let (mut client, flow) = known_client(&mut shard).await;
+    let idle = StreamOptions::default().idle_timeout;
+    shard.sockets.expect(&flow, Duration::from_secs(120), Duration::from_secs(150));
+    tokio::time::advance(idle - Duration::from_secs(1)).await;
+    client.write_all(&options_request(1, "")).unwrap();
+    assert_eq!(shard.event().await.bytes(), options_request(1, ""));
+    shard.patience = idle * 2;
+    let begun = Instant::now();
+    assert_eq!(shard.event().await, Event::Closed(flow));
+    assert_eq!(begun.elapsed().as_secs(), idle.as_secs());
 }
 
 #[tokio::test]

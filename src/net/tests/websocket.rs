@@ -5,10 +5,10 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringway_net::{Preamble, SocketOptions, StreamOptions};
-use ringway_sip::{Problem, Transport};
+use ringway_sip::{Flow, Problem, Transport};
 use support::{Event, Shard, connect, echo, options_request};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::HandshakeError;
@@ -214,4 +214,61 @@ async fn a_frame_error_is_told_to_the_shard() {
     let event = shard.event().await;
     assert!(matches!(event, Event::FrameError(flow, Problem::WebSocket, None) if flow.transport == Transport::Ws));
     drop(client.await.unwrap());
+}
+
+/// A browser that has registered a flow on a connection that is watched: it says nothing by itself.
+async fn registered_browser(shard: &mut Shard) -> (Client, Flow) {
+    let address = shard.address;
+    let client = tokio::task::spawn_blocking(move || {
+        let mut client = open(address, "/sip", Some("sip")).unwrap();
+        client.send(Message::text("REGISTER sip:a SIP/2.0")).unwrap();
+        client
+    });
+    let flow = shard.event().await.flow();
+    shard.sockets.expect(&flow, FLOW_TIMER, FLOW_TIMER + FLOW_TIMER / 4);
+    (client.await.unwrap(), flow)
+}
+
+const FLOW_TIMER: Duration = Duration::from_millis(200);
+
+#[tokio::test]
+async fn a_browser_that_sends_no_keep_alives_is_asked_for_them_and_keeps_its_connection() {
+    let mut shard = listen(StreamOptions::default());
+    let (mut client, _) = registered_browser(&mut shard).await;
+    let begun = Instant::now();
+    let mut browser = tokio::task::spawn_blocking(move || {
+        for _ in 0..5 {
+            // To read is all that it does; the answer goes out by itself.
+            assert_eq!(client.read().unwrap(), Message::Ping(b"".as_slice().into()));
+            client.flush().unwrap();
+        }
+        client.send(Message::text("INVITE sip:b SIP/2.0")).unwrap();
+        client
+    });
+    let mut events = Vec::new();
+    let client = loop {
+        tokio::select! {
+            biased;
+            client = &mut browser => break client.unwrap(),
+            more = shard.turn(256, |_, _| ()) => events.extend(more),
+        }
+    };
+    while events.is_empty() {
+        events.extend(shard.turn(256, |_, _| ()).await);
+    }
+    assert_eq!(events.first().unwrap().bytes(), b"INVITE sip:b SIP/2.0", "{events:?}");
+    assert!(begun.elapsed() >= FLOW_TIMER * 5 && shard.counters().closed_idle == 0);
+    drop(client);
+}
+
+#[tokio::test]
+async fn a_browser_that_has_died_is_found_dead() {
+    let mut shard = listen(StreamOptions::default());
+    let (client, flow) = registered_browser(&mut shard).await;
+    let begun = Instant::now();
+    // It reads nothing any more, and so answers nothing.
+    assert_eq!(shard.event().await, Event::Closed(flow));
+    assert!(begun.elapsed() >= FLOW_TIMER && begun.elapsed() < FLOW_TIMER * 4, "{:?}", begun.elapsed());
+    assert_eq!(shard.counters().closed_idle, 1);
+    drop(client);
 }

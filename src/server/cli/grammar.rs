@@ -249,6 +249,9 @@ pub(crate) struct TenantAddArguments {
     /// The most streams of media that it may have relayed at once; a call of audio is one [default: no limit]
     #[arg(long, value_name = "N")]
     pub(crate) max_media: Option<u32>,
+    /// The seconds that one of its calls may last; calls.max_seconds holds beside it [default: calls.max_seconds]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=604_800))]
+    pub(crate) max_call_seconds: Option<u32>,
 }
 
 #[derive(Args, Debug)]
@@ -257,8 +260,11 @@ pub(crate) struct TenantSetArguments {
     #[arg(value_name = "DOMAIN")]
     pub(crate) domain: String,
     /// What becomes of a device too many of an extension
-    #[arg(long, value_name = "POLICY", value_parser = ["reject", "replace_oldest"])]
-    pub(crate) when_full: String,
+    #[arg(long, value_name = "POLICY", value_parser = ["reject", "replace_oldest"], required_unless_present = "max_call_seconds")]
+    pub(crate) when_full: Option<String>,
+    /// The seconds that one of its calls may last, from 10 on; 0: as many as calls.max_seconds says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=604_800))]
+    pub(crate) max_call_seconds: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,12 +9,13 @@ use crate::control::protocol::RegistrationRow;
 use crate::control::{Event, Request};
 use crate::failure::Failure;
 
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 12] = [
     "NUMBER",
     "SOURCE",
     "PORT",
     "TRANSPORT",
     "NAT",
+    "REACHED BY",
     "REGISTERED AT",
     "EXPIRES",
     "LAST PING",
@@ -54,6 +55,7 @@ fn row(registration: RegistrationRow) -> [String; HEAD.len()] {
         registration.port.to_string(),
         registration.transport,
         nat.to_owned(),
+        registration.reached_by,
         registration.registered_at,
         registration.expires_at,
         or_dash(registration.last_ping),
@@ -82,6 +84,7 @@ mod tests {
             round_trip_ms: Some(12.3),
             unanswered_pings: 1,
             is_natted: true,
+            reached_by: "flow".to_owned(),
         };
         let silent = RegistrationRow { unanswered_pings: 4, ..registration.clone() };
         let direct =
@@ -89,7 +92,7 @@ mod tests {
         let line = |registration| row(registration).join(" ");
         assert_eq!(
             line(registration),
-            "101 198.51.100.7 40000 udp yes 2027-01-15T08:00:00Z 2027-01-15T08:05:00Z 2027-01-15T08:00:40Z 12.3 ms \
+            "101 198.51.100.7 40000 udp yes flow 2027-01-15T08:00:00Z 2027-01-15T08:05:00Z 2027-01-15T08:00:40Z 12.3 ms \
              sip:101@10.0.0.7 Phone 2"
         );
         assert!(line(silent).contains(" 2027-01-15T08:00:40Z 4 unanswered "));

@@ -20,6 +20,7 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
         when_full: arguments.when_full.unwrap_or_default(),
         media: arguments.media.unwrap_or_default(),
         max_media: arguments.max_media,
+        max_call_seconds: arguments.max_call_seconds,
         budgets: BudgetWords {
             rps: arguments.rps,
             registers_ps: arguments.registers_ps,
@@ -37,10 +38,13 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
 }
 
 pub(super) fn set(overrides: &Overrides, arguments: TenantSetArguments) -> Result<(), Failure> {
-    let TenantSetArguments { domain, when_full } = arguments;
-    reach::run(overrides, Request::TenantSet { domain, when_full }, tokio::io::empty(), |event| {
+    let TenantSetArguments { domain, when_full, max_call_seconds } = arguments;
+    let request = Request::TenantSet { domain, when_full: when_full.unwrap_or_default(), max_call_seconds };
+    reach::run(overrides, request, tokio::io::empty(), |event| {
         if let Event::Tenant(tenant) = event {
-            say(format_args!("tenant={} when_full={}", tenant.domain, tenant.when_full));
+            let longest = tenant.max_call_seconds.map(|seconds| format!(" max_call_seconds={seconds}"));
+            let longest = longest.unwrap_or_default();
+            say(format_args!("tenant={} when_full={}{longest}", tenant.domain, tenant.when_full));
         }
         Ok(())
     })
@@ -67,7 +71,12 @@ fn row(tenant: TenantRow) -> [String; 9] {
         Some(most) => format!("{} of {most}", tenant.extensions),
         None => tenant.extensions.to_string(),
     };
-    let calls = tenant.max_calls.map_or_else(|| "-".to_owned(), |most| format!("at most {most}"));
+    let calls = match (tenant.max_calls, tenant.max_call_seconds) {
+        (None, None) => "-".to_owned(),
+        (Some(most), None) => format!("at most {most}"),
+        (None, Some(seconds)) => format!("of {seconds} s"),
+        (Some(most), Some(seconds)) => format!("at most {most} of {seconds} s"),
+    };
     let media = match tenant.max_media {
         Some(most) => format!("{}, at most {most}", tenant.media),
         None => tenant.media,
@@ -108,14 +117,15 @@ mod tests {
             when_full: "reject".to_owned(),
             media: "auto".to_owned(),
             max_media: most,
+            max_call_seconds: most.map(|_| 600),
             budgets: BudgetWords { rps: most, weight: most.map(|_| 3), ..BudgetWords::default() },
         };
         let rows = [row(tenant("acme.example", Some(5))), row(tenant("x.example", None))];
         assert_eq!(
             table(&rows),
             [
-                "acme.example  3 of 5  at most 5  rps=5,weight=3  reject  auto, at most 5  a.example,b.example  -  Acme Ltd",
-                "x.example     3       -          -               reject  auto             a.example,b.example  -  Acme Ltd",
+                "acme.example  3 of 5  at most 5 of 600 s  rps=5,weight=3  reject  auto, at most 5  a.example,b.example  -  Acme Ltd",
+                "x.example     3       -                   -               reject  auto             a.example,b.example  -  Acme Ltd",
             ]
         );
     }

@@ -25,8 +25,12 @@ pub(crate) enum Request {
     TenantSet {
         /// Its domain.
         domain: String,
-        /// What becomes of a device too many.
+        /// What becomes of a device too many; empty: as before.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         when_full: String,
+        /// Seconds that a call may last: 0 is no limit of its own, none is as before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_call_seconds: Option<u32>,
     },
     /// `ringway extension add`
     ExtensionAdd(NewExtension),
@@ -101,6 +105,8 @@ pub(crate) struct NewTenant {
     pub(crate) media: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) max_media: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_call_seconds: Option<u32>,
     #[serde(default, skip_serializing_if = "BudgetWords::is_empty")]
     pub(crate) budgets: BudgetWords,
 }
@@ -258,6 +264,8 @@ pub(crate) struct TenantRow {
     #[serde(default)]
     pub(crate) max_media: Option<u32>,
     #[serde(default)]
+    pub(crate) max_call_seconds: Option<u32>,
+    #[serde(default)]
     pub(crate) budgets: BudgetWords,
 }
 
@@ -293,6 +301,9 @@ pub(crate) struct RegistrationRow {
     /// Pings since then.
     pub(crate) unanswered_pings: u8,
     pub(crate) is_natted: bool,
+    /// What leads to it: its flow, its Contact, the proxies in its Path, or nothing.
+    #[serde(default)]
+    pub(crate) reached_by: String,
 }
 
 /// An extension as it was added.
@@ -378,7 +389,7 @@ mod tests {
     fn what_a_version_before_did_not_know_may_be_left_out_and_is() {
         let line = r#"{"verb":"tenant-add","domain":"acme.example","name":"","aliases":[],"trust":[],"max_extensions":null,"max_calls":null}"#;
         let Request::TenantAdd(new) = serde_json::from_str::<Request>(line).unwrap() else { panic!("a tenant to add") };
-        assert_eq!((&*new.when_full, &*new.media, new.max_media), ("", "", None));
+        assert_eq!((&*new.when_full, &*new.media, new.max_media, new.max_call_seconds), ("", "", None, None));
         assert_eq!(serde_json::to_string(&Request::TenantAdd(new)).unwrap(), line);
         let line = serde_json::to_string(&Request::ExtensionAdd(NewExtension::default())).unwrap();
         assert!(!line.contains("max_phones") && !line.contains("max_apps"), "{line}");

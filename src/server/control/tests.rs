@@ -176,7 +176,9 @@ async fn what_is_registered_is_shown_by_number_or_for_the_whole_tenant() {
     for number in ["101", "1001"] {
         let aor = Aor { tenant, number: number.as_bytes() };
         let record = binding(&format!("sip:{number}@192.0.2.9:5062"));
-        node.location.restore(Wall::from_seconds(0), &aor, 1, &record).unwrap();
+        let listeners =
+            [Listener { transport: Transport::Udp, bound: "192.0.2.1:5060".parse().unwrap(), advertise: None }];
+        node.location.restore(Wall::from_seconds(0), &listeners, &aor, 1, &record).unwrap();
     }
     let show = async |tenant: &str, number: Option<&str>| {
         let (tenant, number) = (tenant.to_owned(), number.map(str::to_owned));
@@ -205,7 +207,7 @@ async fn the_policy_of_a_tenant_is_changed_while_it_runs() {
     node.add_tenant("acme.example").await.unwrap();
     let set = async |domain: &str, policy: &str| {
         let (domain, when_full) = (domain.to_owned(), policy.to_owned());
-        node.ask(Request::TenantSet { domain, when_full }, b"").await.0
+        node.ask(Request::TenantSet { domain, when_full, max_call_seconds: None }, b"").await.0
     };
     let policy = || node.in_shard.load().tenant_by_host(b"acme.example").unwrap().when_full;
     for (word, expected) in [("replace_oldest", WhenFull::ReplaceOldest), ("reject", WhenFull::Reject)] {
@@ -215,6 +217,16 @@ async fn the_policy_of_a_tenant_is_changed_while_it_runs() {
     assert!(set("acme.example", "oldest").await.unwrap_err().contains("replace_oldest"));
     assert!(set("nobody.example", "reject").await.unwrap_err().contains("nobody.example"));
     assert_eq!(policy(), WhenFull::Reject);
+    let set = async |max_call_seconds| {
+        let (domain, when_full) = ("acme.example".to_owned(), String::new());
+        node.ask(Request::TenantSet { domain, when_full, max_call_seconds: Some(max_call_seconds) }, b"").await.0
+    };
+    let most = || node.in_shard.load().tenant_by_host(b"acme.example").unwrap().max_call_seconds;
+    set(600).await.unwrap();
+    assert_eq!((most(), policy()), (Some(600), WhenFull::Reject));
+    assert!(set(5).await.unwrap_err().contains("10"));
+    set(0).await.unwrap();
+    assert_eq!(most(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

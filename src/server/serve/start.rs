@@ -86,7 +86,8 @@ impl Node {
         let clock = Clock::start();
         let location = Arc::new(Location::new(rand::random()));
         let restored = block_in_place(|| {
-            bindings::restore(&data.journal(), config.journal.clone(), clock.now(), &snapshot, &location)
+            let options = config.journal.clone();
+            bindings::restore(&data.journal(), options, clock.now(), &snapshot, &sip_listeners, &location)
         });
         let (mut journal, restored) = restored.map_err(Failure::of)?;
         tell_restored(&restored);

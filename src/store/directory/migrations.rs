@@ -3,11 +3,12 @@
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const SQLITE: [(i64, &str, &str); 4] = [
+const SQLITE: [(i64, &str, &str); 5] = [
     (1, "directory", include_str!("../migrations/sqlite/0001_directory.sql")),
     (2, "device limits", include_str!("../migrations/sqlite/0002_device_limits.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
     (4, "budgets", include_str!("../migrations/sqlite/0004_budgets.sql")),
+    (5, "call length", include_str!("../migrations/sqlite/0005_call_length.sql")),
 ];
 
 /// The steps for SQLite.

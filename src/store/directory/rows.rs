@@ -48,7 +48,7 @@ pub(crate) fn read_profile(row: &SqliteRow) -> Result<Profile, Error> {
 
 /// The columns that [`read_tenant`] wants, in its order.
 pub(super) const TENANT_COLUMNS: &str = "id, domain, name, enabled, auth_name_equals_number, max_extensions, max_calls, when_full, \
-     media, max_media, requests_ps, registers_ps, calls_ps, connections, weight";
+     media, max_media, requests_ps, registers_ps, calls_ps, connections, weight, max_call_seconds";
 
 /// A tenant as its row has it, still without aliases and trusted networks.
 pub(super) fn read_tenant(row: &SqliteRow) -> Result<Tenant, Error> {
@@ -75,6 +75,7 @@ pub(super) fn read_tenant(row: &SqliteRow) -> Result<Tenant, Error> {
         when_full: when_full.map_err(|fault| Error::Corrupt(format!("tenant row {id}: {fault}")))?,
         media: media.map_err(|fault| Error::Corrupt(format!("tenant row {id}: {fault}")))?,
         max_media: row.try_get(9)?,
+        max_call_seconds: row.try_get(15)?,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ringway_directory::validation::Domain;
+use ringway_directory::validation::{Domain, check_call_seconds};
 use ringway_directory::{NewTenant, Tenant, TenantDraft, TenantId, WhenFull};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqliteTransaction};
 
@@ -36,6 +36,7 @@ impl Directory {
             when_full: new.when_full,
             media: new.media,
             max_media: new.max_media,
+            max_call_seconds: new.max_call_seconds,
             enabled: true,
             auth_name_equals_number: new.auth_name_equals_number,
         })
@@ -55,6 +56,25 @@ impl Directory {
             .await?;
         transaction.commit().await?;
         Ok(Tenant { when_full, ..tenant })
+    }
+
+    /// Changes how many seconds a call of a tenant may last; `None`: as long as any on this node.
+    pub async fn set_max_call_seconds(&self, domain: &str, max_call_seconds: Option<u32>) -> Result<Tenant, Error> {
+        if let Some(seconds) = max_call_seconds {
+            check_call_seconds("max_call_seconds", seconds).map_err(|fault| Error::Refused(vec![fault]))?;
+        }
+        let mut transaction = self.begin_write().await?;
+        let tenant = find(&mut transaction, domain).await?;
+        let change = next_change(&mut transaction).await?;
+        sqlx::query("UPDATE tenants SET max_call_seconds = ?, updated = ?, change = ? WHERE id = ?")
+            .bind(max_call_seconds)
+            .bind(now())
+            .bind(change)
+            .bind(tenant.id.0)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Tenant { max_call_seconds, ..tenant })
     }
 
     /// All tenants, by domain.
@@ -136,8 +156,8 @@ async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Res
     let change = next_change(transaction).await?;
     let sql = "INSERT INTO tenants (domain, name, auth_name_equals_number, max_extensions, max_calls, created, updated, change, \
                when_full, media, max_media, requests_ps, registers_ps, calls_ps, \
-               connections, weight) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) RETURNING id";
+               connections, weight, max_call_seconds) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) RETURNING id";
     let id: u32 = sqlx::query_scalar(sql)
         .bind(new.domain.as_str())
         .bind(new.name.as_str())
@@ -154,6 +174,7 @@ async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Res
         .bind(new.budgets.calls)
         .bind(new.budgets.connections)
         .bind(new.budgets.weight)
+        .bind(new.max_call_seconds)
         .fetch_one(&mut **transaction)
         .await?;
     for alias in &new.aliases {

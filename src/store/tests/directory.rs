@@ -26,6 +26,7 @@ async fn a_tenant_is_there_after_a_restart_with_all_it_was_given() {
         when_full: "replace_oldest".into(),
         media: "always".into(),
         max_media: Some(7),
+        max_call_seconds: Some(3600),
         budgets: Budgets {
             requests: Some(100),
             registers: Some(0),
@@ -241,6 +242,7 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
         "ALTER TABLE tenants DROP COLUMN calls_ps",
         "ALTER TABLE tenants DROP COLUMN connections",
         "ALTER TABLE tenants DROP COLUMN weight",
+        "ALTER TABLE tenants DROP COLUMN max_call_seconds",
         "ALTER TABLE extensions DROP COLUMN max_phones",
         "ALTER TABLE extensions DROP COLUMN max_apps",
         "DELETE FROM _sqlx_migrations WHERE version > 1",
@@ -250,7 +252,7 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
     let scene = scene.reopened().await;
     let tenant = scene.directory.tenant("acme.example").await.unwrap();
     assert_eq!((tenant.when_full, tenant.media, tenant.max_media), (WhenFull::Reject, MediaPolicy::Auto, None));
-    assert_eq!(tenant.budgets, Budgets::default());
+    assert_eq!((tenant.budgets, tenant.max_call_seconds), (Budgets::default(), None));
     let snapshot = scene.snapshot().await;
     let extension = snapshot.extension(TenantId(1), b"101").unwrap();
     assert_eq!((extension.max_phones, extension.max_apps), (3, 5));
@@ -270,6 +272,20 @@ async fn limits_of_devices_reach_the_snapshot_and_a_change_of_them_too() {
     assert_eq!(limits(&snapshot), (1, 0));
     scene.import(Mode::Upsert, "extension_number,email,max_phones\n101,a@example.com,7\n").await;
     assert_eq!(limits(&scene.refreshed(&snapshot).await), (7, 0));
+}
+
+#[tokio::test]
+async fn how_long_a_call_of_a_tenant_may_last_is_changed_and_taken_back() {
+    let scene = Scene::new().await;
+    let snapshot = scene.snapshot().await;
+    for seconds in [Some(600), None] {
+        let tenant = scene.directory.set_max_call_seconds("acme.example", seconds).await.unwrap();
+        assert_eq!(tenant.max_call_seconds, seconds);
+        let snapshot = scene.refreshed(&snapshot).await;
+        assert_eq!(snapshot.tenant(TenantId(1)).unwrap().max_call_seconds, seconds);
+    }
+    let error = scene.directory.set_max_call_seconds("acme.example", Some(9)).await.unwrap_err();
+    assert!(error.to_string().contains("from 10 to"), "{error}");
 }
 
 #[tokio::test]

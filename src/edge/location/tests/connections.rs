@@ -6,7 +6,7 @@ fn a_binding_on_a_stream_is_reached_by_its_connection() {
     let flow = stream(Transport::Tcp, 5);
     save(&location, 0, aor("101"), (7, 1), &[Binding { flow, ..contact("sip:a@198.51.100.7:5062", 0, 60) }]).unwrap();
     let mut reached = None;
-    location.lookup(at(0), &aor("101"), |binding| reached = binding.reach());
+    location.lookup(at(0), &aor("101"), |binding| reached = binding.reach(&Settings::default()));
     assert_eq!(reached, Some(flow));
 }
 
@@ -17,7 +17,7 @@ fn when_its_connection_closes_a_plain_tcp_contact_waits_to_be_called() {
     save(&location, 0, aor("101"), (7, 1), &[Binding { flow, ..contact("sip:a@198.51.100.7:5062", 0, 60) }]).unwrap();
     assert_eq!(location.connection_closed(connection(5)), 0);
     let mut reached = None;
-    location.lookup(at(0), &aor("101"), |binding| reached = binding.reach());
+    location.lookup(at(0), &aor("101"), |binding| reached = binding.reach(&Settings::default()));
     let remote = "198.51.100.7:5062".parse().unwrap();
     assert_eq!(reached, Some(Flow { remote, connection: None, ..flow }));
     assert!(!location.is_registered_on(&flow));
@@ -88,7 +88,8 @@ fn a_flow_tells_whose_extensions_are_registered_on_it() {
 
 #[test]
 fn a_udp_device_is_reached_at_its_contact_unless_it_is_behind_a_nat() {
-    let reach = |uri, is_natted| Binding { is_natted, flow: udp(1024), ..contact(uri, 0, 60) }.reach();
+    let reach =
+        |uri, is_natted| Binding { is_natted, flow: udp(1024), ..contact(uri, 0, 60) }.reach(&Settings::default());
     assert_eq!(reach("sip:a@198.51.100.7:1024", false), Some(udp(1024)));
     assert_eq!(reach("sip:a@198.51.100.7:5070", false), Some(udp(5070)));
     assert_eq!(reach("sip:a@198.51.100.7", false), Some(udp(5060)));

@@ -188,7 +188,9 @@ impl Pair {
                 self.location = Location::new(3);
                 // Shards write their journals side by side, so states may be read in any order: the wrong one, say.
                 for (number, version, record) in self.journal.iter().rev() {
-                    self.location.restore(at(self.seconds), &aor(NUMBERS[*number]), *version, record).unwrap();
+                    self.location
+                        .restore(at(self.seconds), &listeners(), &aor(NUMBERS[*number]), *version, record)
+                        .unwrap();
                 }
                 self.model.restart();
             }

@@ -18,7 +18,7 @@ fn what_was_saved_is_there_after_a_restart_with_its_remaining_lifetime() {
 
     let after = Location::new(2);
     for (tenant, number, version, _, record) in &journal {
-        after.restore(at(30), &Aor { tenant: *tenant, number }, *version, record).unwrap();
+        after.restore(at(30), &listeners(), &Aor { tenant: *tenant, number }, *version, record).unwrap();
     }
     assert_eq!(visited(&after, 30), journal);
     assert_eq!(count(&after, TenantId(1)), 3);
@@ -35,7 +35,7 @@ fn of_two_states_the_one_with_the_higher_version_holds_in_either_order() {
     for states in [[(1, &old), (2, &new)], [(2, &new), (1, &old)]] {
         let location = Location::new(1);
         for (version, record) in states {
-            location.restore(at(0), &aor("101"), version, record).unwrap();
+            location.restore(at(0), &listeners(), &aor("101"), version, record).unwrap();
         }
         assert_eq!(listed(&location, 0, aor("101")), ["sip:new@h"]);
         check_invariants(&location);
@@ -48,8 +48,8 @@ fn a_removal_holds_against_an_older_state_that_is_read_after_it() {
     let expired = record_of(&[contact("sip:b@h", 0, 10)]);
     for gone in [&[][..], &expired] {
         let location = Location::new(1);
-        location.restore(at(20), &aor("101"), 2, gone).unwrap();
-        location.restore(at(20), &aor("101"), 1, &record).unwrap();
+        location.restore(at(20), &listeners(), &aor("101"), 2, gone).unwrap();
+        location.restore(at(20), &listeners(), &aor("101"), 1, &record).unwrap();
         assert!(listed(&location, 20, aor("101")).is_empty());
         assert!(visited(&location, 20).is_empty());
         sweep(&location, 20);
@@ -62,7 +62,7 @@ fn a_removal_holds_against_an_older_state_that_is_read_after_it() {
 fn versions_go_on_above_what_was_restored() {
     let location = Location::new(1);
     let future = u64::from(START + 1000) * 1000;
-    location.restore(at(0), &aor("101"), future, &[]).unwrap();
+    location.restore(at(0), &listeners(), &aor("101"), future, &[]).unwrap();
     sweep(&location, 0);
     let saved = save(&location, 0, aor("101"), (7, 1), &[contact("sip:a@h", 0, 60)]).unwrap();
     assert_eq!(saved.version, Some(future + 1));
@@ -73,11 +73,11 @@ fn connections_of_before_a_restart_are_closed() {
     let tcp = Binding { flow: stream(Transport::Tcp, 5), ..contact("sip:a@198.51.100.7:5062", 0, 60) };
     let tls = Binding { flow: stream(Transport::Tls, 6), ..contact("sip:b@198.51.100.7", 0, 60) };
     let location = Location::new(1);
-    location.restore(at(0), &aor("101"), 1, &record_of(&[tcp, tls])).unwrap();
+    location.restore(at(0), &listeners(), &aor("101"), 1, &record_of(&[tcp, tls])).unwrap();
     check_invariants(&location);
     assert_eq!(listed(&location, 0, aor("101")).len(), 2, "both are still registered");
     let mut reached = Vec::new();
-    location.lookup(at(0), &aor("101"), |binding| reached.push(binding.reach()));
+    location.lookup(at(0), &aor("101"), |binding| reached.push(binding.reach(&Settings::default())));
     let remote = "198.51.100.7:5062".parse().unwrap();
     assert_eq!(reached, [Some(Flow { remote, connection: None, ..tcp.flow })]);
     // A connection that has the same number now is somebody else's.
@@ -96,8 +96,8 @@ fn garbage_is_refused_and_changes_nothing() {
     save(&location, 0, aor("101"), (7, 1), &[contact("sip:a@h", 0, 60)]).unwrap();
     let mut record = record_of(&[contact("sip:b@h", 0, 60)]);
     record.pop();
-    assert_eq!(location.restore(at(0), &aor("101"), u64::MAX, &record), Err(Garbage));
-    assert_eq!(location.restore(at(0), &aor("101"), u64::MAX, b"\xff\xff"), Err(Garbage));
-    assert_eq!(location.restore(at(0), &aor(&"1".repeat(256)), 1, b""), Err(Garbage));
+    assert_eq!(location.restore(at(0), &listeners(), &aor("101"), u64::MAX, &record), Err(Garbage));
+    assert_eq!(location.restore(at(0), &listeners(), &aor("101"), u64::MAX, b"\xff\xff"), Err(Garbage));
+    assert_eq!(location.restore(at(0), &listeners(), &aor(&"1".repeat(256)), 1, b""), Err(Garbage));
     assert_eq!(listed(&location, 0, aor("101")), ["sip:a@h"]);
 }

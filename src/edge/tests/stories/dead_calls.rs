@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ringway_edge::counters::CallEnd;
 
+use crate::registration::register;
 use crate::scene::{Dialog, Heard, Phone, Scene};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -216,6 +217,9 @@ fn a_side_whose_connection_is_gone_keeps_nothing_open() {
     let flow = scene.state(bob).flow;
     assert!(bye.header("Via").starts_with("SIP/2.0/TCP "));
     scene.input(0, ringway_edge::Input::FlowClosed(flow));
+    // Its Contact may still be called, and when that is in vain too, it is over.
+    assert_eq!(scene.expect_bye(bob).request_uri(), bye.request_uri());
+    scene.input(0, ringway_edge::Input::SendFailed(ringway_sip::Flow { connection: None, ..flow }));
     scene.expect_all_quiet();
 }
 
@@ -249,4 +253,55 @@ fn a_call_that_ended_is_not_ended_again() {
     scene.expect_response(alice, 200);
     scene.advance(HOUR * 2);
     scene.expect_all_quiet();
+}
+
+#[test]
+fn a_tenant_may_have_shorter_calls_than_the_node_and_no_longer_ones() {
+    for (seconds, longest) in [(600, SECOND * 600), (7200, HOUR)] {
+        let mut scene = Scene::with(|settings| settings.max_call = HOUR);
+        scene.redirect(|edit| {
+            let max_call_seconds = Some(seconds);
+            edit.put_tenant(ringway_directory::Tenant { max_call_seconds, ..crate::scene::acme() });
+        });
+        let mut story = call_with(scene, &[], &[]);
+        story.scene.advance(longest - SECOND);
+        story.scene.expect_nothing_more();
+        story.scene.advance(SECOND * 2);
+        story.expect_end(CallEnd::TooLong);
+    }
+}
+
+#[test]
+fn a_side_that_has_given_its_gruu_hears_the_bye_where_it_is_registered_now() {
+    for is_registered in [true, false] {
+        let mut scene = Scene::with(|settings| settings.max_call = HOUR);
+        let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+        let device = |scene: &Scene, phone| format!("<{}>;+sip.instance=\"<urn:uuid:2>\"", scene.contact(phone));
+        let contact = device(&scene, bob);
+        register(&mut scene, bob, |request| request.contact(&contact));
+        let gruu = "sip:102@acme.example;gr=urn:uuid:2";
+        let invite = scene.invite(alice, bob);
+        let heard = scene.expect_request(bob, "INVITE");
+        scene.send(bob, heard.response(200, "b", gruu));
+        let ok = scene.expect_response(alice, 200);
+        let ack = Dialog::of_caller(&invite, &ok).ack(&mut scene, alice);
+        scene.send(alice, ack);
+        scene.expect_request(bob, "ACK");
+        let moved = scene.phone("102@acme.example");
+        scene.advance(HOUR - SECOND * 10);
+        if is_registered {
+            let contact = device(&scene, moved);
+            register(&mut scene, moved, |request| request.contact(&contact));
+        }
+        scene.advance(SECOND * 10);
+        let bye = scene.expect_bye(alice);
+        scene.respond(alice, &bye, 200);
+        // Where it was is the best guess when it is registered nowhere.
+        let hears = if is_registered { moved } else { bob };
+        let bye = scene.expect_bye(hears);
+        let uri = if is_registered { scene.contact(moved) } else { gruu.to_owned() };
+        assert_eq!(bye.request_uri(), uri);
+        scene.respond(hears, &bye, 200);
+        scene.expect_all_quiet();
+    }
 }

@@ -169,7 +169,9 @@ fn what_is_no_valid_gruu_is_404() {
     let (_, temporary) = register_device(&mut scene, phone, 2);
     let elsewhere = temporary.replace("acme.example", "globex.example");
     let tampered = temporary.replace("sip:tgruu.", "sip:tgruu.A");
-    for uri in [&*tampered, "sip:tgruu.x@acme.example;gr", "sip:999@acme.example;gr=urn:uuid:2"] {
+    for uri in
+        [&*tampered, "sip:tgruu.x@acme.example;gr", "sip:102@acme.example;gr", "sip:999@acme.example;gr=urn:uuid:2"]
+    {
         assert_eq!(call(&mut scene, caller, uri).expect("an answer").status(), Some(404), "{uri}");
     }
     // Another tenant's domain does not open it.
@@ -237,4 +239,72 @@ fn a_caller_may_give_its_own_gruu_for_a_contact_and_nobody_elses() {
     let invite = scene.request(caller, "INVITE", "sip:102@acme.example").contact(&format!("<{of_callee}>"));
     let refused = scene.ask(caller, invite);
     assert_eq!((refused.status(), &*refused.reason_code()), (Some(403), "contact-refused"));
+}
+
+#[test]
+fn a_temporary_gruu_of_before_a_reboot_is_void_though_an_old_registration_of_the_device_is_left() {
+    let mut scene = scene();
+    let caller = scene.phone("101@acme.example");
+    let (before, after) = (scene.phone("102@acme.example"), scene.phone("102@acme.example"));
+    let (public, old) = register_device(&mut scene, before, 2);
+    scene.advance(Duration::from_secs(1));
+    // It comes back at another address, and the registration of before has some minutes to run.
+    let response = register_under(&mut scene, after, 2, "after-the-reboot");
+    let contacts = response.headers("Contact");
+    assert_eq!(contacts.len(), 2, "{response}");
+    assert_eq!(call(&mut scene, caller, &old).expect("an answer").status(), Some(404));
+    // Whichever it takes of those that it is told, it is a good one.
+    for contact in contacts {
+        let begin = contact.find("temp-gruu=\"").unwrap() + "temp-gruu=\"".len();
+        let told = contact[begin..].split('"').next().unwrap().to_owned();
+        assert_eq!(call(&mut scene, caller, &told), None, "{told}");
+        scene.expect_request(after, "INVITE");
+    }
+    assert_eq!(call(&mut scene, caller, &public), None);
+    scene.expect_request(after, "INVITE");
+    scene.expect_nothing_more();
+}
+
+#[test]
+fn a_redirection_to_a_gruu_rings_that_device_alone() {
+    let mut scene = scene();
+    let caller = scene.phone("101@acme.example");
+    let moved = scene.phone("103@acme.example");
+    let (one, other) = (scene.phone("102@acme.example"), scene.phone("102@acme.example"));
+    scene.register(moved);
+    register_device(&mut scene, other, 3);
+    let (public, temporary) = register_device(&mut scene, one, 2);
+    for uri in [public, temporary] {
+        scene.invite(caller, moved);
+        let heard = scene.expect_request(moved, "INVITE");
+        scene.send(moved, heard.response(302, "m", &uri));
+        scene.expect_request(moved, "ACK");
+        let heard = scene.expect_request(one, "INVITE");
+        scene.respond(one, &heard, 486);
+        scene.expect_request(one, "ACK");
+        scene.expect_response(caller, 486);
+        scene.expect_nothing_more();
+    }
+    // What only looks like one leads nowhere.
+    scene.invite(caller, moved);
+    let heard = scene.expect_request(moved, "INVITE");
+    scene.send(moved, heard.response(302, "m", "sip:tgruu.x@acme.example;gr"));
+    scene.expect_request(moved, "ACK");
+    scene.expect_response(caller, 302);
+    scene.expect_nothing_more();
+}
+
+#[test]
+fn who_called_one_device_by_its_gruu_is_not_led_on_to_another_by_it() {
+    let mut scene = scene();
+    let caller = scene.phone("101@acme.example");
+    let (phone, other) = (scene.phone("102@acme.example"), scene.phone("103@acme.example"));
+    scene.register(other);
+    let (public, _) = register_device(&mut scene, phone, 2);
+    assert_eq!(call(&mut scene, caller, &public), None);
+    let heard = scene.expect_request(phone, "INVITE");
+    scene.send(phone, heard.response(302, "m", "sip:103@acme.example"));
+    scene.expect_request(phone, "ACK");
+    assert!(scene.expect_response(caller, 302).header("Contact").contains("sip:103@acme.example"));
+    scene.expect_nothing_more();
 }

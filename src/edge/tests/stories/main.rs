@@ -23,6 +23,7 @@ mod media;
 mod outbound;
 mod overload;
 mod pings;
+mod reachability;
 mod registration;
 mod registration_limits;
 mod registration_refused;

@@ -206,6 +206,20 @@ fn a_device_that_has_rung_is_not_tried_by_another_flow() {
 }
 
 #[test]
+fn a_100_is_the_next_hops_word_and_not_the_devices() {
+    let (mut scene, caller, first, second) = two_flows(Transport::Tcp);
+    scene.invite(caller, first);
+    let heard = scene.expect_request(second, "INVITE");
+    scene.respond(second, &heard, 100);
+    scene.respond(second, &heard, 430);
+    scene.expect_request(second, "ACK");
+    let heard = scene.expect_request(first, "INVITE");
+    scene.respond(first, &heard, 200);
+    scene.expect_response(caller, 200);
+    scene.expect_nothing_more();
+}
+
+#[test]
 fn when_every_flow_has_failed_the_caller_hears_no_430() {
     let (mut scene, caller, first, second) = two_flows(Transport::Tcp);
     scene.invite(caller, first);
@@ -307,7 +321,24 @@ fn a_connection_that_carries_a_flow_is_watched_longer_than_its_flow_timer() {
     assert_eq!(scene.expected, [], "datagrams have no connection, and who has not promised anything is not watched");
     register_flow(&mut scene, tcp, 1);
     let flow = scene.state(tcp).flow;
-    assert_eq!(scene.expected, [(flow, Duration::from_secs(150))]);
+    assert_eq!(scene.expected, [(flow, Duration::from_secs(120), Duration::from_secs(150))]);
+}
+
+#[test]
+fn a_flow_behind_a_proxy_is_the_proxys_to_watch() {
+    let mut scene = scene();
+    let phone = scene.tcp_phone("101@acme.example");
+    let contact = scene.contact(phone);
+    for more in [
+        &["Path: <sip:t0k3n@edge.example;lr;ob>"][..],
+        &["Path: <sip:t0k3n@edge.example;lr;ob>", "Via: SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bK-first-hop"],
+    ] {
+        let response = register(&mut scene, phone, |request| {
+            more.iter().fold(flow(request, &contact, 1), |request, header| request.header(header))
+        });
+        assert_eq!((response.header("Require"), response.has("Flow-Timer")), ("outbound".into(), false));
+    }
+    assert_eq!(scene.expected, []);
 }
 
 /// A STUN Binding request without attributes.
@@ -340,6 +371,29 @@ fn a_stun_keep_alive_of_a_registered_phone_is_answered_with_its_address_and_nobo
     other[1] = 3;
     scene.send(phone, other);
     scene.expect_nothing_more();
+}
+
+#[test]
+fn a_stun_keep_alive_over_ipv6_is_answered_within_the_budget_of_its_source() {
+    let mut scene = Scene::with(|settings| {
+        without_jitter(settings);
+        settings.limits.source_rps = 5;
+    });
+    let phone = scene.phone_at("101@acme.example", Transport::Udp, "[2001:db8::7]:5060");
+    let contact = scene.contact(phone);
+    let response = register(&mut scene, phone, |request| request.contact(&format!("<{contact}>")));
+    assert_eq!(response.status(), Some(200), "{response}");
+    let answers = |scene: &mut Scene| {
+        for _ in 0..50 {
+            scene.send(phone, stun());
+        }
+        std::iter::from_fn(|| scene.hear(phone)).map(|answer| answer.bytes.len()).collect::<Vec<_>>()
+    };
+    let answered = answers(&mut scene);
+    assert!((1..=10).contains(&answered.len()), "{answered:?}");
+    assert!(answered.iter().all(|length| *length == 44), "with its address");
+    scene.advance(Duration::from_secs(10));
+    assert!(!answers(&mut scene).is_empty(), "and later again");
 }
 
 // --- Path ---

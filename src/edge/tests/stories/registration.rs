@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ringway_edge::{Input, Settings};
+use ringway_sip::Transport;
 
 use crate::scene::{Heard, Phone, Request, Scene};
 
@@ -256,7 +257,8 @@ fn a_register_without_contact_only_reads() {
 fn bindings_are_compared_as_uris() {
     let contacts = |first: &str, second: &str| {
         let mut scene = scene();
-        let phone = scene.phone("101@acme.example");
+        // Over TLS, for one of them is a sips URI.
+        let phone = scene.stream_phone("101@acme.example", Transport::Tls);
         register_in_order(&mut scene, phone, "one", 2, &format!("<{first}>"));
         register_in_order(&mut scene, phone, "one", 4, &format!("<{second}>"));
         registered(&mut scene, phone).len()

@@ -165,7 +165,8 @@ fn a_contact_of_another_scheme_or_of_absurd_length_is_refused() {
     ] {
         expect_refusal(&mut scene, phone, (403, "contact-refused"), |request| request.contact(&contact));
     }
-    let response = register(&mut scene, phone, |request| request.contact("<sips:a@198.51.100.1>"));
+    let secure = scene.stream_phone("101@acme.example", Transport::Tls);
+    let response = register(&mut scene, secure, |request| request.contact("<sips:a@198.51.100.1>"));
     assert_eq!(response.headers("Contact"), ["<sips:a@198.51.100.1>;expires=300"]);
 }
 

@@ -79,8 +79,8 @@ pub struct Scene {
     lanes_given: u16,
     /// What went to nobody of the story.
     strays: Vec<(Flow, Heard)>,
-    /// Connections that are to be closed when they are silent for so long.
-    pub expected: Vec<(Flow, Duration)>,
+    /// Connections that are to be asked when they are silent for so long, and closed when they are for so long.
+    pub expected: Vec<(Flow, Duration, Duration)>,
     serial: u32,
     boot: u32,
 }
@@ -158,7 +158,13 @@ impl Scene {
             let (domain, number) = kept.key.split_once('\0').unwrap();
             let tenant = self.directory.tenant_by_host(domain.as_bytes()).unwrap().id;
             let aor = ringway_edge::location::Aor { tenant, number: number.as_bytes() };
-            location.restore(self.now.wall, &aor, kept.version, &kept.record).unwrap();
+            location.restore(self.now.wall, &self.settings.listeners, &aor, kept.version, &kept.record).unwrap();
+        }
+        // The listeners may stand in another order than before.
+        for phone in &mut self.phones {
+            let spoken = self.settings.listeners.iter();
+            let place = spoken.into_iter().position(|listener| listener.transport == phone.flow.transport).unwrap();
+            phone.flow.listener = ListenerId(u8::try_from(place).unwrap());
         }
         self.location = Arc::new(location);
         self.activity = Arc::new(Activity::new(7));
@@ -282,7 +288,7 @@ impl Scene {
 
     fn carry(&mut self, shard: usize) {
         let mut hand_overs = Vec::new();
-        let Self { shards, phones, kept, streams, strays, expected, .. } = self;
+        let Self { shards, phones, kept, streams, strays, expected, settings, .. } = self;
         let engine = &mut shards[shard];
         engine.check_invariants();
         kept.extend(engine.saves().map(|change| Kept {
@@ -292,6 +298,8 @@ impl Scene {
         }));
         engine.drain(|action| match action {
             Action::Send { flow, bytes, .. } => {
+                let listener = settings.listener(flow.listener).expect("a message leaves by a listener");
+                assert_eq!(listener.transport, flow.transport, "of its own transport");
                 let heard = Heard::new(bytes);
                 let to = phones
                     .iter_mut()
@@ -302,7 +310,7 @@ impl Scene {
                 }
             }
             Action::HandOver { to, offered, flow, bytes } => hand_overs.push((to, offered, flow, bytes.to_vec())),
-            Action::Expect { flow, within } => expected.push((flow, within)),
+            Action::Expect { flow, every, within } => expected.push((flow, every, within)),
             Action::Save(_) => {}
             Action::Relay(lane, order) => relay::obey(streams, lane, order),
         });
@@ -488,6 +496,7 @@ pub fn acme() -> Tenant {
         when_full: WhenFull::Reject,
         media: MediaPolicy::Auto,
         max_media: None,
+        max_call_seconds: None,
         enabled: true,
         auth_name_equals_number: true,
     }

@@ -153,19 +153,78 @@ fn the_side_that_asked_for_sips_gets_a_sips_record_route() {
 }
 
 #[test]
-fn a_sips_contact_on_tls_gets_a_sips_record_route_and_one_on_udp_does_not() {
-    for transport in [Transport::Tls, Transport::Udp] {
+fn a_sips_contact_on_tls_gets_a_sips_record_route() {
+    let mut scene = Scene::new();
+    let alice = scene.phone("101@acme.example");
+    let bob = scene.phone_at("102@acme.example", Transport::Tls, "198.51.100.9:40000");
+    let contact = format!("<{}>", scene.contact(bob).replace("sip:", "sips:"));
+    let register = scene.request(bob, "REGISTER", "sip:acme.example").contact(&contact);
+    assert_eq!(scene.ask(bob, register).status(), Some(200));
+    let (mut from, mut to) = scene.call(alice, bob);
+    assert!(to.routes[0].starts_with("<sips:"), "{:?}", to.routes);
+    assert!(from.routes[0].starts_with("<sip:"), "{:?}", from.routes);
+    talk(&mut scene, [(&mut from, alice, bob), (&mut to, bob, alice)]);
+    scene.expect_nothing_more();
+}
+
+#[test]
+fn a_sips_contact_is_registered_over_tls_only_and_can_always_be_removed() {
+    for (transport, is_taken) in [
+        (Transport::Udp, false),
+        (Transport::Tcp, false),
+        (Transport::Ws, false),
+        (Transport::Tls, true),
+        (Transport::Wss, true),
+    ] {
+        let mut scene = Scene::new();
+        let bob = scene.phone_at("102@acme.example", transport, "198.51.100.9:40000");
+        let contact = "<sips:102@198.51.100.9:5061>";
+        let register = scene.request(bob, "REGISTER", "sip:acme.example").contact(contact);
+        let response = scene.ask(bob, register);
+        if is_taken {
+            assert_eq!(response.status(), Some(200), "{transport}");
+        } else {
+            assert_eq!((response.status(), &*response.reason_code()), (Some(403), "contact-insecure"), "{transport}");
+        }
+        let remove = scene.request(bob, "REGISTER", "sip:acme.example").contact(&format!("{contact};expires=0"));
+        assert_eq!(scene.ask(bob, remove).status(), Some(200), "{transport}");
+    }
+}
+
+#[test]
+fn a_sips_call_passes_a_proxy_only_to_a_sips_contact() {
+    for (contact, is_reached) in [("<sip:102@10.0.0.7:5060>", false), ("<sips:102@10.0.0.7:5061>", true)] {
+        let mut scene = Scene::new();
+        let alice = scene.stream_phone("101@acme.example", Transport::Tls);
+        let edge = scene.stream_phone("102@acme.example", Transport::Tls);
+        let register = scene.request(edge, "REGISTER", "sip:acme.example").contact(contact);
+        let register = register.header("Path: <sip:192.0.2.77;lr>").header("Supported: path");
+        assert_eq!(scene.ask(edge, register).status(), Some(200));
+        let invite = scene.request(alice, "INVITE", "sips:102@acme.example");
+        let invite = scene.answer_challenge(alice, invite);
+        scene.send_request(alice, &invite);
+        if is_reached {
+            scene.expect_response(alice, 100);
+            scene.expect_request(edge, "INVITE");
+        } else {
+            scene.expect_response(alice, 480);
+        }
+        scene.expect_nothing_more();
+    }
+}
+
+#[test]
+fn a_proxy_that_is_reached_by_a_sips_route_gets_a_sips_record_route() {
+    for (path, is_sips) in [("<sips:192.0.2.77;lr>", true), ("<sip:192.0.2.77;transport=tls;lr>", false)] {
         let mut scene = Scene::new();
         let alice = scene.phone("101@acme.example");
-        let bob = scene.phone_at("102@acme.example", transport, "198.51.100.9:40000");
-        let contact = format!("<{}>", scene.contact(bob).replace("sip:", "sips:"));
-        let register = scene.request(bob, "REGISTER", "sip:acme.example").contact(&contact);
-        assert_eq!(scene.ask(bob, register).status(), Some(200));
-        let (mut from, mut to) = scene.call(alice, bob);
-        assert_eq!(to.routes[0].starts_with("<sips:"), transport == Transport::Tls, "{:?}", to.routes);
-        assert!(from.routes[0].starts_with("<sip:"), "{:?}", from.routes);
-        talk(&mut scene, [(&mut from, alice, bob), (&mut to, bob, alice)]);
-        scene.expect_nothing_more();
+        let edge = scene.stream_phone("102@acme.example", Transport::Tls);
+        let register = scene.request(edge, "REGISTER", "sip:acme.example").contact("<sip:102@10.0.0.7:5060>");
+        let register = register.header(&format!("Path: {path}")).header("Supported: path");
+        assert_eq!(scene.ask(edge, register).status(), Some(200));
+        scene.invite(alice, edge);
+        let heard = scene.expect_request(edge, "INVITE");
+        assert_eq!(heard.header("Record-Route").starts_with("<sips:"), is_sips, "{heard}");
     }
 }
 

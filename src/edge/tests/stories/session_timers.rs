@@ -53,7 +53,7 @@ fn who_does_not_know_session_timers_is_not_refused_and_its_interval_is_raised() 
     for (sent, min_se, session_heard, min_se_heard) in [
         ("30;refresher=uas", None, "90;refresher=uas", "90"),
         ("30", Some("60"), "90", "90"),
-        ("30", Some("300"), "90", "300"),
+        ("30", Some("300"), "300", "300"),
     ] {
         let (mut scene, alice, bob) = alice_and_bob();
         let session = format!("Session-Expires: {sent}");

@@ -169,3 +169,26 @@ fn a_phone_on_a_stream_is_asked_on_its_stream() {
     assert_eq!(heard.request_uri(), "sip:102@phone.example;transport=tcp");
     scene.expect_nothing_more();
 }
+
+#[test]
+fn a_redirection_to_another_line_of_the_same_adapter_is_followed() {
+    let mut scene = Scene::new();
+    let alice = scene.phone("101@acme.example");
+    let adapter = scene.phone("102@acme.example");
+    scene.register(adapter);
+    // The same device, with the account of its second line.
+    (scene.state(adapter).number, scene.state(adapter).password) = ("103".into(), "secret-103".into());
+    scene.register(adapter);
+    let invite = scene.request(alice, "INVITE", BOB);
+    assert_eq!(scene.ask(alice, invite).status(), Some(100));
+    let heard = scene.expect_request(adapter, "INVITE");
+    scene.send(adapter, heard.response(302, "b", "sip:103@acme.example"));
+    scene.expect_request(adapter, "ACK");
+    let heard = scene.expect_request(adapter, "INVITE");
+    assert!(heard.request_uri().starts_with("sip:103@"), "{heard}");
+    // Sent back, it goes no third time.
+    scene.send(adapter, heard.response(302, "b", BOB));
+    scene.expect_request(adapter, "ACK");
+    scene.expect_response(alice, 302);
+    scene.expect_nothing_more();
+}
