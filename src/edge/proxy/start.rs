@@ -16,7 +16,7 @@ use crate::cookie::Cookie;
 use crate::core::Part;
 use crate::dialog::{Dialog, DialogKey, Names, Refresh, Side, Stage};
 use crate::engine::Engine;
-use crate::media::Standpoint;
+use crate::media::{Expected, Standpoint};
 use crate::output::fits;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::Reject;
@@ -63,10 +63,14 @@ impl Engine {
             if self.dialogs.len() >= self.core.settings.limits.max_dialogs {
                 return self.core.refuse(request, Reject::Overloaded);
             }
-            if !self.core.activity.take_call(initial.tenant, initial.max_calls) {
+            // Help is not kept from whoever else is calling.
+            let uri = Uri::parse(request.message.request_uri());
+            let is_emergency = uri.is_ok_and(|uri| self.core.is_emergency(&uri));
+            let most = initial.max_calls.filter(|_| !is_emergency);
+            if !self.core.activity.take_call(initial.tenant, most) {
                 return self.core.refuse(request, Reject::CallLimit);
             }
-            let key = self.open_dialog(request, initial.tenant, initial.caller);
+            let key = self.open_dialog(request, &initial, is_emergency);
             Some(DialogPlace { key, callee_tag: None, from_caller: true })
         } else {
             None
@@ -119,12 +123,11 @@ impl Engine {
         self.settle(key);
     }
 
-    fn open_dialog(&mut self, request: Received<'_, '_>, tenant: TenantId, caller: &str) -> DialogKey {
+    fn open_dialog(&mut self, request: Received<'_, '_>, initial: &Initial<'_>, is_emergency: bool) -> DialogKey {
+        let tenant = initial.tenant;
         let essentials = request.essentials;
-        let side = self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(caller));
+        let side = self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(initial.caller));
         let call_id = self.core.fingerprints.short(&[essentials.call_id]);
-        let uri = Uri::parse(request.message.request_uri());
-        let is_emergency = uri.is_ok_and(|uri| self.core.is_emergency(&uri));
         let key = self.dialogs.insert(Dialog {
             tenant,
             call_id,
@@ -218,6 +221,7 @@ impl Engine {
             cookie: None,
             refresh: None,
             is_ours: false,
+            has_moved_media: false,
         });
         if method != Method::Invite {
             self.core.start(key, Part::LateTrying, Timer::E, timers.t2().saturating_sub(timers.t1()));
@@ -343,7 +347,7 @@ impl Engine {
             max_forwards: essentials.max_forwards.map_or(DEFAULT_MAX_FORWARDS, |left| left.saturating_sub(1)),
             breadth,
             realm,
-            moved: moved.as_ref(),
+            moved: moved.moved(),
             path: &target.path,
         };
         let mut sent = Vec::with_capacity(message.bytes().len() + 512);
@@ -361,6 +365,7 @@ impl Engine {
         };
         let rings_for = self.core.settings.timer_c;
         let is_invite = context.is_invite();
+        let expects = Expected::of(context.method, &moved);
         let branch = Branch {
             secret,
             flow: target.flow,
@@ -372,7 +377,7 @@ impl Engine {
             is_over: false,
             redirected_to: target.redirected_to,
             is_natted: target.is_natted,
-            offers_late: is_invite && message.body().is_empty(),
+            expects,
             alternatives: target.alternatives,
             breadth,
             place: Branch::UNLISTED,
