@@ -3,13 +3,15 @@
 use std::io;
 use std::time::Duration;
 
-use ringway_directory::{ExtensionDraft, Secret, Tenant, TenantDraft, WhenFull};
+use ringway_directory::{ExtensionDraft, MediaPolicy, Secret, Tenant, TenantDraft, WhenFull};
 use ringway_store::csv::{ImportLimits, ImportOptions};
-use ringway_store::directory::{Directory, Error};
+use ringway_store::directory::{Directory, Error, TenantChange};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 
-use crate::control::protocol::{Event, ExtensionRow, NewExtension, NewExtensions, NewTenant, Request, TenantRow};
+use crate::control::protocol::{
+    Event, ExtensionRow, NO_LIMIT, NewExtension, NewExtensions, NewTenant, Request, TenantRow, TenantSettings,
+};
 
 /// Bytes of a file that are taken in at a time.
 const PIECE: usize = 64 * 1024;
@@ -37,7 +39,7 @@ pub(crate) async fn execute(
     match request {
         Request::TenantAdd(new) => add_tenant(directory, new, events).await,
         Request::TenantList => list_tenants(directory, events).await,
-        Request::TenantSet { domain, when_full } => set_tenant(directory, &domain, &when_full, events).await,
+        Request::TenantSet(new) => set_tenant(directory, &new, events).await,
         Request::ExtensionAdd(new) => add_extension(directory, new, events).await,
         Request::ExtensionImport(new) => import(directory, new, file, events).await,
         Request::ExtensionRegistrations { .. } => {
@@ -69,9 +71,22 @@ async fn add_tenant(directory: &Directory, new: NewTenant, events: &Events) -> R
     Ok(())
 }
 
-async fn set_tenant(directory: &Directory, domain: &str, when_full: &str, events: &Events) -> Result<(), String> {
-    let when_full = WhenFull::parse("when_full", when_full).map_err(|fault| fault.to_string())?;
-    let tenant = directory.set_when_full(domain, when_full).await.map_err(told)?;
+async fn set_tenant(directory: &Directory, new: &TenantSettings, events: &Events) -> Result<(), String> {
+    let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let when_full = given(&new.when_full).map(|text| WhenFull::parse("when_full", &text));
+    let media = given(&new.media).map(|text| MediaPolicy::parse("media", &text));
+    let max_media = given(&new.max_media).map(|text| match &*text {
+        NO_LIMIT => Ok(None),
+        number => {
+            number.parse().map(Some).map_err(|_| format!("max_media: \"{number}\" is neither a number nor {NO_LIMIT}"))
+        }
+    });
+    let changes = TenantChange {
+        when_full: when_full.transpose().map_err(|fault| fault.to_string())?,
+        media: media.transpose().map_err(|fault| fault.to_string())?,
+        max_media: max_media.transpose()?,
+    };
+    let tenant = directory.change_tenant(&new.domain, &changes).await.map_err(told)?;
     let count = directory.extension_count(tenant.id).await.map_err(told)?;
     tell(events, Event::Tenant(row(&tenant, count))).await;
     Ok(())

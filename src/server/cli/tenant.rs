@@ -5,7 +5,7 @@ use super::reach;
 use super::table::table;
 use crate::config::Overrides;
 use crate::console::say;
-use crate::control::protocol::{BudgetWords, NewTenant, TenantRow};
+use crate::control::protocol::{BudgetWords, NO_LIMIT, NewTenant, TenantRow, TenantSettings};
 use crate::control::{Event, Request};
 use crate::failure::Failure;
 
@@ -36,10 +36,17 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
 }
 
 pub(super) fn set(overrides: &Overrides, arguments: TenantSetArguments) -> Result<(), Failure> {
-    let TenantSetArguments { domain, when_full } = arguments;
-    reach::run(overrides, Request::TenantSet { domain, when_full }, tokio::io::empty(), |event| {
-        if let Event::Tenant(tenant) = event {
-            say(format_args!("tenant={} when_full={}", tenant.domain, tenant.when_full));
+    let TenantSetArguments { domain, when_full, media, max_media } = arguments;
+    let settings = TenantSettings {
+        domain,
+        when_full: when_full.unwrap_or_default(),
+        media: media.unwrap_or_default(),
+        max_media: max_media.unwrap_or_default(),
+    };
+    reach::run(overrides, Request::TenantSet(settings), tokio::io::empty(), |event| {
+        if let Event::Tenant(TenantRow { domain, when_full, media, max_media, .. }) = event {
+            let max_media = max_media.map_or_else(|| NO_LIMIT.to_owned(), |most| most.to_string());
+            say(format_args!("tenant={domain} when_full={when_full} media={media} max_media={max_media}"));
         }
         Ok(())
     })

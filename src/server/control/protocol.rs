@@ -22,12 +22,7 @@ pub(crate) enum Request {
     /// `ringway tenant list`
     TenantList,
     /// `ringway tenant set`
-    TenantSet {
-        /// Its domain.
-        domain: String,
-        /// What becomes of a device too many.
-        when_full: String,
-    },
+    TenantSet(TenantSettings),
     /// `ringway extension add`
     ExtensionAdd(NewExtension),
     /// `ringway extension import`; the file follows.
@@ -103,6 +98,23 @@ pub(crate) struct NewTenant {
     pub(crate) max_media: Option<u32>,
     #[serde(default, skip_serializing_if = "BudgetWords::is_empty")]
     pub(crate) budgets: BudgetWords,
+}
+
+/// The word for a limit that is taken away.
+pub(crate) const NO_LIMIT: &str = "none";
+
+/// What becomes of a tenant; what is empty stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TenantSettings {
+    pub(crate) domain: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) when_full: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) media: String,
+    /// A number, or [`NO_LIMIT`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) max_media: String,
 }
 
 /// What a tenant may ask for a second; what is `None` was not mentioned.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use ringway_capture::Way;
-use ringway_directory::{Snapshot, WhenFull};
+use ringway_directory::{MediaPolicy, Snapshot, WhenFull};
 use ringway_edge::location::{Aor, Binding, pack};
 use ringway_edge::{Bans, Location, Settings};
 use ringway_net::Clock;
@@ -20,7 +20,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
-use super::protocol::{BansRequest, CaptureEnd, ModeWord, NewCapture, NewExtension, NewExtensions, NewTenant};
+use super::protocol::{
+    BansRequest, CaptureEnd, ModeWord, NewCapture, NewExtension, NewExtensions, NewTenant, TenantSettings,
+};
 use super::socket::{Commands, ControlSocket};
 use super::{Event, Request};
 use crate::bans::BanOffice;
@@ -204,7 +206,8 @@ async fn the_policy_of_a_tenant_is_changed_while_it_runs() {
     node.add_tenant("acme.example").await.unwrap();
     let set = async |domain: &str, policy: &str| {
         let (domain, when_full) = (domain.to_owned(), policy.to_owned());
-        node.ask(Request::TenantSet { domain, when_full }, b"").await.0
+        let settings = TenantSettings { domain, when_full, ..TenantSettings::default() };
+        node.ask(Request::TenantSet(settings), b"").await.0
     };
     let policy = || node.in_shard.load().tenant_by_host(b"acme.example").unwrap().when_full;
     for (word, expected) in [("replace_oldest", WhenFull::ReplaceOldest), ("reject", WhenFull::Reject)] {
@@ -214,6 +217,33 @@ async fn the_policy_of_a_tenant_is_changed_while_it_runs() {
     assert!(set("acme.example", "oldest").await.unwrap_err().contains("replace_oldest"));
     assert!(set("nobody.example", "reject").await.unwrap_err().contains("nobody.example"));
     assert_eq!(policy(), WhenFull::Reject);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_tenant_has_relayed_is_changed_while_it_runs_and_the_rest_stays() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    let set = async |media: &str, max_media: &str| {
+        let (domain, media, max_media) = ("acme.example".to_owned(), media.to_owned(), max_media.to_owned());
+        let settings = TenantSettings { domain, when_full: String::new(), media, max_media };
+        node.ask(Request::TenantSet(settings), b"").await.0
+    };
+    let now = || {
+        let tenant = Arc::clone(node.in_shard.load().tenant_by_host(b"acme.example").unwrap());
+        (tenant.media, tenant.max_media, tenant.when_full)
+    };
+    for (media, max_media, expected) in [
+        ("always", "7", (MediaPolicy::Always, Some(7), WhenFull::Reject)),
+        ("never", "", (MediaPolicy::Never, Some(7), WhenFull::Reject)),
+        ("", "0", (MediaPolicy::Never, Some(0), WhenFull::Reject)),
+        ("auto", "none", (MediaPolicy::Auto, None, WhenFull::Reject)),
+    ] {
+        set(media, max_media).await.unwrap();
+        assert_eq!(now(), expected);
+    }
+    assert!(set("sometimes", "").await.unwrap_err().contains("always"));
+    assert!(set("always", "many").await.unwrap_err().contains("neither a number nor none"));
+    assert_eq!(now(), (MediaPolicy::Auto, None, WhenFull::Reject), "all or nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,11 +3,22 @@
 use std::collections::HashMap;
 
 use ringway_directory::validation::Domain;
-use ringway_directory::{NewTenant, Tenant, TenantDraft, TenantId, WhenFull};
+use ringway_directory::{MediaPolicy, NewTenant, Tenant, TenantDraft, TenantId, WhenFull};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqliteTransaction};
 
 use super::rows::{TENANT_COLUMNS, complete_tenant, read_tenant};
 use super::{Directory, Error, hosts, next_change, now};
+
+/// What is changed of a tenant; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TenantChange {
+    /// What becomes of a device too many.
+    pub when_full: Option<WhenFull>,
+    /// Whether the media of its calls is relayed.
+    pub media: Option<MediaPolicy>,
+    /// The most streams that it may have relayed at once; within, `None` is no limit of its own.
+    pub max_media: Option<Option<u32>>,
+}
 
 impl Directory {
     /// Adds a tenant. A domain or alias that another tenant has, under either name, is refused.
@@ -41,20 +52,28 @@ impl Directory {
         })
     }
 
-    /// Changes what becomes of a device too many of a tenant's extension.
-    pub async fn set_when_full(&self, domain: &str, when_full: WhenFull) -> Result<Tenant, Error> {
+    /// Changes a tenant.
+    pub async fn change_tenant(&self, domain: &str, changes: &TenantChange) -> Result<Tenant, Error> {
         let mut transaction = self.begin_write().await?;
         let tenant = find(&mut transaction, domain).await?;
+        let tenant = Tenant {
+            when_full: changes.when_full.unwrap_or(tenant.when_full),
+            media: changes.media.unwrap_or(tenant.media),
+            max_media: changes.max_media.unwrap_or(tenant.max_media),
+            ..tenant
+        };
         let change = next_change(&mut transaction).await?;
-        sqlx::query("UPDATE tenants SET when_full = ?, updated = ?, change = ? WHERE id = ?")
-            .bind(when_full.as_str())
+        sqlx::query("UPDATE tenants SET when_full = ?, media = ?, max_media = ?, updated = ?, change = ? WHERE id = ?")
+            .bind(tenant.when_full.as_str())
+            .bind(tenant.media.as_str())
+            .bind(tenant.max_media)
             .bind(now())
             .bind(change)
             .bind(tenant.id.0)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(Tenant { when_full, ..tenant })
+        Ok(tenant)
     }
 
     /// All tenants, by domain.
