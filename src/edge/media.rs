@@ -342,7 +342,8 @@ impl Engine {
         let Some(session) = session.and_then(|media| media.session_mut(passing.branch)) else {
             return Passage::Untouched;
         };
-        let exchange = session.exchanges.late(passing.from.other()).map(|exchange| (exchange.context, exchange.is_moved));
+        let exchange =
+            session.exchanges.late(passing.from.other()).map(|exchange| (exchange.context, exchange.is_moved));
         if exchange.is_some_and(|(_, is_moved)| !is_moved) {
             return Passage::Untouched;
         }

@@ -117,6 +117,13 @@ impl Engine {
         }
     }
 
+    /// The relay asks after a lane of which it has heard nothing: what has lost it must not keep its ports for ever.
+    pub(crate) fn handle_idle_lane(&mut self, lane: LaneId) {
+        if !self.reserve.has(lane) {
+            self.core.out.relay(lane, LaneOrder::End);
+        }
+    }
+
     /// Panics when the calls and the reserve disagree about who has which lane.
     pub(crate) fn check_media(&self) {
         let mut held = 0;

@@ -116,7 +116,10 @@ mod tests {
         let counted = "Content-Type: application/sdp\r\nContent-Length: 99";
         let twice = format!("{}{}", body("Content-Type: application/sdp").replace("--x--\r\n", ""), body(counted));
         for body in [body(encoded), body(counted), twice] {
-            assert!(description_among_parts(b"multipart/mixed;boundary=x", body.as_bytes()).unwrap().is_err(), "{body}");
+            assert!(
+                description_among_parts(b"multipart/mixed;boundary=x", body.as_bytes()).unwrap().is_err(),
+                "{body}"
+            );
         }
         for kind in ["multipart/mixed", "multipart/mixed;boundary=", "multipart/mixed;boundary=\"x"] {
             assert!(description_among_parts(kind.as_bytes(), body(encoded).as_bytes()).unwrap().is_err(), "{kind}");

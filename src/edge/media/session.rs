@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use ringway_sip::Sdp;
 use ringway_sip::media::{Lane, LaneId, LaneOrder, Party, Side};
-use ringway_sip::sdp::{Protocol, Section};
+use ringway_sip::sdp::Section;
 use smallvec::SmallVec;
 
 use super::exchange::Exchanges;
@@ -216,7 +216,7 @@ fn stated(sdp: &Sdp<'_>, section: &Section, sender: &Standpoint, known: Option<P
         local: sender.flow.local.ip().to_canonical(),
         rtp,
         rtcp,
-        takes_dtls: section.protocol == Protocol::DtlsRtp,
+        takes_dtls: sdp.offers_dtls(section),
     }
 }
 

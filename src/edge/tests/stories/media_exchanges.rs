@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ringway_directory::{MediaPolicy, Tenant};
 use ringway_edge::counters::Unmoved;
+use ringway_edge::{Action, Input};
 use ringway_sip::Transport;
-use ringway_sip::media::Side;
+use ringway_sip::media::{LaneId, LaneOrder, Side};
 
 use crate::scene::talker::{ALICE, BOB, CAROL, Call, DAVE, Talker, body, moved, policy, port_of, with_sdp};
 use crate::scene::{Dialog, Heard, Scene};
@@ -387,8 +388,7 @@ fn one_side_may_ask_while_the_other_does_and_each_refusal_takes_back_its_own() {
     scene.send_request(alice.phone, &one);
     scene.send_request(bob.phone, &other);
     assert_eq!(scene.streams_now(), 3);
-    let (to_bob, to_alice) =
-        (scene.expect_request(bob.phone, "UPDATE"), scene.expect_request(alice.phone, "UPDATE"));
+    let (to_bob, to_alice) = (scene.expect_request(bob.phone, "UPDATE"), scene.expect_request(alice.phone, "UPDATE"));
     alice.respond(&mut scene, &to_alice, 491, "");
     scene.expect_response(bob.phone, 491);
     assert_eq!(scene.streams_now(), 2, "the lane that the other offer has brought is still asked for");
@@ -396,4 +396,38 @@ fn one_side_may_ask_while_the_other_does_and_each_refusal_takes_back_its_own() {
     scene.expect_response(alice.phone, 491);
     assert_eq!(scene.streams(), before);
     call.hang_up(&mut scene);
+}
+
+#[test]
+fn a_lane_that_nobody_has_is_given_back_when_the_relay_asks_after_it() {
+    let mut scene = Scene::with_lanes(1, 2);
+    let (alice, bob) = two(&mut scene);
+    drop(Call::new(&mut scene, alice, bob));
+    let of_a_call = scene.streams()[0].0;
+    let in_reserve = LaneId { number: of_a_call.number + 1, ..of_a_call };
+    let nobodys = LaneId { number: 99, ..of_a_call };
+    for (lane, is_ended) in [(of_a_call, false), (in_reserve, false), (nobodys, true)] {
+        let engine = &mut scene.shards[0];
+        engine.handle(scene.now, Input::LaneIdle(lane));
+        let mut ended = Vec::new();
+        engine.drain(|action| {
+            if let Action::Relay(lane, LaneOrder::End) = action {
+                ended.push(lane);
+            }
+        });
+        assert_eq!(ended == [lane], is_ended, "{lane:?}");
+    }
+}
+
+#[test]
+fn a_handshake_in_the_stream_is_expected_where_a_fingerprint_is_told() {
+    for (line, protocol, takes_dtls) in
+        [("", "RTP/AVP", false), ("a=fingerprint:SHA-1 4A:AD\r\n", "RTP/AVP", true), ("", "UDP/TLS/RTP/SAVP", true)]
+    {
+        let mut scene = Scene::with_lanes(1, 1);
+        let (alice, bob) = two(&mut scene);
+        let bob = bob.register(&mut scene);
+        ring(&mut scene, alice, bob, &(alice.sdp().replace("RTP/AVP", protocol) + line));
+        assert_eq!(scene.streams()[0].1.parties[0].unwrap().takes_dtls, takes_dtls, "{line}{protocol}");
+    }
 }
