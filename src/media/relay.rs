@@ -159,7 +159,8 @@ impl Relay {
     pub fn order(&self, lane: LaneId, order: LaneOrder) {
         let is_taken = self.post(Letter::Order(lane, order));
         // An end that comes late is as good.
-        if !is_taken && !(order == LaneOrder::End && self.inner.ends.keep(lane)) {
+        let is_safe = is_taken || (order == LaneOrder::End && self.inner.ends.keep(lane));
+        if !is_safe {
             self.inner.counters.lose_order();
         }
     }
