@@ -14,6 +14,7 @@ pub mod framing;
 pub mod headers;
 pub mod journal;
 pub mod parse;
+pub mod sdp;
 pub mod transaction;
 pub mod uri;
 
@@ -27,6 +28,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("uri", uri::check),
     ("headers", headers::check),
     ("edits", edits::check),
+    ("sdp", sdp::check),
     ("digest", digest::check),
     ("transaction", transaction::check),
     ("engine", engine::check),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::budgets::Budgets;
-use crate::fault::{Code, Fault};
+use crate::fault::Fault;
 use crate::media_policy::MediaPolicy;
 use crate::validation::{Domain, TenantName, check_call_seconds, parse_network};
 use crate::when_full::WhenFull;
@@ -148,9 +148,7 @@ impl TenantDraft {
                 Err(fault) => faults.push(fault),
             }
         }
-        if self.budgets.weight.is_some_and(|weight| !(1..=Budgets::MOST_WEIGHT).contains(&weight)) {
-            faults.push(Fault::new("weight", Code::BadFormat, "write a whole number from 1 to 1000"));
-        }
+        faults.extend(self.budgets.fault());
         if let Some(seconds) = self.max_call_seconds
             && let Err(fault) = check_call_seconds("max_call_seconds", seconds)
         {

@@ -171,6 +171,7 @@ impl Engine {
             Input::Settings(settings) => self.core.settings = own(&settings),
             Input::Lanes(lanes) => self.reserve.fill(lanes),
             Input::LaneTimedOut(lane) => self.handle_silent_lane(lane),
+            Input::LaneIdle(lane) => self.handle_idle_lane(lane),
             Input::Deadline => self.handle_deadline(),
         }
         None

@@ -15,7 +15,7 @@ use crate::core::Core;
 use crate::dialog::{DialogKey, Direction, Refresh, Side};
 use crate::engine::Engine;
 use crate::gruu::may_be_gruu;
-use crate::media::Moved;
+use crate::media;
 use crate::proxy::{DialogPlace, Forward, Routing, Target, WithinDialog, contact_uri};
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
@@ -138,7 +138,7 @@ struct Passage {
 struct AckWay<'a> {
     request_uri: Option<&'a [u8]>,
     target: Flow,
-    moved: Option<Moved<'a>>,
+    moved: media::Passage<'a>,
 }
 
 impl Engine {
@@ -183,7 +183,8 @@ impl Engine {
             Err(reject) => return self.refuse_stranger(request, reject),
         };
         if method == Method::Ack {
-            let moved = self.move_media_of_ack(passage.place, request.message, &request.flow);
+            let is_known = passage.is_from_known_flow;
+            let moved = self.move_media_of_ack(passage.place, request.message, &request.flow, is_known);
             let way = AckWay { request_uri: passage.request_uri.as_deref(), target, moved };
             self.forward_ack(request, &routing, &way, cookie.tenant);
             return;
@@ -381,7 +382,7 @@ impl Engine {
             max_forwards: essentials.max_forwards.map_or(70, |left| left - 1),
             breadth: ACK_BREADTH,
             realm: directory.tenant(tenant).map(|tenant| tenant.domain.as_bytes()),
-            moved: way.moved.as_ref(),
+            moved: way.moved.moved(),
             path: &[],
         };
         let mut bytes = std::mem::take(&mut self.scratch);

@@ -54,6 +54,8 @@ pub enum Input<'a> {
     Lanes(&'a [Lane]),
     /// The media relay has given a stream up, for nothing came.
     LaneTimedOut(LaneId),
+    /// The media relay has heard nothing of a lane since it gave it away, long ago. One that nobody has is ended.
+    LaneIdle(LaneId),
     /// The moment that [`Engine::deadline`](crate::Engine::deadline) named has come.
     Deadline,
 }

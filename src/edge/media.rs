@@ -3,29 +3,81 @@
 //! A session description that passes is left alone, unless its media has to be relayed. Then the receiver is told a port of
 //! the relay in the place of the sender's, and the relay is told whom to expect there. Nothing is answered or asked here, and
 //! no packet of media is ever seen.
+//!
+//! Descriptions come in pairs, an offer and its answer (RFC 3264), and only in INVITE, UPDATE, PRACK, ACK and their responses:
+//! a body of anything else passes. Lanes are taken with an offer, for an answer none. What the offer was, moved or left alone,
+//! its answer is. Streams end when the exchange is complete, and a refused offer leaves everything as it was (`exchange.rs`).
 
 mod described;
+mod ending;
+mod exchange;
+mod lanes;
+mod parts;
 mod reserve;
 mod session;
 mod standpoint;
 
 pub(crate) use described::{Moved, described};
 pub(crate) use reserve::Reserve;
-pub(crate) use session::{Media, Session};
+pub(crate) use session::Media;
 pub(crate) use standpoint::Standpoint;
 
 use std::sync::Arc;
 
 use ringway_directory::MediaPolicy;
-use ringway_sip::media::{Lane, LaneId, LaneOrder, Side};
+use ringway_sip::media::Side;
 use ringway_sip::{Flow, Message, Method, Sdp};
 
-use crate::core::Core;
 use crate::counters::Unmoved;
-use crate::dialog::DialogKey;
+use crate::dialog::{DialogKey, Stage};
 use crate::engine::Engine;
 use crate::proxy::{ContextKey, DialogPlace};
 use crate::reject::Reject;
+use exchange::Exchange;
+use lanes::Lanes;
+
+/// What became of the description in a message, and so of the answer to it.
+#[derive(Clone, Debug)]
+pub(crate) enum Passage<'a> {
+    /// There is none: of an INVITE the offer comes with the answer.
+    Nothing,
+    /// It passes as it came.
+    Untouched,
+    /// Its media is to be received elsewhere.
+    Moved(Box<Moved<'a>>),
+}
+
+impl<'a> Passage<'a> {
+    /// The edit, when there is one.
+    pub(crate) fn moved(&self) -> Option<&Moved<'a>> {
+        match self {
+            Self::Moved(moved) => Some(moved),
+            Self::Nothing | Self::Untouched => None,
+        }
+    }
+}
+
+/// What the answer to a request is, as far as the request tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Nothing that is looked at.
+    Nothing,
+    /// An offer: the request was an INVITE without one.
+    Offer,
+    /// The answer to an offer that was moved.
+    Answer,
+}
+
+impl Expected {
+    /// What a request of this method, whose description has passed so, expects.
+    pub(crate) fn of(method: Method, passage: &Passage<'_>) -> Self {
+        match passage {
+            Passage::Nothing if method == Method::Invite => Self::Offer,
+            Passage::Nothing | Passage::Untouched => Self::Nothing,
+            Passage::Moved(_) => Self::Answer,
+        }
+    }
+}
 
 /// A message with a description on its way through a call.
 #[derive(Clone, Copy)]
@@ -36,8 +88,19 @@ struct Passing {
     from: Side,
     sender: Standpoint,
     receiver: Standpoint,
+    /// Whether the callee has answered the call.
+    is_answered: bool,
+}
+
+/// What an offer is, beside its description.
+#[derive(Clone, Copy)]
+struct Offer {
+    /// The transaction that it came with.
+    context: ContextKey,
     /// Whether it may be what has the media relayed from now on.
     may_begin: bool,
+    /// Whether it came with a response: then its answer comes with an ACK or a PRACK.
+    is_late: bool,
 }
 
 impl Engine {
@@ -49,43 +112,52 @@ impl Engine {
         message: &Message<'a>,
         from: &Flow,
         to: Standpoint,
-    ) -> Result<Option<Moved<'a>>, Reject> {
+    ) -> Result<Passage<'a>, Reject> {
         if message.body().is_empty() {
-            return Ok(None);
+            return Ok(Passage::Nothing);
         }
-        let Some(context) = self.contexts.get(key) else { return Ok(None) };
+        let Some(context) = self.contexts.get(key) else { return Ok(Passage::Nothing) };
         let (method, place) = (context.method, context.dialog);
-        let Some(place) = place else { return Ok(None) };
+        if !matches!(method, Method::Invite | Method::Update | Method::Prack) {
+            return Ok(Passage::Nothing);
+        }
+        let Some(place) = place else { return Ok(Passage::Nothing) };
         let passing = match place.callee_tag {
-            Some(_) => {
-                let may_begin = matches!(method, Method::Invite | Method::Update);
-                self.within_dialog(place, from, may_begin)
-            }
+            Some(_) => self.within_dialog(place, from),
             None => self.dialogs.get(place.key).map(|dialog| Passing {
                 dialog: place.key,
                 branch,
                 from: Side::Caller,
                 sender: Standpoint::new(from, dialog.caller.is_natted),
                 receiver: to,
-                may_begin: true,
+                is_answered: false,
             }),
         };
-        passing.map_or(Ok(None), |passing| self.move_media(message, passing))
+        let Some(passing) = passing else { return Ok(Passage::Nothing) };
+        if method == Method::Prack && self.awaits_answer(&passing) {
+            return Ok(self.move_late_answer(message, &passing, true));
+        }
+        let offer = Offer { context: key, may_begin: method != Method::Prack, is_late: false };
+        let passage = self.move_offer(message, &passing, offer)?;
+        self.note_moved(key, &passage);
+        Ok(passage)
     }
 
-    /// Judges the description of an ACK.
+    /// Judges the description of an ACK. From where nobody has shown who he is, it teaches the relay nothing and ends nothing.
     pub(crate) fn move_media_of_ack<'a>(
         &mut self,
         place: Option<DialogPlace>,
         message: &Message<'a>,
         from: &Flow,
-    ) -> Option<Moved<'a>> {
+        is_known: bool,
+    ) -> Passage<'a> {
         if message.body().is_empty() {
-            return None;
+            return Passage::Nothing;
         }
-        let passing = self.within_dialog(place?, from, false)?;
-        // It is never refused, and asks for no port that was not asked for before.
-        self.move_media(message, passing).ok().flatten()
+        match place.and_then(|place| self.within_dialog(place, from)) {
+            Some(passing) => self.move_late_answer(message, &passing, is_known),
+            None => Passage::Nothing,
+        }
     }
 
     /// Judges the description of a response that came on a branch.
@@ -94,44 +166,56 @@ impl Engine {
         key: ContextKey,
         branch: u8,
         message: &Message<'a>,
-        from: &Flow,
-    ) -> Option<Moved<'a>> {
+    ) -> Passage<'a> {
         if message.body().is_empty() {
-            return None;
+            return Passage::Nothing;
         }
-        let context = self.contexts.get(key)?;
-        let place = context.dialog?;
-        let asked = context.branches.get(usize::from(branch))?;
-        let dialog = self.dialogs.get(place.key)?;
-        if dialog.media.is_none() && !asked.offers_late {
-            return None;
+        let Some(context) = self.contexts.get(key) else { return Passage::Nothing };
+        let Some(place) = context.dialog else { return Passage::Nothing };
+        let Some(asked) = context.branches.get(usize::from(branch)) else { return Passage::Nothing };
+        if asked.expects == Expected::Nothing {
+            return Passage::Nothing;
         }
-        let (may_begin, is_natted, to) = (asked.offers_late, asked.is_natted, context.flow);
+        // A response may come from anywhere, for its branch is a secret. Media is expected where the request was sent to.
+        let (expects, is_natted, from, to) = (asked.expects, asked.is_natted, asked.flow, context.flow);
         let passing = match place.callee_tag {
             // The response comes from the side that the request went to.
-            Some(_) => {
-                let answering = DialogPlace { from_caller: !place.from_caller, ..place };
-                self.within_dialog(answering, from, may_begin)?
-            }
-            None => Passing {
+            Some(_) => self.within_dialog(DialogPlace { from_caller: !place.from_caller, ..place }, &from),
+            None => self.dialogs.get(place.key).map(|dialog| Passing {
                 dialog: place.key,
                 branch,
                 from: Side::Callee,
-                sender: Standpoint::new(from, is_natted),
+                sender: Standpoint::new(&from, is_natted),
                 receiver: Standpoint::new(&to, dialog.caller.is_natted),
-                may_begin,
-            },
+                is_answered: false,
+            }),
         };
-        self.move_media(message, passing).unwrap_or_else(|reject| {
+        let Some(passing) = passing else { return Passage::Nothing };
+        if expects == Expected::Answer {
+            return self.move_answer(message, &passing, key);
+        }
+        let offer = Offer { context: key, may_begin: true, is_late: true };
+        let passage = self.move_offer(message, &passing, offer).unwrap_or_else(|reject| {
             // A response can't be refused any more.
             let why = if reject == Reject::MediaLimit { Unmoved::Limit } else { Unmoved::NoPorts };
             self.core.counters.unmoved[why as usize] += 1;
-            None
-        })
+            Passage::Untouched
+        });
+        self.note_moved(key, &passage);
+        passage
+    }
+
+    /// Notes that something of a transaction was moved: its end is waited for.
+    fn note_moved(&mut self, key: ContextKey, passage: &Passage<'_>) {
+        if passage.moved().is_some()
+            && let Some(context) = self.contexts.get_mut(key)
+        {
+            context.has_moved_media = true;
+        }
     }
 
     /// What a message within a dialog concerns, by its place there.
-    fn within_dialog(&self, place: DialogPlace, from: &Flow, may_begin: bool) -> Option<Passing> {
+    fn within_dialog(&self, place: DialogPlace, from: &Flow) -> Option<Passing> {
         let dialog = self.dialogs.get(place.key)?;
         let callee = dialog.callees.iter().find(|side| Some(side.tag) == place.callee_tag)?;
         let (from_side, sender, receiver) = if place.from_caller {
@@ -145,213 +229,144 @@ impl Engine {
             from: from_side,
             sender: Standpoint::new(from, sender.is_natted),
             receiver: Standpoint::new(&receiver.flow, receiver.is_natted),
-            may_begin,
+            is_answered: callee.stage == Stage::Confirmed,
         })
     }
 
-    /// Has the media of a description relayed, if it is to be.
-    fn move_media<'a>(&mut self, message: &Message<'a>, passing: Passing) -> Result<Option<Moved<'a>>, Reject> {
+    /// Whether the other side has made an offer in a response, and waits for its answer.
+    fn awaits_answer(&self, passing: &Passing) -> bool {
+        let media = self.dialogs.get(passing.dialog).and_then(|dialog| dialog.media.as_deref());
+        let session = media.and_then(|media| media.session(passing.branch));
+        session.is_some_and(|session| session.exchanges.late(passing.from.other()).is_some())
+    }
+
+    /// Has the media of an offer relayed, if it is to be.
+    fn move_offer<'a>(
+        &mut self,
+        message: &Message<'a>,
+        passing: &Passing,
+        offer: Offer,
+    ) -> Result<Passage<'a>, Reject> {
         let Self { core, dialogs, reserve, .. } = self;
-        let Some(dialog) = dialogs.get_mut(passing.dialog) else { return Ok(None) };
+        let Some(dialog) = dialogs.get_mut(passing.dialog) else { return Ok(Passage::Untouched) };
         let begun = dialog.media.as_ref().is_some_and(|media| media.session(passing.branch).is_some());
-        let may_be_relayed = begun || (passing.may_begin && core.settings.media.is_on);
+        let may_be_relayed = begun || (offer.may_begin && core.settings.media.is_on);
         if !may_be_relayed {
-            return Ok(None);
+            return Ok(Passage::Untouched);
         }
         let directory = Arc::clone(&core.directory);
-        let Some(tenant) = directory.tenant(dialog.tenant) else { return Ok(None) };
+        let Some(tenant) = directory.tenant(dialog.tenant) else { return Ok(Passage::Untouched) };
         if !begun && tenant.media == MediaPolicy::Never {
-            return Ok(None);
+            return Ok(Passage::Untouched);
         }
         let is_wanted = begun || tenant.media == MediaPolicy::Always || passing.sender.can_not_reach(&passing.receiver);
-        let sdp = match described(message) {
-            None => return Ok(None),
-            Some(Ok(sdp)) => sdp,
-            Some(Err(_)) => {
-                core.counters.unmoved[Unmoved::Unreadable as usize] += u64::from(is_wanted);
-                return Ok(None);
+        let Some(description) = described(message) else { return Ok(Passage::Nothing) };
+        let is_moved = |sdp: &Sdp<'_>| {
+            // Who looks for a way himself finds it (RFC 8445).
+            !sdp.has_ice() && (is_wanted || passing.sender.states_elsewhere(sdp, &passing.receiver))
+        };
+        let sdp = match description {
+            Ok(sdp) if is_moved(&sdp) => sdp,
+            other => {
+                core.counters.unmoved[Unmoved::Unreadable as usize] += u64::from(is_wanted && other.is_err());
+                let session = dialog.media.as_mut().and_then(|media| media.session_mut(passing.branch));
+                if let Some(session) = session.filter(|_| offer.is_late) {
+                    session.exchanges.begin(Exchange::untouched(offer.context, passing.from));
+                }
+                return Ok(Passage::Untouched);
             }
         };
-        // Who looks for a way himself finds it (RFC 8445).
-        if sdp.has_ice() || !(is_wanted || passing.sender.states_elsewhere(&sdp, &passing.receiver)) {
-            return Ok(None);
-        }
+        let most = match tenant.max_media.or(core.settings.media.tenant_streams) {
+            _ if dialog.is_emergency => None,
+            most => most,
+        };
         let sessions = dialog.media.get_or_insert_default();
         let session = sessions.session_or_new(passing.branch);
-        let mut lanes = Lanes { core, reserve, dialog: passing.dialog, tenant: dialog.tenant, most: tenant.max_media };
-        let is_taken = lanes.fit(session, &sdp);
-        if let Err(reject) = is_taken {
-            if session.is_empty() {
+        let mut lanes = Lanes { core, reserve, dialog: passing.dialog, tenant: dialog.tenant, most };
+        let taken = lanes.take_for(session, &sdp, dialog.is_emergency);
+        if taken.is_err() || session.is_empty() {
+            if session.is_empty() && !begun {
                 sessions.remove(passing.branch);
             }
             if sessions.is_empty() {
                 dialog.media = None;
             }
-            return Err(reject);
+        }
+        let added = taken?;
+        let Some(session) = dialog.media.as_mut().and_then(|media| media.session_mut(passing.branch)) else {
+            return Ok(Passage::Untouched);
+        };
+        session.is_answered |= passing.is_answered;
+        session.begin_exchange(&sdp, passing.from, offer.context, offer.is_late, added);
+        session.learn(&sdp, passing.from, &passing.sender, &passing.receiver, |lane, order| {
+            core.out.relay(lane, order);
+        });
+        let told = core.settings.media_address(&passing.receiver.flow);
+        let ports = session.ports_for(passing.from.other(), &sdp);
+        Ok(Passage::Moved(Box::new(Moved { sdp, address: told, ports })))
+    }
+
+    /// Moves the answer to an offer that was moved. Ports that its offer had are its own; it gets no others.
+    fn move_answer<'a>(&mut self, message: &Message<'a>, passing: &Passing, context: ContextKey) -> Passage<'a> {
+        let Self { core, dialogs, .. } = self;
+        let session = dialogs.get_mut(passing.dialog).and_then(|dialog| dialog.media.as_mut());
+        let Some(session) = session.and_then(|media| media.session_mut(passing.branch)) else {
+            return Passage::Untouched;
+        };
+        let sdp = match described(message) {
+            None => return Passage::Nothing,
+            Some(Ok(sdp)) => sdp,
+            Some(Err(_)) => {
+                core.counters.unmoved[Unmoved::Unreadable as usize] += 1;
+                return Passage::Untouched;
+            }
+        };
+        session.is_answered |= passing.is_answered;
+        session.learn(&sdp, passing.from, &passing.sender, &passing.receiver, |lane, order| {
+            core.out.relay(lane, order);
+        });
+        // What rings may say something else, and another may answer.
+        if message.status() >= 200 {
+            session.exchanges.close(context, &sdp);
         }
         let told = core.settings.media_address(&passing.receiver.flow);
-        session
-            .learn(&sdp, passing.from, &passing.sender, &passing.receiver, |lane, order| core.out.relay(lane, order));
         let ports = session.ports_for(passing.from.other(), &sdp);
-        Ok(Some(Moved { sdp, address: told, ports }))
+        Passage::Moved(Box::new(Moved { sdp, address: told, ports }))
     }
 
-    /// Ends the streams of branches of an INVITE that have failed, or lost.
-    pub(crate) fn end_media_of_failed(&mut self, key: ContextKey) {
-        let Some(context) = self.contexts.get(key) else { return };
-        let Some(DialogPlace { key: place, callee_tag: None, .. }) = context.dialog else { return };
-        let Self { core, dialogs, reserve, .. } = self;
-        let Some(dialog) = dialogs.get_mut(place) else { return };
-        let Some(media) = &mut dialog.media else { return };
-        let has_failed =
-            |branch: u8| context.branches.get(usize::from(branch)).is_none_or(|branch| branch.has_failed());
-        for session in media.take_if(|session| has_failed(session.branch)) {
-            end(core, reserve, dialog.tenant, &session);
-        }
-        if media.is_empty() {
-            dialog.media = None;
-        }
-    }
-
-    /// Ends the streams of a callee that is through, when nobody else of its branch is left.
-    pub(crate) fn end_media_of_callee(&mut self, place: DialogKey, tag: u64) {
-        let Self { core, dialogs, reserve, .. } = self;
-        let Some(dialog) = dialogs.get_mut(place) else { return };
-        let Some(media) = &mut dialog.media else { return };
-        let branch = dialog.callees.iter().find(|side| side.tag == tag).map(|side| side.branch);
-        let is_through = |branch| {
-            let mut sides = dialog.callees.iter().filter(|side| Some(side.branch) == branch);
-            branch.is_some() && sides.all(|side| side.stage == crate::dialog::Stage::Ended)
+    /// Moves the answer to an offer that came with a response. It counts once, and only of who has shown who he is: else
+    /// nothing but its ports is changed.
+    fn move_late_answer<'a>(&mut self, message: &Message<'a>, passing: &Passing, is_known: bool) -> Passage<'a> {
+        let Self { core, dialogs, .. } = self;
+        let session = dialogs.get_mut(passing.dialog).and_then(|dialog| dialog.media.as_mut());
+        let Some(session) = session.and_then(|media| media.session_mut(passing.branch)) else {
+            return Passage::Untouched;
         };
-        if !is_through(branch) {
-            return;
+        let exchange =
+            session.exchanges.late(passing.from.other()).map(|exchange| (exchange.context, exchange.is_moved));
+        if exchange.is_some_and(|(_, is_moved)| !is_moved) {
+            return Passage::Untouched;
         }
-        for session in media.take_if(|session| Some(session.branch) == branch) {
-            end(core, reserve, dialog.tenant, &session);
-        }
-        if media.is_empty() {
-            dialog.media = None;
-        }
-    }
-
-    /// Ends all streams of a call that is forgotten.
-    pub(crate) fn end_media(&mut self, tenant: ringway_directory::TenantId, media: Option<Box<Media>>) {
-        for session in media.into_iter().flat_map(|mut media| media.take_if(|_| true)) {
-            end(&mut self.core, &mut self.reserve, tenant, &session);
-        }
-    }
-
-    /// The relay has given a stream up. The call goes on; a new offer of media gets new ports.
-    pub(crate) fn handle_silent_lane(&mut self, lane: LaneId) {
-        let Some(place) = self.reserve.release(lane) else { return };
-        let Some(dialog) = self.dialogs.get_mut(place) else { return };
-        self.core.activity.end_stream(dialog.tenant);
-        if let Some(media) = &mut dialog.media {
-            media.forget(lane);
-        }
-    }
-
-    /// Panics when the calls and the reserve disagree about who has which lane.
-    pub(crate) fn check_media(&self) {
-        let mut held = 0;
-        for (key, dialog) in &self.dialogs {
-            let Some(media) = &dialog.media else { continue };
-            assert!(!media.is_empty(), "a call without relayed media keeps no list of it");
-            for session in media.iter() {
-                for lane in session.lanes() {
-                    assert_eq!(self.reserve.holder(lane), Some(key), "a lane knows its call");
-                    held += 1;
-                }
-                let invite = dialog.invite.and_then(|invite| self.contexts.get(invite));
-                let branch = invite.and_then(|invite| invite.branches.get(usize::from(session.branch)));
-                assert!(branch.is_none_or(|branch| !branch.has_failed()), "who failed has no media");
+        let sdp = match described(message) {
+            None => return Passage::Nothing,
+            Some(Ok(sdp)) => sdp,
+            Some(Err(_)) => {
+                core.counters.unmoved[Unmoved::Unreadable as usize] += 1;
+                return Passage::Untouched;
             }
+        };
+        if let Some((context, _)) = exchange.filter(|_| is_known) {
+            session.is_answered |= passing.is_answered;
+            session.learn(&sdp, passing.from, &passing.sender, &passing.receiver, |lane, order| {
+                core.out.relay(lane, order);
+            });
+            session.exchanges.close(context, &sdp);
         }
-        assert_eq!(held, self.reserve.taken(), "every lane that was taken is a call's");
-    }
-
-    /// Lanes that a call may take without asking.
-    pub fn free_lanes(&self) -> usize {
-        self.reserve.free()
-    }
-
-    /// How often a call would have taken a lane and there was none.
-    pub fn lane_shortages(&self) -> u64 {
-        self.reserve.shortages()
-    }
-
-    /// Streams that this shard's calls have relayed.
-    pub fn relayed_streams(&self) -> usize {
-        self.reserve.taken()
-    }
-}
-
-/// Gives every lane of a session back.
-fn end(core: &mut Core, reserve: &mut Reserve, tenant: ringway_directory::TenantId, session: &Session) {
-    for lane in session.lanes() {
-        if reserve.release(lane).is_some() {
-            core.activity.end_stream(tenant);
-            core.out.relay(lane, LaneOrder::End);
+        let told = core.settings.media_address(&passing.receiver.flow);
+        let ports = session.ports_for(passing.from.other(), &sdp);
+        if let Some((context, _)) = exchange.filter(|_| is_known) {
+            self.complete(passing.dialog, passing.branch, context);
         }
-    }
-}
-
-/// Where a session gets lanes from.
-struct Lanes<'e> {
-    core: &'e mut Core,
-    reserve: &'e mut Reserve,
-    dialog: DialogKey,
-    tenant: ringway_directory::TenantId,
-    most: Option<u32>,
-}
-
-impl Lanes<'_> {
-    /// Gives a session a lane for every section that is to be relayed, and takes those of the others back. When there are
-    /// not enough, it is left with those that it had.
-    fn fit(&mut self, session: &mut Session, sdp: &Sdp<'_>) -> Result<(), Reject> {
-        let mut added = Vec::new();
-        for (index, section) in sdp.sections().iter().enumerate() {
-            match (session.lane(index), sdp.can_be_relayed(section)) {
-                (None, true) => match self.take() {
-                    Ok(lane) => {
-                        session.set_lane(index, lane);
-                        added.push((index, lane));
-                    }
-                    Err(reject) => {
-                        for (index, lane) in added {
-                            session.remove_lane(index);
-                            self.untake(lane);
-                        }
-                        return Err(reject);
-                    }
-                },
-                // A port of 0: this stream is over (RFC 3264 section 8.2).
-                (Some(lane), false) if section.port == 0 => {
-                    session.remove_lane(index);
-                    if self.reserve.release(lane.id).is_some() {
-                        self.core.activity.end_stream(self.tenant);
-                        self.core.out.relay(lane.id, LaneOrder::End);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn take(&mut self) -> Result<Lane, Reject> {
-        if !self.core.activity.take_stream(self.tenant, self.most) {
-            return Err(Reject::MediaLimit);
-        }
-        self.reserve.take(self.dialog).ok_or_else(|| {
-            self.core.activity.end_stream(self.tenant);
-            Reject::NoMediaPorts
-        })
-    }
-
-    /// Puts a lane back that nobody was told of.
-    fn untake(&mut self, lane: Lane) {
-        self.reserve.untake(lane);
-        self.core.activity.end_stream(self.tenant);
+        Passage::Moved(Box::new(Moved { sdp, address: told, ports }))
     }
 }

@@ -7,12 +7,15 @@ use ringway_sip::{Flow, Scheme, Transport, Uri, Via};
 use crate::settings::Settings;
 
 /// Whether a user agent is behind a NAT, as far as its request shows: its Contact's or its Via's host is not where the
-/// request came from, or the Via asked for `rport` (RFC 3581) and names another port than the source's.
+/// request came from, or over UDP the Via asked for `rport` (RFC 3581) and names another port than the source's.
 pub(crate) fn is_behind_nat(contact: Option<&Uri<'_>>, via: Option<&Via<'_>>, flow: &Flow) -> bool {
     let source = flow.source();
     let via_differs = via.is_some_and(|via| {
         via.ip().map(|ip| ip.to_canonical()) != Some(source)
-            || (via.rport.is_some() && via.port.unwrap_or_else(|| flow.transport.default_port()) != flow.remote.port())
+            // The port that a connection comes from is not the one that is listened at.
+            || (via.rport.is_some()
+                && !flow.transport.is_reliable()
+                && via.port.unwrap_or_else(|| flow.transport.default_port()) != flow.remote.port())
     });
     via_differs || contact.is_some_and(|contact| contact.ip().map(|ip| ip.to_canonical()) != Some(source))
 }

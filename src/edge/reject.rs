@@ -57,7 +57,7 @@ pub enum Reject {
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,

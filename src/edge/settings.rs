@@ -163,6 +163,8 @@ pub struct MediaSettings {
     pub is_on: bool,
     /// The addresses that phones are told, at most one of each family, in the place of those that they asked.
     pub advertise: Vec<IpAddr>,
+    /// The most streams that a tenant without a limit of its own may have relayed. `None` is no limit.
+    pub tenant_streams: Option<u32>,
 }
 
 /// Everything that the edge is configured by.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum DropReason {
     /// It comes from nobody who is expected, or from another place in the middle of a stream.
     Stranger,
-    /// It is neither RTP nor RTCP nor STUN, nor DTLS where that was offered, or is on the wrong port.
+    /// It is neither RTP nor RTCP nor STUN nor ZRTP, nor DTLS where that was offered, or is on the wrong port.
     NotMedia,
     /// It is longer than any that is relayed.
     TooLong,

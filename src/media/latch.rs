@@ -11,6 +11,8 @@
 //!    mapping and made a new one.
 //! 4. Before the first packet, media is sent to the address in the description only if signalling comes from that address
 //!    too. So nobody can have it sent to a stranger.
+//! 5. To a place whose address is not the signalling's, media is sent only while something has come from there within
+//!    [`SENT_WITHIN`]: whoever states another's address, and forges one packet of it, can't have a call streamed there.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -24,6 +26,10 @@ pub(crate) const ANNOUNCED_FOR: Duration = Duration::from_secs(10);
 
 /// For how long a place must have been silent before another is taken without announcement.
 pub(crate) const SILENT_FOR: Duration = Duration::from_secs(3);
+
+/// For how long after a packet from an address that is not the signalling's media is sent there: RTCP comes every 5 seconds,
+/// give or take a half (RFC 3550 section 6.2).
+pub(crate) const SENT_WITHIN: Duration = Duration::from_secs(10);
 
 /// What one port knows of who sends to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,10 +77,29 @@ impl Latch {
         }
     }
 
-    /// Where packets for the party go, if that is known.
-    pub(crate) fn destination(&self, party: &Party, stated: Option<SocketAddr>) -> Option<SocketAddr> {
+    /// Whether this is the place that was fixed.
+    pub(crate) fn is_peer(&self, from: SocketAddr) -> bool {
+        self.peer.is_some_and(|peer| peer.address == from)
+    }
+
+    /// Where packets for the party go, if that is known. `sibling` is the party's other port: what comes there shows too that
+    /// somebody is there.
+    pub(crate) fn destination(
+        &self,
+        party: &Party,
+        stated: Option<SocketAddr>,
+        sibling: &Self,
+        now: Monotonic,
+    ) -> Option<SocketAddr> {
         match self.peer {
-            Some(peer) => Some(peer.address),
+            Some(peer) => {
+                let has_sent = |latch: &Self| {
+                    let heard = latch.peer.filter(|heard| heard.address.ip() == peer.address.ip());
+                    heard.is_some_and(|heard| now.since(heard.heard) < SENT_WITHIN)
+                };
+                let may_be_sent = is_same_host(peer.address.ip(), party.source) || has_sent(self) || has_sent(sibling);
+                may_be_sent.then_some(peer.address)
+            }
             None => stated.filter(|stated| is_same_host(stated.ip(), party.source) && stated.port() != 0),
         }
     }
@@ -116,6 +141,10 @@ mod tests {
         }
     }
 
+    fn destination(latch: &Latch, party: &Party, millis: u64) -> Option<SocketAddr> {
+        latch.destination(party, party.rtp, &Latch::default(), at(millis))
+    }
+
     fn take(latch: &mut Latch, party: &Party, from: &str, millis: u64) -> bool {
         latch.take(party, party.rtp, address(from), at(millis))
     }
@@ -124,27 +153,43 @@ mod tests {
     fn the_first_packet_of_a_natted_phone_says_where_it_is() {
         let party = party(SOURCE, Some("10.0.0.5:4000"));
         let mut latch = Latch::default();
-        assert_eq!(latch.destination(&party, party.rtp), None, "a private address is nothing to send to");
+        assert_eq!(destination(&latch, &party, 0), None, "a private address is nothing to send to");
         assert!(take(&mut latch, &party, "203.0.113.7:61000", 0));
-        assert_eq!(latch.destination(&party, party.rtp), Some(address("203.0.113.7:61000")));
+        assert_eq!(destination(&latch, &party, 0), Some(address("203.0.113.7:61000")));
     }
 
     #[test]
     fn who_is_at_the_address_that_it_states_gets_media_before_it_sends_any() {
         let party = party(SOURCE, Some("203.0.113.7:4000"));
         let latch = Latch::default();
-        assert_eq!(latch.destination(&party, party.rtp), Some(address("203.0.113.7:4000")));
+        assert_eq!(destination(&latch, &party, 0), Some(address("203.0.113.7:4000")));
         let closed = Party { rtp: Some(address("203.0.113.7:0")), ..party };
-        assert_eq!(latch.destination(&closed, closed.rtp), None);
+        assert_eq!(destination(&latch, &closed, 0), None);
     }
 
     #[test]
     fn media_is_not_sent_to_a_third_machine_that_has_not_sent_any() {
         let party = party(SOURCE, Some("198.51.100.66:53"));
         let mut latch = Latch::default();
-        assert_eq!(latch.destination(&party, party.rtp), None);
+        assert_eq!(destination(&latch, &party, 0), None);
         assert!(take(&mut latch, &party, "198.51.100.66:5300", 0), "a media gateway beside the signalling");
-        assert_eq!(latch.destination(&party, party.rtp), Some(address("198.51.100.66:5300")));
+        assert_eq!(destination(&latch, &party, 0), Some(address("198.51.100.66:5300")));
+    }
+
+    #[test]
+    fn a_third_machine_is_sent_media_only_while_it_sends_itself() {
+        let party = party(SOURCE, Some("198.51.100.66:5300"));
+        let (mut rtp, mut rtcp) = (Latch::default(), Latch::default());
+        assert!(take(&mut rtp, &party, "198.51.100.66:5300", 0));
+        let goes = |rtp: &Latch, rtcp: &Latch, millis| rtp.destination(&party, party.rtp, rtcp, at(millis)).is_some();
+        assert!(goes(&rtp, &rtcp, 9_999) && !goes(&rtp, &rtcp, 10_000));
+        // One who only listens says so by RTCP.
+        assert!(take(&mut rtcp, &party, "198.51.100.66:5301", 12_000));
+        assert!(goes(&rtp, &rtcp, 21_999) && !goes(&rtp, &rtcp, 22_000));
+        // Where the signalling comes from is no third machine.
+        let mut own = Latch::default();
+        assert!(take(&mut own, &party, "203.0.113.7:61000", 0));
+        assert!(goes(&own, &rtcp, 1_000_000));
     }
 
     #[test]
@@ -156,7 +201,7 @@ mod tests {
         latch.announce(at(2));
         assert!(!take(&mut latch, &party, "198.51.100.66:4000", 3), "announced");
         assert!(!take(&mut latch, &party, "198.51.100.66:4000", 100_000), "after a silence");
-        assert_eq!(latch.destination(&party, party.rtp), Some(address("203.0.113.7:61000")));
+        assert_eq!(destination(&latch, &party, 0), Some(address("203.0.113.7:61000")));
     }
 
     #[test]

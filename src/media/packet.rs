@@ -7,12 +7,16 @@ pub(crate) enum Kind {
     Rtcp,
     Stun,
     Dtls,
+    Zrtp,
 }
 
 const RTP_HEADER: usize = 12;
 const RTCP_HEADER: usize = 8;
 const STUN_HEADER: usize = 20;
 const STUN_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+/// Header, magic cookie, source and checksum (RFC 6189 section 5).
+const ZRTP_LEAST: usize = 16;
+const ZRTP_COOKIE: [u8; 4] = *b"ZRTP";
 const DTLS_HEADER: usize = 13;
 
 /// What this is; `None` when it is nothing that belongs here.
@@ -28,6 +32,10 @@ pub(crate) fn kind(bytes: &[u8]) -> Option<Kind> {
         (0..=3, _) => {
             let is_stun = bytes.len() >= STUN_HEADER && bytes.get(4..8) == Some(&STUN_COOKIE);
             is_stun.then_some(Kind::Stun)
+        }
+        (16..=19, _) => {
+            let is_zrtp = bytes.len() >= ZRTP_LEAST && bytes.get(4..8) == Some(&ZRTP_COOKIE);
+            is_zrtp.then_some(Kind::Zrtp)
         }
         (20..=63, _) => (bytes.len() >= DTLS_HEADER).then_some(Kind::Dtls),
         _ => None,
@@ -46,6 +54,7 @@ mod tests {
 
     #[test]
     fn a_packet_is_known_by_its_first_bytes_and_its_length() {
+        let zrtp = *b"\x10\0\0\x01ZRTP";
         let stun = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
         for (start, least, expected) in [
             (&[0x80, 0][..], 12, Kind::Rtp),
@@ -56,6 +65,7 @@ mod tests {
             (&[0xa1, 205], 8, Kind::Rtcp),
             (&stun, 20, Kind::Stun),
             (&[22, 254, 253], 13, Kind::Dtls),
+            (&zrtp, 16, Kind::Zrtp),
         ] {
             assert_eq!(kind(&padded(start, least)), Some(expected), "{start:?}");
             assert_eq!(kind(&padded(start, least)[..least - 1]), None, "{start:?} cut short");

@@ -1,10 +1,12 @@
 //! The thread that forwards: it waits for all sockets of its lanes together, and for orders.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ringway_sip::Monotonic;
@@ -25,6 +27,17 @@ const EVENTS: usize = 256;
 
 /// How often streams are looked for in which nothing happens.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Lanes that are bound in one turn: packets of all others wait for so long.
+const LANES_A_TURN: usize = 8;
+
+/// A lane that was given away so long ago, and that nobody has been expected at, is asked after: the order that ended it may be
+/// lost. So many are asked after in one sweep.
+const ASK_AFTER: Duration = Duration::from_secs(3600);
+const MOST_ASKED: usize = 64;
+
+/// Ends of streams of which nobody would hear yet, at most.
+const MAX_UNTOLD: usize = 65_536;
 
 /// What the event of an order bears, where a socket's bears its lane.
 const ORDERS: u64 = u64::MAX;
@@ -52,6 +65,13 @@ pub enum Event {
         /// Bound, and kept until each is ended.
         lanes: Vec<Lane>,
     },
+    /// A lane was given away long ago, and nothing was heard of it since. Who no longer has it ends it.
+    Idle {
+        /// Who was given the lane.
+        shard: u8,
+        /// The lane.
+        lane: LaneId,
+    },
     /// A stream has ended because nothing came. Its lane is gone.
     TimedOut {
         /// Who had the lane.
@@ -73,6 +93,29 @@ struct Inner {
     orders: Option<SyncSender<Letter>>,
     bell: Arc<Bell>,
     counters: Arc<Counters>,
+    ends: Arc<Ends>,
+}
+
+/// Lanes whose end the full queue did not take. The thread looks here at each sweep: a port that nobody gives back is lost.
+#[derive(Debug, Default)]
+struct Ends {
+    lanes: Mutex<Vec<LaneId>>,
+}
+
+impl Ends {
+    /// Keeps one; false when there are too many.
+    fn keep(&self, lane: LaneId) -> bool {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_room = lanes.len() < MAX_ORDERS;
+        if has_room {
+            lanes.push(lane);
+        }
+        has_room
+    }
+
+    fn take(&self) -> Vec<LaneId> {
+        std::mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Wakes the thread.
@@ -103,14 +146,23 @@ impl Bell {
 }
 
 impl Relay {
-    /// Asks for lanes. They come as [`Event::Lanes`].
-    pub fn provide(&self, shard: u8, count: u16) {
-        self.post(Letter::Provide { shard, count });
+    /// Asks for lanes. They come as [`Event::Lanes`]. False when the queue is full: nobody will answer.
+    pub fn provide(&self, shard: u8, count: u16) -> bool {
+        let is_taken = self.post(Letter::Provide { shard, count });
+        if !is_taken {
+            self.inner.counters.lose_order();
+        }
+        is_taken
     }
 
     /// Gives an order. One for a lane that is gone does nothing.
     pub fn order(&self, lane: LaneId, order: LaneOrder) {
-        self.post(Letter::Order(lane, order));
+        let is_taken = self.post(Letter::Order(lane, order));
+        // An end that comes late is as good.
+        let is_safe = is_taken || (order == LaneOrder::End && self.inner.ends.keep(lane));
+        if !is_safe {
+            self.inner.counters.lose_order();
+        }
     }
 
     /// What it has counted.
@@ -118,12 +170,10 @@ impl Relay {
         &self.inner.counters
     }
 
-    fn post(&self, letter: Letter) {
+    fn post(&self, letter: Letter) -> bool {
         let is_taken = self.inner.orders.as_ref().is_some_and(|orders| orders.try_send(letter).is_ok());
-        if !is_taken {
-            self.inner.counters.lose_order();
-        }
         self.inner.bell.ring();
+        is_taken
     }
 }
 
@@ -135,7 +185,7 @@ impl Drop for Inner {
 }
 
 /// Starts a relay on a thread of its own. `tell` is called there, and says whether somebody has taken what it was told: lanes that
-/// nobody took are given back.
+/// nobody took are given back, and the end of a stream is told again. It is dropped when the thread ends, whatever for.
 ///
 /// # Errors
 /// When the operating system gives no thread or no descriptor.
@@ -145,6 +195,7 @@ pub fn start(options: Options, tell: impl FnMut(Event) -> bool + Send + 'static)
     epoll::add(&poll, &descriptor, epoll::EventData::new_u64(ORDERS), epoll::EventFlags::IN)?;
     let bell = Arc::new(Bell { descriptor, has_rung: AtomicBool::new(false) });
     let counters = Arc::new(Counters::default());
+    let ends = Arc::new(Ends::default());
     let (orders, letters) = sync_channel(MAX_ORDERS);
     let number = options.number;
     let mut thread = Thread {
@@ -159,6 +210,9 @@ pub fn start(options: Options, tell: impl FnMut(Event) -> bool + Send + 'static)
         silence: options.silence,
         rest: options.rest,
         slots: SlotMap::with_key(),
+        ends: Arc::clone(&ends),
+        wants: VecDeque::new(),
+        untold: Vec::new(),
         streams: 0,
         start: Instant::now(),
         now: Monotonic::START,
@@ -168,7 +222,7 @@ pub fn start(options: Options, tell: impl FnMut(Event) -> bool + Send + 'static)
             tracing::error!(%error, "the media relay has ended: relayed calls are silent");
         }
     })?;
-    Ok(Relay { inner: Arc::new(Inner { orders: Some(orders), bell, counters }) })
+    Ok(Relay { inner: Arc::new(Inner { orders: Some(orders), bell, counters, ends }) })
 }
 
 new_key_type! {
@@ -180,6 +234,15 @@ struct Slot {
     shard: u8,
     pairs: [Pair; 2],
     session: Option<Session>,
+    /// When it was bound, or last asked after.
+    since: Monotonic,
+}
+
+/// Lanes that a shard has asked for.
+struct Want {
+    shard: u8,
+    count: usize,
+    keys: Vec<SlotKey>,
 }
 
 struct Thread<T> {
@@ -195,6 +258,10 @@ struct Thread<T> {
     number: u8,
     silence: Duration,
     rest: Duration,
+    ends: Arc<Ends>,
+    wants: VecDeque<Want>,
+    /// Ends of streams that have to be told yet, and to whom.
+    untold: Vec<(u8, LaneId)>,
     streams: usize,
     start: Instant,
     now: Monotonic,
@@ -214,28 +281,42 @@ fn socket_of(data: u64) -> (SlotKey, Side, Component) {
 impl<T: FnMut(Event) -> bool> Thread<T> {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS);
-        let mut buffer = [0; MAX_PACKET];
         let mut next_sweep = Monotonic::START + SWEEP_EVERY;
         loop {
-            let wait = next_sweep.since(self.now);
-            let wait = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
-            match epoll::wait(&self.poll, rustix::buffer::spare_capacity(&mut events), Some(&wait)) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            self.now = Monotonic::START + self.start.elapsed();
-            for event in events.drain(..) {
-                match event.data.u64() {
-                    ORDERS if !self.open_letters() => return Ok(()),
-                    ORDERS => {}
-                    data => self.forward(data, &mut buffer),
-                }
-            }
-            if self.now >= next_sweep {
-                self.sweep();
-                next_sweep = self.now + SWEEP_EVERY;
+            // A defect of ours costs what was at hand, and not the streams of everybody.
+            match catch_unwind(AssertUnwindSafe(|| self.turn(&mut events, &mut next_sweep))) {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => return Ok(()),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => tracing::error!("the media relay failed, and goes on. Please report this as a defect"),
             }
         }
+    }
+
+    /// Waits, and does what there is to do. False when nobody is left to give orders.
+    fn turn(&mut self, events: &mut Vec<epoll::Event>, next_sweep: &mut Monotonic) -> io::Result<bool> {
+        let mut buffer = [0; MAX_PACKET];
+        let wait = if self.wants.is_empty() { next_sweep.since(self.now) } else { Duration::ZERO };
+        let wait = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
+        events.clear();
+        match epoll::wait(&self.poll, rustix::buffer::spare_capacity(events), Some(&wait)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.now = Monotonic::START + self.start.elapsed();
+        for event in events.drain(..) {
+            match event.data.u64() {
+                ORDERS if !self.open_letters() => return Ok(false),
+                ORDERS => {}
+                data => self.forward(data, &mut buffer),
+            }
+        }
+        self.bind_some();
+        if self.now >= *next_sweep {
+            *next_sweep = self.now + SWEEP_EVERY;
+            self.sweep();
+        }
+        Ok(true)
     }
 
     /// Takes one packet of a socket and passes it on. More of them are told of again: so a flood on one socket keeps no
@@ -274,13 +355,35 @@ impl<T: FnMut(Event) -> bool> Thread<T> {
         true
     }
 
+    /// Notes what a shard asks for. One that asks again has not heard of what it had asked for.
     fn provide(&mut self, shard: u8, count: u16) {
-        let keys: Vec<_> = (0..count).map_while(|_| self.bind(shard)).collect();
+        let count = usize::from(count);
+        match self.wants.iter_mut().find(|want| want.shard == shard) {
+            Some(want) => want.count = want.count.max(count),
+            None => self.wants.push_back(Want { shard, count, keys: Vec::with_capacity(count) }),
+        }
+    }
+
+    /// Binds a few of the lanes that are asked for, and tells of them when these are all, or no port is left.
+    fn bind_some(&mut self) {
+        let Some(Want { shard, count, mut keys }) = self.wants.pop_front() else { return };
+        let mut is_short = false;
+        for _ in 0..LANES_A_TURN.min(count.saturating_sub(keys.len())) {
+            match self.bind(shard) {
+                Some(key) => keys.push(key),
+                None => is_short = true,
+            }
+        }
+        if keys.len() < count && !is_short {
+            self.wants.push_front(Want { shard, count, keys });
+            return;
+        }
         let lanes = keys.iter().filter_map(|key| self.lane(*key)).collect();
         // Shown before they are told of: who has a lane finds it counted.
         self.show();
         if !(self.tell)(Event::Lanes { shard, lanes }) {
             keys.into_iter().for_each(|key| self.end(key));
+            self.show();
         }
     }
 
@@ -290,7 +393,7 @@ impl<T: FnMut(Event) -> bool> Thread<T> {
             self.ports.give_back(caller);
             return None;
         };
-        Some(self.slots.insert(Box::new(Slot { shard, pairs: [caller, callee], session: None })))
+        Some(self.slots.insert(Box::new(Slot { shard, pairs: [caller, callee], session: None, since: self.now })))
     }
 
     fn lane(&self, key: SlotKey) -> Option<Lane> {
@@ -311,6 +414,10 @@ impl<T: FnMut(Event) -> bool> Thread<T> {
         if slot.session.is_none() {
             self.streams += 1;
             for side in Side::ALL {
+                match slot.pairs[side as usize].open() {
+                    Ok(stale) => (0..stale).for_each(|_| self.counters.count_drop(DropReason::Stranger)),
+                    Err(error) => tracing::warn!(%error, "a media port can't be given a buffer"),
+                }
                 for component in [Component::Rtp, Component::Rtcp] {
                     let socket = slot.pairs[side as usize].socket(component);
                     let data = epoll::EventData::new_u64(data_of(key, side, component));
@@ -330,24 +437,45 @@ impl<T: FnMut(Event) -> bool> Thread<T> {
         slot.pairs.into_iter().for_each(|pair| self.ports.give_back(pair));
     }
 
+    /// Looks for streams in which nothing happens, and for what was not told or heard.
     fn sweep(&mut self) {
+        for lane in self.ends.take() {
+            self.obey(lane, &LaneOrder::End);
+        }
+        let Self { untold, tell, .. } = self;
+        untold.retain(|(shard, lane)| !tell(Event::TimedOut { shard: *shard, lane: *lane }));
+        self.end_dead();
+        self.ask_after_idle();
+        self.show();
+    }
+
+    fn end_dead(&mut self) {
         let Self { slots, now, silence, rest, .. } = self;
         let is_dead = |slot: &Slot| {
             let session = slot.session.as_ref();
             session.is_some_and(|session| session.is_dead(*now, *silence, *rest)).then_some(slot.shard)
         };
         let dead: Vec<_> = slots.iter().filter_map(|(key, slot)| Some((key, is_dead(slot)?))).collect();
-        if dead.is_empty() {
-            return;
-        }
         for (key, shard) in dead {
             self.end(key);
             self.counters.time_out();
             let lane = self.lane_id(key);
-            // Whoever doesn't hear it gives orders to a lane that is gone, which do nothing.
-            let _ = (self.tell)(Event::TimedOut { shard, lane });
+            // Whoever doesn't hear it gives orders to a lane that is gone, and has a stream too many until it is told again.
+            if !(self.tell)(Event::TimedOut { shard, lane }) && self.untold.len() < MAX_UNTOLD {
+                self.untold.push((shard, lane));
+            }
         }
-        self.show();
+    }
+
+    fn ask_after_idle(&mut self) {
+        let Self { slots, now, tell, number, .. } = self;
+        let idle = slots.iter_mut().filter(|(_, slot)| slot.session.is_none() && now.since(slot.since) >= ASK_AFTER);
+        for (key, slot) in idle.take(MOST_ASKED) {
+            let lane = LaneId { relay: *number, number: key.data().as_ffi() };
+            if tell(Event::Idle { shard: slot.shard, lane }) {
+                slot.since = *now;
+            }
+        }
     }
 
     fn show(&self) {

@@ -87,12 +87,15 @@ impl Session {
     ) -> Result<Onward, DropReason> {
         let end = &mut self.ends[side as usize];
         let Some(party) = &end.party else { return Err(DropReason::Stranger) };
-        match kind(bytes).ok_or(DropReason::NotMedia)? {
+        let latch = &mut end.latches[component as usize];
+        let is_taken = match kind(bytes).ok_or(DropReason::NotMedia)? {
             Kind::Rtp if component == Component::Rtcp => return Err(DropReason::NotMedia),
             Kind::Dtls if !party.takes_dtls => return Err(DropReason::NotMedia),
-            Kind::Rtp | Kind::Rtcp | Kind::Stun | Kind::Dtls => {}
-        }
-        if !end.latches[component as usize].take(party, stated(party, component), from, now) {
+            // Nothing announces it, so it comes from where RTP has come from, and fixes no place itself.
+            Kind::Zrtp => latch.is_peer(from),
+            Kind::Rtp | Kind::Rtcp | Kind::Stun | Kind::Dtls => latch.take(party, stated(party, component), from, now),
+        };
+        if !is_taken {
             return Err(DropReason::Stranger);
         }
         if !end.rate.admits(now) {
@@ -101,7 +104,9 @@ impl Session {
         self.active = now;
         let other = &self.ends[side.other() as usize];
         let party = other.party.as_ref().ok_or(DropReason::NoDestination)?;
-        let to = other.latches[component as usize].destination(party, stated(party, component));
+        let [rtp, rtcp] = &other.latches;
+        let (own, sibling) = if component == Component::Rtp { (rtp, rtcp) } else { (rtcp, rtp) };
+        let to = own.destination(party, stated(party, component), sibling, now);
         Ok(Onward { to: to.ok_or(DropReason::NoDestination)?, local: party.local })
     }
 
@@ -223,6 +228,98 @@ mod tests {
         }
         assert_eq!(pass(&mut session, Side::Caller, CALLER, DTLS, 0), Err(DropReason::NoDestination));
         assert_eq!(pass(&mut session, Side::Callee, CALLEE, DTLS, 0), Ok(CALLER.into()));
+    }
+
+    #[test]
+    fn zrtp_passes_from_where_speech_comes_and_from_nowhere_else() {
+        let zrtp = b"\x10\0\0\x01ZRTP\x01\x02\x03\x04crc!";
+        let mut session = between_two();
+        assert_eq!(pass(&mut session, Side::Caller, CALLER, zrtp, 0), Err(DropReason::Stranger), "it fixes no place");
+        pass(&mut session, Side::Caller, CALLER, RTP, 0).unwrap_err();
+        pass(&mut session, Side::Callee, CALLEE, RTP, 0).unwrap();
+        assert_eq!(pass(&mut session, Side::Caller, CALLER, zrtp, 0), Ok(CALLEE.into()));
+        assert_eq!(pass(&mut session, Side::Caller, "203.0.113.7:61002", zrtp, 9000), Err(DropReason::Stranger));
+    }
+
+    /// A small generator: the property is tried with many sequences, each told by its seed.
+    struct Draws(u64);
+
+    impl Draws {
+        fn below(&mut self, most: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % most
+        }
+    }
+
+    #[test]
+    fn whatever_comes_from_elsewhere_never_becomes_a_destination() {
+        let zrtp = b"\x10\0\0\x01ZRTP\x01\x02\x03\x04crc!";
+        // Each side's signalling, what it states, and strangers near and far, one of them at the other side's address.
+        let places = [
+            "203.0.113.7:61000",
+            "203.0.113.7:61002",
+            "198.51.100.20:4000",
+            "203.0.113.8:62000",
+            "198.51.100.66:4000",
+            "203.0.113.9:61000",
+            "10.0.0.5:4000",
+            "[2001:db8::7]:4000",
+            "[2001:db8:0:1::7]:4000",
+        ];
+        for seed in 1..=400 {
+            let mut draws = Draws(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+            let mut session = Session::new(at(0));
+            // Addresses that each side may have by what was said of it so far.
+            let mut allowed: [Vec<std::net::IpAddr>; 2] = [Vec::new(), Vec::new()];
+            let mut millis = 0;
+            for step in 0..400 {
+                millis += draws.below(4000);
+                let side = if draws.below(2) == 0 { Side::Caller } else { Side::Callee };
+                if draws.below(10) == 0 {
+                    let of = |draws: &mut Draws, choices: &[&str]| {
+                        address(choices[draws.below(choices.len() as u64) as usize])
+                    };
+                    let source = match side {
+                        Side::Caller => of(&mut draws, &["203.0.113.7:0", "203.0.113.7:0", "198.51.100.20:0"]),
+                        Side::Callee => of(&mut draws, &["203.0.113.8:0", "[2001:db8::8]:0"]),
+                    };
+                    let stated = of(&mut draws, &["10.0.0.5:4000", "198.51.100.20:4000", "203.0.113.7:61000"]);
+                    let party = Party {
+                        source: source.ip(),
+                        rtp: Some(stated).filter(|_| draws.below(3) > 0),
+                        rtcp: Some(stated).filter(|_| draws.below(3) > 0),
+                        takes_dtls: draws.below(2) == 0,
+                        ..party("203.0.113.7:0")
+                    };
+                    session.obey(&LaneOrder::Expect(side, party), at(millis));
+                    allowed[side as usize].extend([source.ip(), stated.ip()]);
+                    continue;
+                }
+                let from = address(places[draws.below(places.len() as u64) as usize]);
+                let component = if draws.below(2) == 0 { Component::Rtp } else { Component::Rtcp };
+                let packets: [&[u8]; 5] = [RTP, RTCP, DTLS, zrtp, b"junk"];
+                let bytes = packets[draws.below(5) as usize];
+                if let Ok(onward) = session.pass(side, component, from, bytes, at(millis)) {
+                    let is_in = |list: &[std::net::IpAddr], ip| {
+                        list.iter().any(|known| match (known, ip) {
+                            (std::net::IpAddr::V6(one), std::net::IpAddr::V6(two)) => {
+                                one.octets()[..8] == two.octets()[..8]
+                            }
+                            (one, two) => *one == two,
+                        })
+                    };
+                    let place = format!("seed {seed} step {step}");
+                    assert!(is_in(&allowed[side as usize], from.ip()), "{place}: {from} was listened to");
+                    assert!(
+                        is_in(&allowed[side.other() as usize], onward.to.ip()),
+                        "{place}: {} was sent to",
+                        onward.to
+                    );
+                }
+            }
+        }
     }
 
     #[test]

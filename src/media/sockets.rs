@@ -11,6 +11,13 @@ use crate::session::Component;
 /// What the kernel keeps of packets that were not read yet: a fifth of a second of a large video.
 const RECEIVE_BUFFER: usize = 256 * 1024;
 
+/// The same before a lane is open: the least that there is. Nobody reads there, so what strangers send to ports that wait
+/// would lie in the kernel's memory for as long as they do.
+const RECEIVE_BUFFER_IN_RESERVE: usize = 0;
+
+/// Packets that such a socket can have, and more.
+const MOST_STALE: usize = 64;
+
 /// Bytes of a packet that is relayed. Phones send none that their network would have to cut up.
 pub(crate) const MAX_PACKET: usize = 2048;
 
@@ -49,6 +56,19 @@ impl Pair {
         &self.sockets[component as usize]
     }
 
+    /// Makes both sockets ready to be read, and throws away what came before anybody was expected. Tells how many packets
+    /// that were.
+    pub(crate) fn open(&self) -> io::Result<usize> {
+        let mut stale = 0;
+        for socket in &self.sockets {
+            while stale < MOST_STALE && recvfrom(socket, &mut [0; 1][..], RecvFlags::empty()).is_ok() {
+                stale += 1;
+            }
+            socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        }
+        Ok(stale)
+    }
+
     /// Takes one packet, if one is there: its length, which may be larger than the buffer, and its sender.
     pub(crate) fn receive(
         &self,
@@ -81,7 +101,7 @@ fn bind(family: Family, port: u16) -> io::Result<Socket> {
     if family == Family::Both {
         socket.set_only_v6(false)?;
     }
-    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_IN_RESERVE)?;
     socket.bind(&SocketAddr::new(any, port).into())?;
     Ok(socket)
 }
@@ -138,4 +158,25 @@ fn source_v4(local: IpAddr) -> Control {
 /// `in6_pktinfo`: the address to send from; the interface, any.
 fn source_v6(local: IpAddr) -> Control {
     Control::new(IPPROTO_IPV6, IPV6_PKTINFO, &[&mapped(local).octets(), &[0; 4]])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    #[test]
+    fn a_port_that_waits_keeps_next_to_nothing_and_forgets_that_when_it_opens() {
+        let pair = Pair::bind(Family::V4, 22_900).unwrap();
+        let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let waiting = pair.socket(Component::Rtp).recv_buffer_size().unwrap();
+        for _ in 0..1000 {
+            stranger.send_to(&[0x80; 12], (Ipv4Addr::LOCALHOST, 22_900)).unwrap();
+        }
+        let stale = pair.open().unwrap();
+        assert!((1..MOST_STALE).contains(&stale), "{stale}");
+        assert!(pair.receive(Component::Rtp, &mut [0; MAX_PACKET]).is_err(), "nothing is left");
+        assert!(pair.socket(Component::Rtp).recv_buffer_size().unwrap() > 8 * waiting);
+    }
 }

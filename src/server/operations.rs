@@ -3,13 +3,15 @@
 use std::io;
 use std::time::Duration;
 
-use ringway_directory::{ExtensionDraft, Secret, Tenant, TenantDraft, WhenFull};
+use ringway_directory::{ExtensionDraft, MediaPolicy, Secret, Tenant, TenantDraft, WhenFull};
 use ringway_store::csv::{ImportLimits, ImportOptions};
-use ringway_store::directory::{Directory, Error};
+use ringway_store::directory::{Directory, Error, TenantChange};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 
-use crate::control::protocol::{Event, ExtensionRow, NewExtension, NewExtensions, NewTenant, Request, TenantRow};
+use crate::control::protocol::{
+    Event, ExtensionRow, NO_LIMIT, NewExtension, NewExtensions, NewTenant, Request, TenantRow, TenantSettings,
+};
 
 /// Bytes of a file that are taken in at a time.
 const PIECE: usize = 64 * 1024;
@@ -37,9 +39,7 @@ pub(crate) async fn execute(
     match request {
         Request::TenantAdd(new) => add_tenant(directory, new, events).await,
         Request::TenantList => list_tenants(directory, events).await,
-        Request::TenantSet { domain, when_full, max_call_seconds } => {
-            set_tenant(directory, &domain, &when_full, max_call_seconds, events).await
-        }
+        Request::TenantSet(new) => set_tenant(directory, &new, events).await,
         Request::ExtensionAdd(new) => add_extension(directory, new, events).await,
         Request::ExtensionImport(new) => import(directory, new, file, events).await,
         Request::ExtensionRegistrations { .. } => {
@@ -72,25 +72,37 @@ async fn add_tenant(directory: &Directory, new: NewTenant, events: &Events) -> R
     Ok(())
 }
 
-async fn set_tenant(
-    directory: &Directory,
-    domain: &str,
-    when_full: &str,
-    max_call_seconds: Option<u32>,
-    events: &Events,
-) -> Result<(), String> {
-    let mut tenant = directory.tenant(domain).await.map_err(told)?;
-    if !when_full.is_empty() {
-        let when_full = WhenFull::parse("when_full", when_full).map_err(|fault| fault.to_string())?;
-        tenant = directory.set_when_full(domain, when_full).await.map_err(told)?;
-    }
-    if let Some(seconds) = max_call_seconds {
-        let seconds = Some(seconds).filter(|seconds| *seconds > 0);
-        tenant = directory.set_max_call_seconds(domain, seconds).await.map_err(told)?;
-    }
+async fn set_tenant(directory: &Directory, new: &TenantSettings, events: &Events) -> Result<(), String> {
+    let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let when_full = given(&new.when_full).map(|text| WhenFull::parse("when_full", &text));
+    let media = given(&new.media).map(|text| MediaPolicy::parse("media", &text));
+    let changes = TenantChange {
+        when_full: when_full.transpose().map_err(|fault| fault.to_string())?,
+        media: media.transpose().map_err(|fault| fault.to_string())?,
+        max_media: limit("max_media", &new.max_media)?,
+        max_call_seconds: new.max_call_seconds.map(|seconds| Some(seconds).filter(|seconds| *seconds > 0)),
+        requests: limit("rps", &new.rps)?,
+        registers: limit("registers_ps", &new.registers_ps)?,
+        calls: limit("calls_ps", &new.calls_ps)?,
+        connections: limit("connections", &new.connections)?,
+        weight: new.weight,
+    };
+    let tenant = directory.change_tenant(&new.domain, &changes).await.map_err(told)?;
     let count = directory.extension_count(tenant.id).await.map_err(told)?;
     tell(events, Event::Tenant(row(&tenant, count))).await;
     Ok(())
+}
+
+/// What a limit becomes: nothing was said of it, it is taken back, or it is a number.
+fn limit(name: &str, text: &str) -> Result<Option<Option<u32>>, String> {
+    match text {
+        "" => Ok(None),
+        NO_LIMIT => Ok(Some(None)),
+        number => match number.parse() {
+            Ok(number) => Ok(Some(Some(number))),
+            Err(_) => Err(format!("{name}: \"{number}\" is neither a number nor {NO_LIMIT}")),
+        },
+    }
 }
 
 async fn list_tenants(directory: &Directory, events: &Events) -> Result<(), String> {

@@ -17,6 +17,7 @@ use crate::config::{Config, Overrides};
 use crate::data_directory::DataDirectory;
 use crate::environment::environment;
 use crate::failure::Failure;
+use crate::media::Media;
 use crate::slices::{self, Slices};
 use crate::status::Status;
 
@@ -40,7 +41,7 @@ pub(crate) struct Wishes {
 /// Runs a node until it is told to stop.
 ///
 /// # Errors
-/// When it can't start, or a shard dies.
+/// When it can't start, or a shard or a relay of media dies.
 pub(crate) fn serve(wishes: &Wishes) -> Result<(), Failure> {
     let config = Config::load(&wishes.overrides, environment())?;
     let data = DataDirectory::open(&config.node.data_dir)?;
@@ -48,10 +49,12 @@ pub(crate) fn serve(wishes: &Wishes) -> Result<(), Failure> {
     // Before any thread is started: each begins with the slices of its parent.
     slices::ask(Slices::Long);
     match file_limit::raise() {
-        Ok(files) if files < config.limits.max_connections as u64 => tracing::info!(
+        Ok(files) if files < config.limits.max_connections as u64 + config.media.files() => tracing::info!(
             files,
             connections = config.limits.max_connections,
-            "the system allows fewer open files than limits.max_connections; raise its limit (LimitNOFILE of systemd)"
+            media_ports = config.media.files(),
+            "the system allows fewer open files than limits.max_connections and media.ports may need; raise its limit \
+             (LimitNOFILE of systemd)"
         ),
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "the number of open files can't be raised"),
@@ -80,6 +83,9 @@ async fn run(wishes: &Wishes, config: Config, data: &DataDirectory, logs: &Logs)
                 Told::ToStop => break Ok(()),
                 Told::ToReload => node.reload(wishes, logs).await,
             },
+            () = media_is_gone(node.media.as_ref()) => {
+                break Err(Failure::Failed("a media relay has died; the log says why".to_owned()));
+            }
             () = node.shards.one_is_gone() => {
                 break Err(Failure::Failed("a shard has died; the log says why".to_owned()));
             }
@@ -87,6 +93,14 @@ async fn run(wishes: &Wishes, config: Config, data: &DataDirectory, logs: &Logs)
     };
     node.drain(&mut signals).await;
     outcome
+}
+
+/// Waits until a relay of media has ended; for ever when there is none.
+async fn media_is_gone(media: Option<&Media>) {
+    match media {
+        Some(media) => media.one_is_gone().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What a signal means.

@@ -33,7 +33,11 @@ pub(crate) fn settings(config: &Config, fixed: &Fixed, local_addresses: Vec<IpAd
         limits: config.limits.edge.clone(),
         max_call: config.calls.max_length,
         min_session_expires: config.calls.min_session_expires,
-        media: MediaSettings { is_on: config.media.ports.is_some(), advertise: config.media.advertise.clone() },
+        media: MediaSettings {
+            is_on: config.media.ports.is_some(),
+            advertise: config.media.advertise.clone(),
+            tenant_streams: config.media.tenant_streams(),
+        },
         ..Settings::default()
     }
 }
@@ -86,6 +90,7 @@ mod tests {
         assert_eq!(settings.local_addresses, [address]);
         assert_eq!(settings.media.advertise, [IpAddr::from([192, 0, 2, 80])]);
         assert!(settings.media.is_on && !settings.draining);
+        assert_eq!(settings.media.tenant_streams, Some(2048), "half of 16,384 ports, four a stream");
     }
 
     #[test]

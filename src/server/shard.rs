@@ -236,6 +236,7 @@ impl Shard {
                 self.handle(Input::Lanes(&lanes), Monotonic::START);
             }
             Mail::LaneTimedOut(lane) => self.handle(Input::LaneTimedOut(lane), Monotonic::START),
+            Mail::LaneIdle(lane) => self.handle(Input::LaneIdle(lane), Monotonic::START),
             Mail::Scrape(reply) => {
                 let _ = reply.send(self.report());
             }
@@ -383,8 +384,11 @@ impl Shard {
     fn refill(&mut self) {
         let Some((media, refill)) = &mut self.media else { return };
         let (free, shortages) = (self.engine.free_lanes(), self.engine.lane_shortages());
-        if let Some(count) = refill.wanted(free, shortages, self.clock.monotonic()) {
-            media.provide(self.id, count);
+        let now = self.clock.monotonic();
+        if let Some(count) = refill.wanted(free, shortages, now)
+            && !media.provide(self.id, count)
+        {
+            refill.come(0, now);
         }
     }
 }

@@ -28,6 +28,6 @@ pub use message::{Essentials, Field, Message, NotSip, Problem, Span};
 pub use method::Method;
 pub use name::Name;
 pub use params::Params;
-pub use sdp::{Sdp, SdpProblem};
+pub use sdp::{MAX_SECTIONS, Sdp, SdpProblem};
 pub use time::{Monotonic, Now, Wall};
 pub use uri::{Scheme, Uri, UriError};

@@ -25,6 +25,7 @@ pub struct Sdp<'a> {
     connection: Option<Connection>,
     direction: Option<Direction>,
     has_ice: bool,
+    has_fingerprint: bool,
     sections: SmallVec<[Section; 2]>,
 }
 
@@ -42,6 +43,7 @@ pub struct Section {
     connection_at: usize,
     rtcp: Option<Rtcp>,
     direction: Option<Direction>,
+    has_fingerprint: bool,
 }
 
 /// What travels in a section, as far as a relay minds.
@@ -149,6 +151,12 @@ impl<'a> Sdp<'a> {
             },
             Some(Rtcp { port, connection: None, .. }) => (own, *port),
         }
+    }
+
+    /// Whether a section's keys may be agreed upon in the stream itself: its protocol says so, or a certificate's fingerprint
+    /// does beside a protocol that leaves it open (RFC 5764, RFC 8643).
+    pub fn offers_dtls(&self, section: &Section) -> bool {
+        section.protocol == Protocol::DtlsRtp || self.has_fingerprint || section.has_fingerprint
     }
 
     /// Who is to send in a section.

@@ -25,6 +25,7 @@ pub use extensions::AddedExtension;
 pub use open::OpenError;
 pub(crate) use rows::{PROFILE_COLUMNS, StoredExtension, read_profile};
 pub(crate) use secrets::{SealedSecret, Secrets};
+pub use tenants::TenantChange;
 
 /// The open database. Clones share it.
 #[derive(Clone)]

@@ -6,6 +6,8 @@ use ringway_sip::write::write_number;
 use ringway_sip::{Edits, Message, Name, Sdp, SdpProblem};
 use smallvec::SmallVec;
 
+use super::parts::description_among_parts;
+
 /// A description whose media is to be received elsewhere.
 #[derive(Clone, Debug)]
 pub(crate) struct Moved<'a> {
@@ -15,19 +17,19 @@ pub(crate) struct Moved<'a> {
     pub(crate) ports: SmallVec<[Option<u16>; 2]>,
 }
 
-/// The session description that is a message's body; `None` when it is something else. A body of several parts may have one
-/// somewhere: that one is not looked for, and counts as unreadable.
+/// The session description in a message's body, alone or one of its parts; `None` when there is none.
 pub(crate) fn described<'a>(message: &Message<'a>) -> Option<Result<Sdp<'a>, SdpProblem>> {
-    let kind = message.field(Name::ContentType)?.value;
-    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    if kind.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/")) {
-        return Some(Err(SdpProblem::NotSdp));
-    }
-    if !kind.eq_ignore_ascii_case(b"application/sdp") {
+    let content_type = message.field(Name::ContentType)?.value;
+    let kind = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let is_in_parts = kind.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/"));
+    if !is_in_parts && !kind.eq_ignore_ascii_case(b"application/sdp") {
         return None;
     }
     if message.has(Name::ContentEncoding) {
         return Some(Err(SdpProblem::NotSdp));
+    }
+    if is_in_parts {
+        return description_among_parts(content_type, message.body());
     }
     Some(Sdp::parse(message.body()))
 }
@@ -35,9 +37,9 @@ pub(crate) fn described<'a>(message: &Message<'a>) -> Option<Result<Sdp<'a>, Sdp
 impl<'a> Moved<'a> {
     /// Edits a message's body, and its length. Returns how long the body becomes.
     pub(crate) fn edit(&self, message: &Message<'a>, edits: &mut Edits) -> usize {
-        let body = message.span_of(self.sdp.bytes());
-        let growth = self.sdp.relocate(self.address, &self.ports, body.start, edits);
-        let length = body.len().saturating_add_signed(growth);
+        let description = message.span_of(self.sdp.bytes());
+        let growth = self.sdp.relocate(self.address, &self.ports, description.start, edits);
+        let length = message.body().len().saturating_add_signed(growth);
         if let Some(field) = message.field(Name::ContentLength) {
             edits.replace_with(message.span_of(field.value), |out| write_number(out, length as u64));
         }

@@ -42,6 +42,11 @@ impl Reserve {
         self.dialog_by_lane.remove(&lane)
     }
 
+    /// Whether a lane is a call's, or waits for one.
+    pub(crate) fn has(&self, lane: LaneId) -> bool {
+        self.dialog_by_lane.contains_key(&lane) || self.free.iter().any(|free| free.id == lane)
+    }
+
     pub(crate) fn holder(&self, lane: LaneId) -> Option<DialogKey> {
         self.dialog_by_lane.get(&lane).copied()
     }

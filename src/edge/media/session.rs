@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 
 use ringway_sip::Sdp;
 use ringway_sip::media::{Lane, LaneId, LaneOrder, Party, Side};
-use ringway_sip::sdp::{Protocol, Section};
+use ringway_sip::sdp::Section;
 use smallvec::SmallVec;
 
+use super::exchange::Exchanges;
 use super::standpoint::Standpoint;
 
 /// The relayed streams of a call: a session for each branch of its INVITE that has some.
@@ -21,6 +22,10 @@ pub(crate) struct Session {
     pub(crate) branch: u8,
     /// By the section of the description.
     streams: SmallVec<[Option<Stream>; 1]>,
+    /// Offers that wait for their answers.
+    pub(super) exchanges: Exchanges,
+    /// Whether the callee has answered the call. Until then silence is to be expected: it rings.
+    pub(super) is_answered: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +38,7 @@ struct Stream {
 
 /// What is known of one end of a stream.
 #[derive(Clone, Copy, Debug, Default)]
-struct End {
+pub(super) struct End {
     party: Option<Party>,
     /// Whether its description has been seen.
     is_described: bool,
@@ -45,10 +50,15 @@ impl Media {
         self.sessions.iter().find(|session| session.branch == branch)
     }
 
+    pub(super) fn session_mut(&mut self, branch: u8) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|session| session.branch == branch)
+    }
+
     pub(crate) fn session_or_new(&mut self, branch: u8) -> &mut Session {
         let known = self.sessions.iter().position(|session| session.branch == branch);
         let place = known.unwrap_or_else(|| {
-            self.sessions.push(Session { branch, streams: SmallVec::new() });
+            let (streams, exchanges) = (SmallVec::new(), Exchanges::default());
+            self.sessions.push(Session { branch, streams, exchanges, is_answered: false });
             self.sessions.len() - 1
         });
         &mut self.sessions[place]
@@ -103,9 +113,41 @@ impl Session {
         self.streams[section] = Some(Stream { lane, ends: [End::default(); 2], rests: true });
     }
 
-    pub(crate) fn remove_lane(&mut self, section: usize) {
-        if let Some(stream) = self.streams.get_mut(section) {
-            *stream = None;
+    /// Takes a section its lane.
+    pub(crate) fn remove_lane(&mut self, section: usize) -> Option<LaneId> {
+        Some(self.streams.get_mut(section)?.take()?.lane.id)
+    }
+
+    /// What is known of one side, by section.
+    pub(super) fn ends(&self, side: Side) -> SmallVec<[Option<End>; 1]> {
+        self.streams.iter().map(|stream| stream.as_ref().map(|stream| stream.ends[side as usize])).collect()
+    }
+
+    /// What is known of a side is what was known before.
+    pub(super) fn put_back(
+        &mut self,
+        section: usize,
+        side: Side,
+        before: End,
+        mut tell: impl FnMut(LaneId, LaneOrder),
+    ) {
+        let is_answered = self.is_answered;
+        let Some(stream) = self.streams.get_mut(section).and_then(Option::as_mut) else { return };
+        let end = std::mem::replace(&mut stream.ends[side as usize], before);
+        if let Some(party) = before.party.filter(|party| end.party != Some(*party)) {
+            tell(stream.lane.id, LaneOrder::Expect(side, party));
+        }
+        stream.look_at_rest(is_answered, &mut tell);
+    }
+
+    /// The callee has answered the call. Unless that was with an offer, everything is said.
+    pub(super) fn answer(&mut self, is_offer: bool, mut tell: impl FnMut(LaneId, LaneOrder)) {
+        self.is_answered = true;
+        for stream in self.streams.iter_mut().flatten() {
+            for end in &mut stream.ends {
+                end.is_described |= !is_offer;
+            }
+            stream.look_at_rest(true, &mut tell);
         }
     }
 
@@ -132,11 +174,7 @@ impl Session {
             }
             let end = &mut stream.ends[from as usize];
             (end.is_described, end.is_held) = (true, sdp.is_held(section));
-            let rests = stream.ends.iter().any(|end| !end.is_described || end.is_held);
-            if rests != stream.rests {
-                stream.rests = rests;
-                tell(stream.lane.id, LaneOrder::Rest(rests));
-            }
+            stream.look_at_rest(self.is_answered, &mut tell);
         }
     }
 
@@ -148,6 +186,17 @@ impl Session {
         };
         let sections = sdp.sections().iter().enumerate();
         sections.map(|(index, section)| self.lane(index).filter(|_| sdp.can_be_relayed(section)).map(port)).collect()
+    }
+}
+
+impl Stream {
+    /// Tells the relay whether silence is to be expected, when that has changed.
+    fn look_at_rest(&mut self, is_answered: bool, tell: &mut impl FnMut(LaneId, LaneOrder)) {
+        let rests = !is_answered || self.ends.iter().any(|end| !end.is_described || end.is_held);
+        if rests != self.rests {
+            self.rests = rests;
+            tell(self.lane.id, LaneOrder::Rest(rests));
+        }
     }
 }
 
@@ -167,7 +216,7 @@ fn stated(sdp: &Sdp<'_>, section: &Section, sender: &Standpoint, known: Option<P
         local: sender.flow.local.ip().to_canonical(),
         rtp,
         rtcp,
-        takes_dtls: section.protocol == Protocol::DtlsRtp,
+        takes_dtls: sdp.offers_dtls(section),
     }
 }
 

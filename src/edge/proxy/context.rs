@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use super::forward::{is_sips, is_tls};
 use crate::cookie::Cookie;
 use crate::dialog::{DialogKey, Refresh};
+use crate::media::Expected;
 use crate::reject::Reject;
 
 new_key_type! {
@@ -206,8 +207,8 @@ pub(crate) struct Branch {
     pub(crate) is_natted: bool,
     /// The Request-URI that it was sent with, when that is another than the request came with.
     pub(crate) uri: Option<Box<[u8]>>,
-    /// Whether the request was an INVITE without a description: the offer comes with the answer.
-    pub(crate) offers_late: bool,
+    /// What its responses say of media.
+    pub(crate) expects: Expected,
     /// Further ways to the same device, as long as it has shown nothing of itself.
     pub(crate) alternatives: Vec<Target>,
     /// Its share of Max-Breadth.
@@ -301,6 +302,8 @@ pub(crate) struct Context {
     pub(crate) breadth: u32,
     /// Whether we have sent the request ourselves: nobody upstream waits for its responses.
     pub(crate) is_ours: bool,
+    /// Whether a description in it, or in a response to it, was moved to the relay.
+    pub(crate) has_moved_media: bool,
     /// The number that an initial request is for, so that a 3xx can be dialled again as that extension.
     pub(crate) callee: Option<Box<str>>,
 }

@@ -19,6 +19,7 @@ use crate::core::Alarm;
 use crate::counters::CallEnd;
 use crate::dialog::{Dialog, DialogKey, Side, Stage};
 use crate::engine::Engine;
+use crate::media::Expected;
 use crate::session;
 
 /// How long after its end a session is taken for dead. Whoever saw no refresh has said BYE by then: it does so before the
@@ -136,6 +137,7 @@ impl Engine {
             cookie: None,
             refresh: None,
             is_ours: true,
+            has_moved_media: false,
         });
         self.contexts.note_answered(key);
         // With another way there, it may have to be said again.
@@ -177,7 +179,7 @@ impl Engine {
             redirected_to: None,
             is_natted: false,
             uri,
-            offers_late: false,
+            expects: Expected::Nothing,
             alternatives,
             breadth: 1,
             place: Branch::UNLISTED,

@@ -16,7 +16,7 @@ use crate::core::Part;
 use crate::counters::CallOutcome;
 use crate::dialog::{DialogKey, Names, Refresh, Side, Stage};
 use crate::engine::Engine;
-use crate::media::Moved;
+use crate::media::{Expected, Moved};
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
 
@@ -161,7 +161,9 @@ impl Engine {
         let Some(context) = self.contexts.get_mut(key) else { return };
         let is_first = context.branches.iter().all(|branch| !matches!(branch.progress, Progress::Final(200..=299)));
         let is_invite = context.is_invite();
+        let mut may_have_media = context.has_moved_media;
         if let Some(branch) = context.branches.get_mut(usize::from(index)) {
+            may_have_media |= branch.expects == Expected::Offer;
             branch.progress = Progress::Final(status);
             // Nothing repeats it, its ACK is the caller's to send, and it can't be cancelled any more.
             branch.request = Vec::new();
@@ -183,6 +185,9 @@ impl Engine {
             self.learn_callee(key, index, response);
             self.pass_upstream(key, index, response);
             self.close_call(key, status);
+        }
+        if may_have_media {
+            self.complete_media(key, index);
         }
         self.note_session(key, response.message);
     }
@@ -316,14 +321,14 @@ impl Engine {
 
     /// Sends a response upstream without our Via.
     fn pass_upstream(&mut self, key: ContextKey, index: u8, response: Response<'_, '_>) {
-        let Response { message, next, flow, .. } = response;
+        let Response { message, next, .. } = response;
         let status = message.status();
         let Some(context) = self.contexts.get_mut(key) else { return };
         if context.has_answered && !(200..300).contains(&status) {
             return;
         }
-        let moved = self.move_media_of_response(key, index, message, flow);
-        let rewrite = moved.as_ref().map(|moved| Rewrite { moved: Some(moved), ..Rewrite::default() });
+        let moved = self.move_media_of_response(key, index, message);
+        let rewrite = moved.moved().map(|moved| Rewrite { moved: Some(moved), ..Rewrite::default() });
         let rewrite = rewrite.as_ref();
         let Some(context) = self.contexts.get_mut(key) else { return };
         if context.has_answered {
@@ -382,6 +387,7 @@ impl Engine {
                 continue;
             }
             if let Some(failed) = failed {
+                self.end_media_of_failed(key);
                 self.try_next_flow(key, failed);
                 continue;
             }
@@ -393,6 +399,8 @@ impl Engine {
                 self.send_best(key);
                 break;
             }
+            // Who rings next may need what these had.
+            self.end_media_of_failed(key);
             self.with_request(key, |engine, request, routing, realm| {
                 engine.fork_next_group(key, request, routing, realm);
             });
@@ -565,6 +573,9 @@ impl Engine {
 
     /// Closes what a final failure, or the end of a BYE, closes in the dialog table.
     pub(crate) fn close_call(&mut self, key: ContextKey, status: u16) {
+        if status >= 300 {
+            self.undo_media(key);
+        }
         let Some(context) = self.contexts.get(key) else { return };
         let Some(place) = context.dialog else { return };
         let (tenant, method) = (context.tenant, context.method);

@@ -17,7 +17,7 @@ use crate::cookie::Cookie;
 use crate::core::Part;
 use crate::dialog::{Dialog, DialogKey, Names, Refresh, Side, Stage};
 use crate::engine::Engine;
-use crate::media::Standpoint;
+use crate::media::{Expected, Standpoint};
 use crate::output::fits;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::Reject;
@@ -67,11 +67,15 @@ impl Engine {
             if self.dialogs.len() >= self.core.settings.limits.max_dialogs {
                 return self.core.refuse(request, Reject::Overloaded);
             }
-            if !self.core.activity.take_call(initial.tenant, initial.max_calls) {
+            // Help is not kept from whoever else is calling.
+            let uri = Uri::parse(request.message.request_uri());
+            let is_emergency = uri.is_ok_and(|uri| self.core.is_emergency(&uri));
+            let most = initial.max_calls.filter(|_| !is_emergency);
+            if !self.core.activity.take_call(initial.tenant, most) {
                 return self.core.refuse(request, Reject::CallLimit);
             }
             let key;
-            (key, is_sender_natted) = self.open_dialog(request, &initial);
+            (key, is_sender_natted) = self.open_dialog(request, &initial, is_emergency);
             Some(DialogPlace { key, callee_tag: None, from_caller: true })
         } else {
             let uri = contact_uri(request.message).and_then(|contact| Uri::parse(contact).ok());
@@ -128,13 +132,16 @@ impl Engine {
     }
 
     /// Opens the dialog of an INVITE. Tells, too, whether the caller is behind a NAT.
-    fn open_dialog(&mut self, request: Received<'_, '_>, initial: &Initial<'_>) -> (DialogKey, bool) {
+    fn open_dialog(
+        &mut self,
+        request: Received<'_, '_>,
+        initial: &Initial<'_>,
+        is_emergency: bool,
+    ) -> (DialogKey, bool) {
         let essentials = request.essentials;
         let side = self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(initial.caller));
         let call_id = self.core.fingerprints.short(&[essentials.call_id]);
         let is_natted = side.is_natted;
-        let uri = Uri::parse(request.message.request_uri());
-        let is_emergency = uri.is_ok_and(|uri| self.core.is_emergency(&uri));
         let tenant_max = initial.max_call_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let max_call = self.core.settings.max_call;
         let key = self.dialogs.insert(Dialog {
@@ -232,6 +239,7 @@ impl Engine {
             cookie: None,
             refresh: None,
             is_ours: false,
+            has_moved_media: false,
         });
         if method != Method::Invite {
             self.core.start(key, Part::LateTrying, Timer::E, timers.t2().saturating_sub(timers.t1()));
@@ -359,7 +367,7 @@ impl Engine {
             max_forwards: essentials.max_forwards.map_or(DEFAULT_MAX_FORWARDS, |left| left.saturating_sub(1)),
             breadth,
             realm,
-            moved: moved.as_ref(),
+            moved: moved.moved(),
             path: &target.path,
         };
         let mut sent = Vec::with_capacity(message.bytes().len() + 512);
@@ -377,6 +385,7 @@ impl Engine {
         };
         let rings_for = self.core.settings.timer_c;
         let is_invite = context.is_invite();
+        let expects = Expected::of(context.method, &moved);
         let branch = Branch {
             secret,
             flow: target.flow,
@@ -389,7 +398,7 @@ impl Engine {
             redirected_to: target.redirected_to,
             is_natted: target.is_natted,
             uri: target.uri,
-            offers_late: is_invite && message.body().is_empty(),
+            expects,
             alternatives: target.alternatives,
             breadth,
             place: Branch::UNLISTED,

@@ -30,7 +30,7 @@ impl Scene {
     }
 
     fn lanes(&self, count: u16) -> Vec<Lane> {
-        self.relay.provide(7, count);
+        assert!(self.relay.provide(7, count));
         match self.events.recv_timeout(PATIENCE).unwrap() {
             Event::Lanes { shard: 7, lanes } => lanes,
             other => panic!("{other:?}"),
@@ -39,6 +39,14 @@ impl Scene {
 
     fn expect(&self, lane: LaneId, side: Side, party: Party) {
         self.relay.order(lane, LaneOrder::Expect(side, party));
+    }
+
+    /// Both sides are expected, and the lane is open: what came before that is forgotten.
+    fn open(&self, lane: LaneId, caller: Party, callee: Party) {
+        let before = self.relay.counters().streams();
+        self.expect(lane, Side::Caller, caller);
+        self.expect(lane, Side::Callee, callee);
+        until("the lane is open", || self.relay.counters().streams() > before);
     }
 
     fn drops(&self, reason: DropReason) -> u64 {
@@ -96,8 +104,7 @@ fn until(what: &str, mut is_true: impl FnMut() -> bool) {
 }
 
 fn talk(scene: &Scene, lane: &Lane, caller: &Phone, callee: &Phone, caller_at: IpAddr, callee_at: IpAddr) {
-    scene.expect(lane.id, Side::Caller, caller.party());
-    scene.expect(lane.id, Side::Callee, callee.party());
+    scene.open(lane.id, caller.party(), callee.party());
     let before = scene.relay.counters().packets();
     for number in 0..20 {
         caller.rtp.send_to(&rtp(number), (caller_at, lane.caller_port)).unwrap();
@@ -134,8 +141,7 @@ fn packets_leave_from_the_address_that_the_side_knows() {
     let lane = scene.lanes(1)[0];
     let known: IpAddr = "127.0.0.9".parse().unwrap();
     let (caller, callee) = (Phone::at(V4), Phone::at(V4));
-    scene.expect(lane.id, Side::Caller, caller.party());
-    scene.expect(lane.id, Side::Callee, Party { local: known, ..callee.party() });
+    scene.open(lane.id, caller.party(), Party { local: known, ..callee.party() });
     caller.rtp.send_to(&rtp(1), (V4, lane.caller_port)).unwrap();
     assert_eq!(hear(&callee.rtp).1, (known, lane.callee_port).into());
 }
@@ -145,8 +151,7 @@ fn a_stranger_hears_nothing_and_is_not_heard() {
     let scene = Scene::new(21_300, 8, PATIENCE);
     let lane = scene.lanes(1)[0];
     let (caller, callee, stranger) = (Phone::at(V4), Phone::at(V4), Phone::at("127.0.0.66".parse().unwrap()));
-    scene.expect(lane.id, Side::Caller, caller.party());
-    scene.expect(lane.id, Side::Callee, callee.party());
+    scene.open(lane.id, caller.party(), callee.party());
     for port in [lane.caller_port, lane.callee_port] {
         stranger.rtp.send_to(&rtp(66), (V4, port)).unwrap();
     }
@@ -210,14 +215,108 @@ fn orders_that_nobody_takes_in_time_are_counted_and_not_kept() {
     let (go, is_told) = channel::<()>();
     let options = Options { number: 0, ports: Vec::new(), silence: PATIENCE, rest: PATIENCE };
     // The thread stops where it tells of the lanes.
-    let relay = start(options, move |_| is_told.recv().is_ok()).unwrap();
-    relay.provide(0, 1);
+    let (tell, events) = channel();
+    let relay = start(options, move |event| tell.send(event).is_ok() && is_told.recv().is_ok()).unwrap();
+    assert!(relay.provide(0, 1));
+    events.recv_timeout(PATIENCE).unwrap();
     let lane = LaneId { relay: 0, number: 1 };
     for _ in 0..70_000 {
-        relay.order(lane, LaneOrder::End);
+        relay.order(lane, LaneOrder::Rest(true));
     }
     assert!(relay.counters().orders_lost() > 0);
+    assert!(!relay.provide(0, 1), "whoever asks in vain is told");
     go.send(()).unwrap();
+}
+
+#[test]
+fn an_end_that_the_queue_did_not_take_is_kept_until_it_is_obeyed() {
+    let (go, is_told) = channel::<()>();
+    let (tell, events) = channel();
+    let options = Options { number: 3, ports: vec![21_900, 21_902], silence: PATIENCE, rest: PATIENCE };
+    // The thread stops where it tells for the second time.
+    let relay = start(options, move |event| tell.send(event).is_ok() && is_told.recv().is_ok()).unwrap();
+    assert!(relay.provide(7, 1));
+    let Event::Lanes { lanes, .. } = events.recv_timeout(PATIENCE).unwrap() else { panic!("lanes first") };
+    go.send(()).unwrap();
+    assert!(relay.provide(7, 1));
+    events.recv_timeout(PATIENCE).unwrap();
+    while relay.counters().orders_lost() == 0 {
+        relay.order(lanes[0].id, LaneOrder::Rest(true));
+    }
+    let lost = relay.counters().orders_lost();
+    relay.order(lanes[0].id, LaneOrder::End);
+    assert_eq!(relay.counters().orders_lost(), lost, "it is not lost");
+    go.send(()).unwrap();
+    until("its ports are given back", || relay.counters().ports() == 0);
+}
+
+#[test]
+fn the_end_of_a_stream_is_told_again_until_somebody_hears_it() {
+    let (tell, events) = channel();
+    let options =
+        Options { number: 3, ports: vec![21_910, 21_912], silence: Duration::from_millis(10), rest: PATIENCE };
+    let mut deaf = 1;
+    let relay = start(options, move |event| {
+        let is_deaf = matches!(event, Event::TimedOut { .. }) && deaf > 0;
+        deaf -= u32::from(is_deaf);
+        tell.send(event).is_ok() && !is_deaf
+    });
+    let relay = relay.unwrap();
+    assert!(relay.provide(7, 1));
+    let Event::Lanes { lanes, .. } = events.recv_timeout(PATIENCE).unwrap() else { panic!("lanes first") };
+    relay.order(lanes[0].id, LaneOrder::Expect(Side::Caller, Phone::at(V4).party()));
+    relay.order(lanes[0].id, LaneOrder::Rest(false));
+    let told = Event::TimedOut { shard: 7, lane: lanes[0].id };
+    assert_eq!(events.recv_timeout(PATIENCE).unwrap(), told);
+    assert_eq!(events.recv_timeout(PATIENCE).unwrap(), told, "once more");
+    assert_eq!(relay.counters().time_outs(), 1);
+}
+
+#[test]
+fn what_comes_before_anybody_is_expected_is_forgotten() {
+    let scene = Scene::new(21_800, 4, PATIENCE);
+    let lane = scene.lanes(1)[0];
+    let (caller, callee) = (Phone::at(V4), Phone::at(V4));
+    // From the caller's own address, as it must be to be listened to.
+    let sprayer = Phone::at(V4);
+    for _ in 0..100 {
+        for port in [lane.caller_port, lane.callee_port] {
+            sprayer.rtp.send_to(&rtp(66), (V4, port)).unwrap();
+            sprayer.rtp.send_to(&rtcp(66), (V4, port + 1)).unwrap();
+        }
+    }
+    talk(&scene, &lane, &caller, &callee, V4, V4);
+    assert!(scene.drops(DropReason::Stranger) >= 4);
+    sprayer.rtp.set_nonblocking(true).unwrap();
+    assert!(sprayer.rtp.recv(&mut [0; 64]).is_err());
+}
+
+#[test]
+fn many_lanes_come_together_though_they_are_bound_a_few_at_a_time() {
+    let scene = Scene::new(22_000, 80, PATIENCE);
+    assert_eq!(scene.lanes(30).len(), 30);
+    // Some port may be another program's.
+    let left = scene.lanes(30).len();
+    assert!((8..=10).contains(&left), "those that are left: {left}");
+    assert_eq!(scene.relay.counters().ports(), (30 + left as u64) * 4);
+}
+
+#[test]
+fn a_defect_costs_what_was_at_hand_and_not_the_relay() {
+    let (tell, events) = channel();
+    let options =
+        Options { number: 3, ports: (22_300..22_340).step_by(2).collect(), silence: PATIENCE, rest: PATIENCE };
+    let mut has_failed = false;
+    let relay = start(options, move |event| {
+        assert!(std::mem::replace(&mut has_failed, true), "a defect");
+        tell.send(event).is_ok()
+    });
+    let relay = relay.unwrap();
+    assert!(relay.provide(7, 1) && relay.provide(8, 1));
+    let Event::Lanes { shard, lanes } = events.recv_timeout(PATIENCE).unwrap() else { panic!("lanes first") };
+    let scene = Scene { relay, events };
+    assert_eq!(shard, 8, "the first was at hand");
+    talk(&scene, &lanes[0], &Phone::at(V4), &Phone::at(V4), V4, V4);
 }
 
 #[test]

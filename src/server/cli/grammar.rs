@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Overrides;
-use crate::control::protocol::ModeWord;
+use crate::control::protocol::{ModeWord, NO_LIMIT};
 
 /// A multi-tenant SIP registrar and proxy. Without a command it serves.
 #[derive(Debug, Parser)]
@@ -201,7 +201,7 @@ pub(crate) enum TenantVerb {
     /// List the tenants
     List,
     /// Change a tenant; on a running node it is in force when the command returns
-    #[command(after_help = "Example: ringway tenant set acme.example --when-full replace_oldest")]
+    #[command(after_help = "Example: ringway tenant set acme.example --media always --max-media 200")]
     Set(TenantSetArguments),
 }
 
@@ -246,7 +246,7 @@ pub(crate) struct TenantAddArguments {
     /// Whether the media of its calls is relayed; auto: when the two sides can't reach each other [default: auto]
     #[arg(long, value_name = "POLICY", value_parser = ["auto", "always", "never"])]
     pub(crate) media: Option<String>,
-    /// The most streams of media that it may have relayed at once; a call of audio is one [default: no limit]
+    /// The most streams of media that it may have relayed at once; a call of audio is one [default: half of the node's]
     #[arg(long, value_name = "N")]
     pub(crate) max_media: Option<u32>,
     /// The seconds that one of its calls may last; calls.max_seconds holds beside it [default: calls.max_seconds]
@@ -255,16 +255,46 @@ pub(crate) struct TenantAddArguments {
 }
 
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
 pub(crate) struct TenantSetArguments {
     /// The tenant's domain
     #[arg(value_name = "DOMAIN")]
     pub(crate) domain: String,
     /// What becomes of a device too many of an extension
-    #[arg(long, value_name = "POLICY", value_parser = ["reject", "replace_oldest"], required_unless_present = "max_call_seconds")]
+    #[arg(long, group = "change", value_name = "POLICY", value_parser = ["reject", "replace_oldest"])]
     pub(crate) when_full: Option<String>,
+    /// Whether the media of its calls is relayed; auto: when the two sides can't reach each other
+    #[arg(long, group = "change", value_name = "POLICY", value_parser = ["auto", "always", "never"])]
+    pub(crate) media: Option<String>,
+    /// The most streams of media that it may have relayed at once; none: half of the node's
+    #[arg(long, group = "change", value_name = "N|none", value_parser = number_or_none)]
+    pub(crate) max_media: Option<String>,
     /// The seconds that one of its calls may last, from 10 on; 0: as many as calls.max_seconds says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=604_800))]
+    #[arg(long, group = "change", value_name = "N", value_parser = clap::value_parser!(u32).range(0..=604_800))]
     pub(crate) max_call_seconds: Option<u32>,
+    /// Requests a second that belong to no dialog; 0: no budget; none: limits.tenant_rps
+    #[arg(long, group = "change", value_name = "N|none", value_parser = number_or_none)]
+    pub(crate) rps: Option<String>,
+    /// REGISTERs a second; 0: no budget; none: limits.tenant_registers_ps
+    #[arg(long, group = "change", value_name = "N|none", value_parser = number_or_none)]
+    pub(crate) registers_ps: Option<String>,
+    /// INVITEs a second; 0: no budget; none: limits.tenant_calls_ps
+    #[arg(long, group = "change", value_name = "N|none", value_parser = number_or_none)]
+    pub(crate) calls_ps: Option<String>,
+    /// Connections at once on which its phones have authenticated; 0: no bound; none: limits.tenant_connections
+    #[arg(long, group = "change", value_name = "N|none", value_parser = number_or_none)]
+    pub(crate) connections: Option<String>,
+    /// How much it counts beside other tenants when the node is overloaded, 1 to 1000
+    #[arg(long, group = "change", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) weight: Option<u16>,
+}
+
+fn number_or_none(text: &str) -> Result<String, String> {
+    match text.parse::<u32>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) if text == NO_LIMIT => Ok(text.to_owned()),
+        Err(_) => Err(format!("write a number, or {NO_LIMIT}")),
+    }
 }
 
 #[derive(Debug, Subcommand)]

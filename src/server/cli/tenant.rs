@@ -5,7 +5,7 @@ use super::reach;
 use super::table::table;
 use crate::config::Overrides;
 use crate::console::say;
-use crate::control::protocol::{BudgetWords, NewTenant, TenantRow};
+use crate::control::protocol::{BudgetWords, NO_LIMIT, NewTenant, TenantRow, TenantSettings};
 use crate::control::{Event, Request};
 use crate::failure::Failure;
 
@@ -38,13 +38,38 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
 }
 
 pub(super) fn set(overrides: &Overrides, arguments: TenantSetArguments) -> Result<(), Failure> {
-    let TenantSetArguments { domain, when_full, max_call_seconds } = arguments;
-    let request = Request::TenantSet { domain, when_full: when_full.unwrap_or_default(), max_call_seconds };
-    reach::run(overrides, request, tokio::io::empty(), |event| {
-        if let Event::Tenant(tenant) = event {
-            let longest = tenant.max_call_seconds.map(|seconds| format!(" max_call_seconds={seconds}"));
-            let longest = longest.unwrap_or_default();
-            say(format_args!("tenant={} when_full={}{longest}", tenant.domain, tenant.when_full));
+    let TenantSetArguments {
+        domain,
+        when_full,
+        media,
+        max_media,
+        max_call_seconds,
+        rps,
+        registers_ps,
+        calls_ps,
+        connections,
+        weight,
+    } = arguments;
+    let settings = TenantSettings {
+        domain,
+        when_full: when_full.unwrap_or_default(),
+        media: media.unwrap_or_default(),
+        max_media: max_media.unwrap_or_default(),
+        max_call_seconds,
+        rps: rps.unwrap_or_default(),
+        registers_ps: registers_ps.unwrap_or_default(),
+        calls_ps: calls_ps.unwrap_or_default(),
+        connections: connections.unwrap_or_default(),
+        weight,
+    };
+    reach::run(overrides, Request::TenantSet(settings), tokio::io::empty(), |event| {
+        if let Event::Tenant(TenantRow { domain, when_full, media, max_media, max_call_seconds, budgets, .. }) = event {
+            let max_media = max_media.map_or_else(|| NO_LIMIT.to_owned(), |most| most.to_string());
+            let longest = max_call_seconds.map(|seconds| format!(" max_call_seconds={seconds}")).unwrap_or_default();
+            let budgets = told(&budgets).map(|budget| format!(" {budget}")).collect::<String>();
+            say(format_args!(
+                "tenant={domain} when_full={when_full} media={media} max_media={max_media}{longest}{budgets}"
+            ));
         }
         Ok(())
     })
@@ -86,18 +111,22 @@ fn row(tenant: TenantRow) -> [String; 9] {
     [tenant.domain, extensions, calls, budgets, tenant.when_full, media, aliases, trust, tenant.name]
 }
 
-/// What of its budgets is the tenant's own, as it is written on the command line.
 fn budgets(words: &BudgetWords) -> String {
-    let BudgetWords { rps, registers_ps, calls_ps, connections, weight } = words;
+    let told: Vec<_> = told(words).collect();
+    if told.is_empty() { "-".to_owned() } else { told.join(",") }
+}
+
+/// What of its budgets is the tenant's own, as it is written on the command line.
+fn told(words: &BudgetWords) -> impl Iterator<Item = String> {
+    let BudgetWords { rps, registers_ps, calls_ps, connections, weight } = *words;
     let words = [
-        ("rps", *rps),
-        ("registers-ps", *registers_ps),
-        ("calls-ps", *calls_ps),
-        ("connections", *connections),
+        ("rps", rps),
+        ("registers-ps", registers_ps),
+        ("calls-ps", calls_ps),
+        ("connections", connections),
         ("weight", weight.map(u32::from)),
     ];
-    let told: Vec<_> = words.iter().filter_map(|(word, number)| Some(format!("{word}={}", (*number)?))).collect();
-    if told.is_empty() { "-".to_owned() } else { told.join(",") }
+    words.into_iter().filter_map(|(word, number)| Some(format!("{word}={}", number?)))
 }
 
 #[cfg(test)]

@@ -31,6 +31,20 @@ pub struct Media {
     pub rest: Duration,
 }
 
+impl Media {
+    /// Files that are open when every port is bound.
+    pub fn files(&self) -> u64 {
+        self.ports.as_ref().map_or(0, |ports| ports.len() as u64)
+    }
+
+    /// The most streams that a tenant without a limit of its own may have relayed: half of those that there are ports for, so
+    /// that one tenant does not keep all others from being heard.
+    pub fn tenant_streams(&self) -> Option<u32> {
+        let streams = self.ports.as_ref()?.len() / usize::from(PORTS_OF_A_STREAM);
+        Some(u32::try_from(streams / 2).unwrap_or(u32::MAX).max(1))
+    }
+}
+
 pub(super) fn read(reader: &Reader<'_>) -> Media {
     let section = reader.section("media");
     let advertise = section.list("advertise", "[\"198.51.100.7\"]", parse_address).unwrap_or_default();

@@ -22,16 +22,7 @@ pub(crate) enum Request {
     /// `ringway tenant list`
     TenantList,
     /// `ringway tenant set`
-    TenantSet {
-        /// Its domain.
-        domain: String,
-        /// What becomes of a device too many; empty: as before.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        when_full: String,
-        /// Seconds that a call may last: 0 is no limit of its own, none is as before.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        max_call_seconds: Option<u32>,
-    },
+    TenantSet(TenantSettings),
     /// `ringway extension add`
     ExtensionAdd(NewExtension),
     /// `ringway extension import`; the file follows.
@@ -109,6 +100,40 @@ pub(crate) struct NewTenant {
     pub(crate) max_call_seconds: Option<u32>,
     #[serde(default, skip_serializing_if = "BudgetWords::is_empty")]
     pub(crate) budgets: BudgetWords,
+}
+
+/// The word for a limit that is taken away.
+pub(crate) const NO_LIMIT: &str = "none";
+
+/// What becomes of a tenant; what is empty stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TenantSettings {
+    pub(crate) domain: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) when_full: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) media: String,
+    /// A number, or [`NO_LIMIT`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) max_media: String,
+    /// Seconds that a call may last: 0 is no limit of its own, none is as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_call_seconds: Option<u32>,
+    /// A number, or [`NO_LIMIT`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) rps: String,
+    /// A number, or [`NO_LIMIT`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) registers_ps: String,
+    /// A number, or [`NO_LIMIT`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) calls_ps: String,
+    /// A number, or [`NO_LIMIT`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) connections: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) weight: Option<u16>,
 }
 
 /// What a tenant may ask for a second; what is `None` was not mentioned.

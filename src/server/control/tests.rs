@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use ringway_capture::Way;
-use ringway_directory::{Snapshot, WhenFull};
+use ringway_directory::{MediaPolicy, Snapshot, WhenFull};
 use ringway_edge::location::{Aor, Binding, pack};
 use ringway_edge::settings::Listener;
 use ringway_edge::{Bans, Location, Settings};
@@ -21,7 +21,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
-use super::protocol::{BansRequest, CaptureEnd, ModeWord, NewCapture, NewExtension, NewExtensions, NewTenant};
+use super::protocol::{
+    BansRequest, CaptureEnd, ModeWord, NewCapture, NewExtension, NewExtensions, NewTenant, TenantSettings,
+};
 use super::socket::{Commands, ControlSocket};
 use super::{Event, Request};
 use crate::bans::BanOffice;
@@ -207,7 +209,8 @@ async fn the_policy_of_a_tenant_is_changed_while_it_runs() {
     node.add_tenant("acme.example").await.unwrap();
     let set = async |domain: &str, policy: &str| {
         let (domain, when_full) = (domain.to_owned(), policy.to_owned());
-        node.ask(Request::TenantSet { domain, when_full, max_call_seconds: None }, b"").await.0
+        let settings = TenantSettings { domain, when_full, ..TenantSettings::default() };
+        node.ask(Request::TenantSet(settings), b"").await.0
     };
     let policy = || node.in_shard.load().tenant_by_host(b"acme.example").unwrap().when_full;
     for (word, expected) in [("replace_oldest", WhenFull::ReplaceOldest), ("reject", WhenFull::Reject)] {
@@ -218,8 +221,9 @@ async fn the_policy_of_a_tenant_is_changed_while_it_runs() {
     assert!(set("nobody.example", "reject").await.unwrap_err().contains("nobody.example"));
     assert_eq!(policy(), WhenFull::Reject);
     let set = async |max_call_seconds| {
-        let (domain, when_full) = ("acme.example".to_owned(), String::new());
-        node.ask(Request::TenantSet { domain, when_full, max_call_seconds: Some(max_call_seconds) }, b"").await.0
+        let (domain, max_call_seconds) = ("acme.example".to_owned(), Some(max_call_seconds));
+        let settings = TenantSettings { domain, max_call_seconds, ..TenantSettings::default() };
+        node.ask(Request::TenantSet(settings), b"").await.0
     };
     let most = || node.in_shard.load().tenant_by_host(b"acme.example").unwrap().max_call_seconds;
     set(600).await.unwrap();
@@ -227,6 +231,55 @@ async fn the_policy_of_a_tenant_is_changed_while_it_runs() {
     assert!(set(5).await.unwrap_err().contains("10"));
     set(0).await.unwrap();
     assert_eq!(most(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn budgets_of_a_tenant_are_changed_while_it_runs_and_taken_back() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    let set = async |rps: &str, connections: &str, weight| {
+        let (domain, rps, connections) = ("acme.example".to_owned(), rps.to_owned(), connections.to_owned());
+        let settings = TenantSettings { domain, rps, connections, weight, ..TenantSettings::default() };
+        node.ask(Request::TenantSet(settings), b"").await.0
+    };
+    let now = || {
+        let budgets = node.in_shard.load().tenant_by_host(b"acme.example").unwrap().budgets;
+        (budgets.requests, budgets.connections, budgets.weight)
+    };
+    set("60", "", Some(3)).await.unwrap();
+    assert_eq!(now(), (Some(60), None, Some(3)));
+    set("none", "20", None).await.unwrap();
+    assert_eq!(now(), (None, Some(20), Some(3)));
+    assert!(set("1", "", Some(0)).await.unwrap_err().contains("from 1 to 1000"));
+    assert!(set("many", "", None).await.unwrap_err().contains("neither a number nor none"));
+    assert_eq!(now(), (None, Some(20), Some(3)), "all or nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_tenant_has_relayed_is_changed_while_it_runs_and_the_rest_stays() {
+    let node = Node::start().await;
+    node.add_tenant("acme.example").await.unwrap();
+    let set = async |media: &str, max_media: &str| {
+        let (domain, media, max_media) = ("acme.example".to_owned(), media.to_owned(), max_media.to_owned());
+        let settings = TenantSettings { domain, media, max_media, ..TenantSettings::default() };
+        node.ask(Request::TenantSet(settings), b"").await.0
+    };
+    let now = || {
+        let tenant = Arc::clone(node.in_shard.load().tenant_by_host(b"acme.example").unwrap());
+        (tenant.media, tenant.max_media, tenant.when_full)
+    };
+    for (media, max_media, expected) in [
+        ("always", "7", (MediaPolicy::Always, Some(7), WhenFull::Reject)),
+        ("never", "", (MediaPolicy::Never, Some(7), WhenFull::Reject)),
+        ("", "0", (MediaPolicy::Never, Some(0), WhenFull::Reject)),
+        ("auto", "none", (MediaPolicy::Auto, None, WhenFull::Reject)),
+    ] {
+        set(media, max_media).await.unwrap();
+        assert_eq!(now(), expected);
+    }
+    assert!(set("sometimes", "").await.unwrap_err().contains("always"));
+    assert!(set("always", "many").await.unwrap_err().contains("neither a number nor none"));
+    assert_eq!(now(), (MediaPolicy::Auto, None, WhenFull::Reject), "all or nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -446,10 +499,11 @@ async fn what_a_tenant_s_phone_says_to_our_address_is_never_shown_as_the_default
     let bound = "192.0.2.1:5060".parse().unwrap();
     let listener = Listener { transport: Transport::Udp, bound, advertise: None };
     let default_tenant = Some("acme.example".into());
-    node.captures.set_settings(Arc::new(Settings { listeners: vec![listener], default_tenant, ..Settings::default() }));
+    let listeners = vec![listener];
+    node.captures.set_settings(Arc::new(Settings { listeners: listeners.clone(), default_tenant, ..Settings::default() }));
     let tenant = node.in_shard.load().tenant_by_host(b"globex.example").unwrap().id;
     let aor = Aor { tenant, number: b"101" };
-    node.location.restore(Wall::from_seconds(0), &aor, 1, &binding("sip:101@192.0.2.9:5062")).unwrap();
+    node.location.restore(Wall::from_seconds(0), &listeners, &aor, 1, &binding("sip:101@192.0.2.9:5062")).unwrap();
     let mut acme = node.running_capture(captured("acme.example")).await;
     let mut globex = node.running_capture(captured("globex.example")).await;
     node.pass_method("INVITE", "192.0.2.9:5062", "192.0.2.1", "globex's");

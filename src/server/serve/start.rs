@@ -45,6 +45,7 @@ pub(super) struct Node {
     pub(super) publication: Arc<Publication>,
     pub(super) bans: Arc<BanOffice>,
     pub(super) shards: Shards,
+    pub(super) media: Option<Media>,
     pub(super) threads: Vec<JoinHandle<()>>,
     pub(super) journal: Arc<Journal>,
     pub(super) tls: TlsListeners,
@@ -143,7 +144,7 @@ impl Node {
             journal: Arc::clone(&journal),
             tls: tls.clone(),
             captures: Arc::clone(&captures),
-            media,
+            media: media.clone(),
             last: Mutex::default(),
         };
         for listener in &fixed.listeners {
@@ -179,6 +180,7 @@ impl Node {
             publication,
             bans: office,
             shards,
+            media,
             threads,
             journal,
             tls,
@@ -217,7 +219,7 @@ fn start_shards(
     handshakes: &Handshakes,
 ) -> Result<Started, Failure> {
     let (mailboxes, mails) = shard::mailboxes(bound.len());
-    let media = Media::start(&config.media, &mailboxes);
+    let media = Media::start(&config.media, &mailboxes, bound.len());
     let media = media.map_err(|error| Failure::Failed(format!("the media relay can't be started: {error}")))?;
     let streams = config.limits.streams();
     let (bans, clock) = (Arc::clone(&world.bans), world.clock);

@@ -46,6 +46,8 @@ pub(crate) enum Mail {
     Lanes(Vec<Lane>),
     /// The media relay has given a stream up.
     LaneTimedOut(LaneId),
+    /// The media relay asks after a lane that it gave away long ago.
+    LaneIdle(LaneId),
     /// Somebody asks for the numbers.
     Scrape(oneshot::Sender<Scrape>),
     /// Somebody waits until every open request is answered.

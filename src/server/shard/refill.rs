@@ -13,13 +13,16 @@ const AT_MOST: usize = 512;
 /// How long it waits when the relay has none left.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// How long it waits for an answer. The letter that bore it found no place, or the question did not.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
 /// What a shard remembers of its reserve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refill {
     /// As many are to be at hand.
     level: usize,
     most: usize,
-    has_asked: bool,
+    asked: Option<Monotonic>,
     not_before: Monotonic,
     shortages: u64,
 }
@@ -29,26 +32,27 @@ impl Refill {
     pub(super) fn new(most: usize) -> Self {
         let most = most.min(AT_MOST);
         let level = AT_FIRST.min(most);
-        Self { level, most, has_asked: false, not_before: Monotonic::START, shortages: 0 }
+        Self { level, most, asked: None, not_before: Monotonic::START, shortages: 0 }
     }
 
     /// How many lanes to ask for, with so many at hand: as soon as half of them are gone. `shortages` is how often one was
     /// missing so far: then more will be at hand from now on, as when they were nearly gone before new ones came.
     pub(super) fn wanted(&mut self, free: usize, shortages: u64, now: Monotonic) -> Option<u16> {
-        if self.has_asked || free > self.level / 2 || now < self.not_before {
+        let waits = self.asked.is_some_and(|asked| now.since(asked) < ANSWER_WITHIN);
+        if waits || free > self.level / 2 || now < self.not_before {
             return None;
         }
         if shortages > self.shortages || (free < self.level / 4 && self.not_before != Monotonic::START) {
             self.level = (self.level * 2).min(self.most);
         }
         self.shortages = shortages;
-        self.has_asked = true;
+        self.asked = Some(now);
         u16::try_from(self.level.saturating_sub(free)).ok()
     }
 
     /// So many have come.
     pub(super) fn come(&mut self, lanes: usize, now: Monotonic) {
-        self.has_asked = false;
+        self.asked = None;
         self.not_before = if lanes == 0 { now + AGAIN_AFTER } else { now };
     }
 }
@@ -69,6 +73,17 @@ mod tests {
         refill.come(16, at(1));
         assert_eq!(refill.wanted(9, 0, at(2)), None);
         assert_eq!(refill.wanted(8, 0, at(2)), Some(8));
+    }
+
+    #[test]
+    fn a_question_without_an_answer_is_asked_again() {
+        let mut refill = Refill::new(1000);
+        assert_eq!(refill.wanted(0, 0, at(1)), Some(16));
+        assert_eq!(refill.wanted(0, 0, at(2)), None);
+        assert_eq!(refill.wanted(0, 0, at(3)), Some(16), "nobody has answered for two seconds");
+        assert_eq!(refill.wanted(0, 0, at(4)), None);
+        refill.come(16, at(4));
+        assert_eq!(refill.wanted(8, 0, at(4)), Some(8));
     }
 
     #[test]

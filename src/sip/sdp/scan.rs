@@ -12,7 +12,14 @@ pub(super) fn scan(bytes: &[u8]) -> Result<Sdp<'_>, SdpProblem> {
     if !lines.next().is_some_and(|line| line.letter == b'v' && line.value == b"0") {
         return Err(SdpProblem::NotSdp);
     }
-    let mut sdp = Sdp { bytes, connection: None, direction: None, has_ice: false, sections: SmallVec::new() };
+    let mut sdp = Sdp {
+        bytes,
+        connection: None,
+        direction: None,
+        has_ice: false,
+        has_fingerprint: false,
+        sections: SmallVec::new(),
+    };
     for line in lines {
         match line.letter {
             b'm' if sdp.sections.len() == MAX_SECTIONS => return Err(SdpProblem::TooManySections),
@@ -45,7 +52,16 @@ fn read_media(line: Line<'_>) -> Option<Section> {
     let port = read_port(port_text.get(..digits)?)?;
     port_at.end = port_at.start + digits;
     let protocol = if is_one_port { read_protocol(protocol) } else { Protocol::Other };
-    Some(Section { port, protocol, connection: None, port_at, connection_at: line.end, rtcp: None, direction: None })
+    Some(Section {
+        port,
+        protocol,
+        connection: None,
+        port_at,
+        connection_at: line.end,
+        rtcp: None,
+        direction: None,
+        has_fingerprint: false,
+    })
 }
 
 fn read_protocol(text: &[u8]) -> Protocol {
@@ -109,6 +125,13 @@ fn take_attribute(sdp: &mut Sdp<'_>, line: Line<'_>) -> Result<(), SdpProblem> {
         [b'i', b'c', b'e', b'-', b'u', b'f', b'r', b'a', b'g', b':', ..]
         | [b'c', b'a', b'n', b'd', b'i', b'd', b'a', b't', b'e', b':', ..] => {
             sdp.has_ice = true;
+            return Ok(());
+        }
+        [b'f', b'i', b'n', b'g', b'e', b'r', b'p', b'r', b'i', b'n', b't', b':', ..] => {
+            match sdp.sections.last_mut() {
+                Some(section) => section.has_fingerprint = true,
+                None => sdp.has_fingerprint = true,
+            }
             return Ok(());
         }
         [b'r', b't', b'c', b'p', b':', value @ ..] => {

@@ -3,11 +3,34 @@
 use std::collections::HashMap;
 
 use ringway_directory::validation::{Domain, check_call_seconds};
-use ringway_directory::{NewTenant, Tenant, TenantDraft, TenantId, WhenFull};
+use ringway_directory::{Budgets, MediaPolicy, NewTenant, Tenant, TenantDraft, TenantId, WhenFull};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqliteTransaction};
 
 use super::rows::{TENANT_COLUMNS, complete_tenant, read_tenant};
 use super::{Directory, Error, hosts, next_change, now};
+
+/// What is changed of a tenant; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TenantChange {
+    /// What becomes of a device too many.
+    pub when_full: Option<WhenFull>,
+    /// Whether the media of its calls is relayed.
+    pub media: Option<MediaPolicy>,
+    /// The most streams that it may have relayed at once; within, `None` is no limit of its own.
+    pub max_media: Option<Option<u32>>,
+    /// How many seconds a call may last; within, `None` is as long as any on this node.
+    pub max_call_seconds: Option<Option<u32>>,
+    /// Its budgets, as [`Budgets`] has them; within, `None` is what the node's configuration says.
+    pub requests: Option<Option<u32>>,
+    /// REGISTERs a second.
+    pub registers: Option<Option<u32>>,
+    /// INVITEs a second.
+    pub calls: Option<Option<u32>>,
+    /// Connections at once.
+    pub connections: Option<Option<u32>>,
+    /// How much it counts beside others.
+    pub weight: Option<u16>,
+}
 
 impl Directory {
     /// Adds a tenant. A domain or alias that another tenant has, under either name, is refused.
@@ -42,39 +65,53 @@ impl Directory {
         })
     }
 
-    /// Changes what becomes of a device too many of a tenant's extension.
-    pub async fn set_when_full(&self, domain: &str, when_full: WhenFull) -> Result<Tenant, Error> {
-        let mut transaction = self.begin_write().await?;
-        let tenant = find(&mut transaction, domain).await?;
-        let change = next_change(&mut transaction).await?;
-        sqlx::query("UPDATE tenants SET when_full = ?, updated = ?, change = ? WHERE id = ?")
-            .bind(when_full.as_str())
-            .bind(now())
-            .bind(change)
-            .bind(tenant.id.0)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(Tenant { when_full, ..tenant })
-    }
-
-    /// Changes how many seconds a call of a tenant may last; `None`: as long as any on this node.
-    pub async fn set_max_call_seconds(&self, domain: &str, max_call_seconds: Option<u32>) -> Result<Tenant, Error> {
-        if let Some(seconds) = max_call_seconds {
-            check_call_seconds("max_call_seconds", seconds).map_err(|fault| Error::Refused(vec![fault]))?;
+    /// Changes a tenant: all that is asked for, or nothing.
+    pub async fn change_tenant(&self, domain: &str, changes: &TenantChange) -> Result<Tenant, Error> {
+        let mut faults = Vec::new();
+        if let Some(Some(seconds)) = changes.max_call_seconds {
+            faults.extend(check_call_seconds("max_call_seconds", seconds).err());
+        }
+        faults.extend(Budgets { weight: changes.weight, ..Budgets::default() }.fault());
+        if !faults.is_empty() {
+            return Err(Error::Refused(faults));
         }
         let mut transaction = self.begin_write().await?;
         let tenant = find(&mut transaction, domain).await?;
+        let budgets = Budgets {
+            requests: changes.requests.unwrap_or(tenant.budgets.requests),
+            registers: changes.registers.unwrap_or(tenant.budgets.registers),
+            calls: changes.calls.unwrap_or(tenant.budgets.calls),
+            connections: changes.connections.unwrap_or(tenant.budgets.connections),
+            weight: changes.weight.or(tenant.budgets.weight),
+        };
+        let tenant = Tenant {
+            when_full: changes.when_full.unwrap_or(tenant.when_full),
+            media: changes.media.unwrap_or(tenant.media),
+            max_media: changes.max_media.unwrap_or(tenant.max_media),
+            max_call_seconds: changes.max_call_seconds.unwrap_or(tenant.max_call_seconds),
+            budgets,
+            ..tenant
+        };
         let change = next_change(&mut transaction).await?;
-        sqlx::query("UPDATE tenants SET max_call_seconds = ?, updated = ?, change = ? WHERE id = ?")
-            .bind(max_call_seconds)
+        let sql = "UPDATE tenants SET when_full = ?, media = ?, max_media = ?, max_call_seconds = ?, requests_ps = ?, \
+                   registers_ps = ?, calls_ps = ?, connections = ?, weight = ?, updated = ?, change = ? WHERE id = ?";
+        sqlx::query(sql)
+            .bind(tenant.when_full.as_str())
+            .bind(tenant.media.as_str())
+            .bind(tenant.max_media)
+            .bind(tenant.max_call_seconds)
+            .bind(budgets.requests)
+            .bind(budgets.registers)
+            .bind(budgets.calls)
+            .bind(budgets.connections)
+            .bind(budgets.weight)
             .bind(now())
             .bind(change)
             .bind(tenant.id.0)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(Tenant { max_call_seconds, ..tenant })
+        Ok(tenant)
     }
 
     /// All tenants, by domain.

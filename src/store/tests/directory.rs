@@ -9,7 +9,7 @@ use ringway_directory::{
     Budgets, Code, ExtensionDraft, MediaPolicy, Secret, Snapshot, TenantDraft, TenantId, WhenFull,
 };
 use ringway_store::csv::Mode;
-use ringway_store::directory::{Directory, Error, OpenError};
+use ringway_store::directory::{Directory, Error, OpenError, TenantChange};
 use ringway_store::keys::MasterKey;
 use scene::{Scene, hash, key, number_and_email, refused, tamper};
 
@@ -279,13 +279,34 @@ async fn how_long_a_call_of_a_tenant_may_last_is_changed_and_taken_back() {
     let scene = Scene::new().await;
     let snapshot = scene.snapshot().await;
     for seconds in [Some(600), None] {
-        let tenant = scene.directory.set_max_call_seconds("acme.example", seconds).await.unwrap();
+        let changes = TenantChange { max_call_seconds: Some(seconds), ..TenantChange::default() };
+        let tenant = scene.directory.change_tenant("acme.example", &changes).await.unwrap();
         assert_eq!(tenant.max_call_seconds, seconds);
         let snapshot = scene.refreshed(&snapshot).await;
         assert_eq!(snapshot.tenant(TenantId(1)).unwrap().max_call_seconds, seconds);
     }
-    let error = scene.directory.set_max_call_seconds("acme.example", Some(9)).await.unwrap_err();
-    assert!(error.to_string().contains("from 10 to"), "{error}");
+    let wrong = TenantChange { max_call_seconds: Some(Some(9)), weight: Some(0), ..TenantChange::default() };
+    let error = scene.directory.change_tenant("acme.example", &wrong).await.unwrap_err().to_string();
+    assert!(error.contains("from 10 to") && error.contains("from 1 to 1000"), "{error}");
+}
+
+#[tokio::test]
+async fn budgets_of_a_tenant_are_changed_one_by_one_and_taken_back() {
+    let scene = Scene::new().await;
+    let snapshot = scene.snapshot().await;
+    let changes = TenantChange {
+        requests: Some(Some(60)),
+        connections: Some(Some(0)),
+        weight: Some(5),
+        ..TenantChange::default()
+    };
+    scene.directory.change_tenant("acme.example", &changes).await.unwrap();
+    let changes = TenantChange { requests: Some(None), calls: Some(Some(7)), ..TenantChange::default() };
+    scene.directory.change_tenant("acme.example", &changes).await.unwrap();
+    let expected = Budgets { calls: Some(7), connections: Some(0), weight: Some(5), ..Budgets::default() };
+    let snapshot = scene.refreshed(&snapshot).await;
+    assert_eq!(snapshot.tenant(TenantId(1)).unwrap().budgets, expected);
+    assert_eq!(scene.reopened().await.directory.tenant("acme.example").await.unwrap().budgets, expected);
 }
 
 #[tokio::test]

@@ -154,6 +154,10 @@ fn an_ack_from_elsewhere_goes_to_the_other_side_and_no_further() {
     let ack = from.ack(&mut scene, alice);
     scene.send(mallory, &ack);
     scene.expect_request(bob, "ACK");
+    let with_body =
+        ack.replace("Content-Length: 0\r\n\r\n", "Content-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n");
+    scene.send(mallory, with_body);
+    assert_eq!(scene.expect_request(bob, "ACK").body(), "v=0\r\n");
     // With a further Route it would reach whomever the sender likes.
     scene.send(mallory, ack.replacen("Max-Forwards", "Route: <sip:203.0.113.9;lr>\r\nMax-Forwards", 1));
     scene.send(mallory, ack.replacen("\r\nContent-Length", "\r\nRoute: <sip:203.0.113.9;lr>\r\nContent-Length", 1));

@@ -20,6 +20,7 @@ mod in_dialog;
 mod injection;
 mod limits;
 mod media;
+mod media_exchanges;
 mod outbound;
 mod overload;
 mod pings;

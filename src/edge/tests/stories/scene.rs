@@ -11,6 +11,7 @@ mod heard;
 mod relay;
 mod request;
 mod ringing;
+pub mod talker;
 pub mod ua;
 
 use std::collections::{BTreeMap, VecDeque};
