@@ -4,6 +4,7 @@
 //! (`scripts/fuzz`); `tests/corpus.rs` feeds it with the corpus, with every test run and on any toolchain.
 #![expect(clippy::panic, reason = "a property that does not hold is told by a panic")]
 
+pub mod capture;
 pub mod control;
 pub mod csv;
 mod cursor;
@@ -15,8 +16,10 @@ pub mod headers;
 pub mod journal;
 pub mod parse;
 pub mod sdp;
+pub mod stun;
 pub mod transaction;
 pub mod uri;
+pub mod websocket;
 
 /// A property of any bytes; it panics when it does not hold.
 pub type Check = fn(&[u8]);
@@ -35,4 +38,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("csv", csv::check),
     ("journal", journal::check),
     ("control", control::check),
+    ("stun", stun::check),
+    ("websocket", websocket::check),
+    ("capture", capture::check),
 ];

@@ -30,3 +30,4 @@ pub use received::{Ahead, Received, SendError};
 pub use sockets::{SocketOptions, Sockets};
 pub use tcp::{Admission, StreamOptions};
 pub use tls::{FreshTls, TlsError, TlsFiles, TlsServer};
+pub use websocket::{Unwrapped, unwrap_websocket};

@@ -92,7 +92,7 @@ fn config(longest: usize) -> WebSocketConfig {
 
 /// What a connection's messages consist of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unwrapped {
+pub enum Unwrapped {
     /// A SIP message.
     Message,
     /// A double CRLF: the other end asks for a CRLF (RFC 7118 section 6).
@@ -120,6 +120,24 @@ pub(crate) struct Unwrapper {
     is_fragmented: bool,
     message: Bytes,
     is_over: bool,
+}
+
+/// Unwraps what a client sends, read in these pieces: what it consists of, each with its message if it is one, and what
+/// WebSocket itself answers. A connection does the same as its bytes come; how they are cut makes no difference.
+pub fn unwrap_websocket<'b>(
+    limits: FrameLimits,
+    pieces: impl IntoIterator<Item = &'b [u8]>,
+) -> (Vec<(Unwrapped, Vec<u8>)>, Vec<u8>) {
+    let mut unwrapper = Unwrapper::new(limits);
+    let mut unwrapped = Vec::new();
+    for piece in pieces {
+        unwrapper.push(piece);
+        while let Some(next) = unwrapper.next() {
+            let is_message = next == Unwrapped::Message;
+            unwrapped.push((next, if is_message { unwrapper.message().to_vec() } else { Vec::new() }));
+        }
+    }
+    (unwrapped, unwrapper.take_replies())
 }
 
 /// Both directions of a stream, in memory.
@@ -344,24 +362,16 @@ mod tests {
             frame(0x88, b""),
         ]
         .concat();
-        let mut whole = Unwrapper::new(LIMITS);
-        whole.push(&bytes);
-        let expected = pieces(&mut whole);
+        let (expected, replies) = unwrap_websocket(LIMITS, [&bytes[..]]);
         let kinds: Vec<_> = expected.iter().map(|(piece, _)| piece).collect();
         assert!(matches!(
             kinds[..],
             [Unwrapped::Alive, Unwrapped::Message, Unwrapped::Ping, Unwrapped::Message, Unwrapped::Close]
         ));
         assert_eq!(expected[1].1, b"OPTIONS sip:a SIP/2.0");
-        let replies = whole.take_replies();
         for cut in 1..bytes.len() {
-            let mut unwrapper = Unwrapper::new(LIMITS);
-            unwrapper.push(&bytes[..cut]);
-            let mut found = pieces(&mut unwrapper);
-            unwrapper.push(&bytes[cut..]);
-            found.extend(pieces(&mut unwrapper));
-            assert_eq!(found, expected, "cut at {cut}");
-            assert_eq!(unwrapper.take_replies(), replies, "cut at {cut}");
+            let cut_once = unwrap_websocket(LIMITS, [&bytes[..cut], &bytes[cut..]]);
+            assert_eq!(cut_once, (expected.clone(), replies.clone()), "cut at {cut}");
         }
     }
 
