@@ -500,7 +500,11 @@ async fn what_a_tenant_s_phone_says_to_our_address_is_never_shown_as_the_default
     let listener = Listener { transport: Transport::Udp, bound, advertise: None };
     let default_tenant = Some("acme.example".into());
     let listeners = vec![listener];
-    node.captures.set_settings(Arc::new(Settings { listeners: listeners.clone(), default_tenant, ..Settings::default() }));
+    node.captures.set_settings(Arc::new(Settings {
+        listeners: listeners.clone(),
+        default_tenant,
+        ..Settings::default()
+    }));
     let tenant = node.in_shard.load().tenant_by_host(b"globex.example").unwrap().id;
     let aor = Aor { tenant, number: b"101" };
     node.location.restore(Wall::from_seconds(0), &listeners, &aor, 1, &binding("sip:101@192.0.2.9:5062")).unwrap();

@@ -9,7 +9,7 @@ use ringway_sip::Transport;
 use ringway_sip::media::Side;
 
 use crate::scene::talker::{ALICE, BOB, CAROL, Call, DAVE, EDGE, Talker, body, moved, policy, port_of, with_sdp};
-use crate::scene::{Dialog, Scene, acme};
+use crate::scene::{Dialog, Scene};
 
 #[test]
 fn two_phones_behind_nats_talk_through_the_relay() {
