@@ -48,6 +48,9 @@ const ACCEPTED_A_TURN: usize = 64;
 /// Connections taken in after their handshakes before the shard looks at its other work.
 const GREETED_A_TURN: usize = 64;
 
+/// Entries that a list keeps room for, however few there are.
+const SMALL: usize = 1024;
+
 /// The stream side of a shard.
 #[derive(Debug)]
 pub(crate) struct Streams {
@@ -224,10 +227,30 @@ impl Streams {
         }
     }
 
+    /// Gives back what only a crowd needs: a flood of connections leaves no memory behind.
+    fn give_room_back(&mut self) {
+        let has_too_much = |length: usize, capacity: usize| capacity > SMALL && length < capacity / 4;
+        if has_too_much(self.serial_by_remote.len(), self.serial_by_remote.capacity()) {
+            self.serial_by_remote.shrink_to(2 * self.serial_by_remote.len());
+        }
+        for list in [&mut self.unflushed, &mut self.woken] {
+            if has_too_much(list.len(), list.capacity()) {
+                list.shrink_to(SMALL);
+            }
+        }
+        if has_too_much(self.turns.len(), self.turns.capacity()) {
+            self.turns.shrink_to(SMALL);
+        }
+        self.table.give_room_back();
+        self.ready.give_room_back();
+    }
+
     /// Acts on the deadlines that have come.
     pub(crate) fn expire(&mut self, notices: &mut Notices) {
         let now = Instant::now();
+        let mut was_due = false;
         while let Some((at, serial)) = self.deadlines.pop_due(now) {
+            was_due = true;
             let Some(connection) = self.table.get_mut(serial) else { continue };
             if connection.scheduled != Some(at) {
                 continue;
@@ -262,6 +285,9 @@ impl Streams {
                 }
                 Timeout::Linger => self.remove(serial, notices),
             }
+        }
+        if was_due {
+            self.give_room_back();
         }
     }
 

@@ -31,6 +31,14 @@ impl ReadyQueue {
         }
     }
 
+    /// Keeps room for few.
+    pub(super) fn give_room_back(&self) {
+        let mut state = self.state();
+        if state.woken.is_empty() && state.woken.capacity() > super::SMALL {
+            state.woken = Vec::new();
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -42,6 +42,13 @@ impl Table {
         self.places.iter().flatten().map(|connection| &**connection)
     }
 
+    /// Forgets the places when there is no connection at all, so that a crowd that has gone leaves no memory behind.
+    pub(super) fn give_room_back(&mut self) {
+        if self.free.len() == self.places.len() && self.places.capacity() > super::SMALL {
+            (self.places, self.free) = (Vec::new(), Vec::new());
+        }
+    }
+
     pub(super) fn remove(&mut self, serial: u64) -> Option<Box<Connection>> {
         let entry = self.places.get_mut(place(serial))?;
         let removed = entry.take_if(|connection| connection.serial == serial)?;
@@ -52,4 +59,20 @@ impl Table {
 
 fn place(serial: u64) -> usize {
     (serial & ((1 << PLACE_BITS) - 1)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_keeps_its_places_while_somebody_is_there_and_none_when_all_have_gone() {
+        let mut table = Table { places: Vec::with_capacity(5000), free: (0..3).collect(), count: 9 };
+        table.places.resize_with(4, || None);
+        table.give_room_back();
+        assert_eq!(table.places.len(), 4, "one place is taken");
+        table.free.push(3);
+        table.give_room_back();
+        assert_eq!((table.places.capacity(), table.free.capacity(), table.count), (0, 0, 9), "no number is used twice");
+    }
 }

@@ -25,7 +25,9 @@ fn two_softphones_call_each_other_hear_each_other_and_either_hangs_up() {
         hangs_up.tell("hangup");
         hears.expect_end(200);
         hangs_up.expect_state("DISCONNECTED");
-        assert_eq!(node.metric("ringway_calls_active{tenant=\"demo.ringway.test\"}"), 0.0);
+        wait_for("the end of the call", || {
+            (node.metric("ringway_calls_active{tenant=\"demo.ringway.test\"}") == 0.0).then_some(())
+        });
     }
 }
 
