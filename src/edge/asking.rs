@@ -9,6 +9,7 @@ use ringway_sip::{Method, Uri};
 
 use crate::answer::{Bound, Received};
 use crate::auth::{Challenge, Question, Role, Verdict, is_anonymous, names_extension};
+use crate::bans::network_of;
 use crate::core::Core;
 use crate::engine::Engine;
 use crate::gruu::{Gruu, may_be_gruu};
@@ -32,10 +33,16 @@ impl Engine {
         let question =
             Question { request: request.message, essentials: request.essentials, flow: &request.flow, tenant, role };
         let core = &mut self.core;
-        if !is_exempt
-            && core.bans.has_accounts()
+        let emergencies = &mut self.emergencies;
+        if core.bans.has_accounts()
             && let Some(name) = question.asked_name()
             && core.is_account_banned(tenant, &name, &request.flow)
+            && !(is_exempt
+                && emergencies.may_judge(
+                    network_of(request.flow.source()),
+                    core.bans.account(tenant.id, &name),
+                    core.now.monotonic,
+                ))
         {
             core.refuse(request, Reject::AccountBanned);
             return None;

@@ -65,6 +65,9 @@ impl BanReason {
     }
 }
 
+/// Bans that are looked at when one has to end.
+const LOOKED_AT: usize = 16;
+
 /// One ban.
 #[derive(Debug)]
 struct Ban {
@@ -152,10 +155,20 @@ impl Bans {
         self.of_accounts.load(Ordering::Relaxed) > 0
     }
 
-    /// Whether what comes on this flow is kept out, and by whose word. A ban of which this is asked counts a hit.
+    /// Whether what comes on this flow is kept out, and by whose word. It counts as a hit with [`count_hit`](Self::count_hit) only:
+    /// not all of it is.
     pub(crate) fn holds(&self, now: Wall, flow: &Flow) -> Option<BanReason> {
-        self.hit(now, &Barred::Source(network_of(flow.source())))
-            .or_else(|| self.hit(now, &Barred::Address(flow.remote)))
+        self.barring(flow).find_map(|barred| Some(self.table.get(&barred).filter(|ban| now < ban.until)?.reason))
+    }
+
+    /// Counts that a message of this flow was kept out.
+    pub(crate) fn count_hit(&self, now: Wall, flow: &Flow) {
+        let _ = self.barring(flow).find_map(|barred| self.hit(now, &barred));
+    }
+
+    /// What may keep this flow out.
+    fn barring(&self, flow: &Flow) -> impl Iterator<Item = Barred> + use<> {
+        [Barred::Source(network_of(flow.source())), Barred::Address(flow.remote)].into_iter()
     }
 
     /// Whether a new connection from this source is kept out.
@@ -179,12 +192,12 @@ impl Bans {
         self.hashing.hash_one((tenant, auth_name))
     }
 
-    /// Bans somebody, or bans them anew. When there are `most` already, the one that would end first ends now.
+    /// Bans somebody, or bans them anew. When there are `most` already, one that would end soon ends now, unless all that were
+    /// looked at last longer than this one: moments of a forged address end nobody's ban.
     pub fn add(&self, now: Wall, ban: NewBan, most: usize) {
         let NewBan { barred, reason, detail, lasts } = ban;
-        if self.len() >= most && !self.table.contains_key(&barred) {
-            self.sweep(now);
-            self.make_room(most);
+        if self.len() >= most && !self.table.contains_key(&barred) && !self.make_room(now, now + lasts, most) {
+            return;
         }
         self.made[reason as usize].fetch_add(1, Ordering::Relaxed);
         let ban = Ban { reason, detail, since: now, until: now + lasts, hits: AtomicU64::new(0) };
@@ -193,14 +206,20 @@ impl Bans {
         }
     }
 
-    fn make_room(&self, most: usize) {
-        while self.len() >= most.max(1) {
-            let soonest = self.table.iter().min_by_key(|entry| entry.until).map(|entry| *entry.key());
-            let Some(soonest) = soonest else { return };
+    /// Whether there is room for one more that ends at `until`. A few are looked at, not all: a shard has no time for ten thousand.
+    fn make_room(&self, now: Wall, until: Wall, most: usize) -> bool {
+        for _ in 0..LOOKED_AT {
+            if self.len() < most.max(1) {
+                break;
+            }
+            let some = self.table.iter().take(LOOKED_AT);
+            let soonest = some.min_by_key(|entry| entry.until).map(|entry| (*entry.key(), entry.until));
+            let Some((soonest, _)) = soonest.filter(|(_, ends)| *ends <= until.max(now)) else { return false };
             if self.table.remove(&soonest).is_some() {
                 self.count_out(&soonest);
             }
         }
+        self.len() < most.max(1)
     }
 
     /// Ends every ban that this one's end would end: of a source also those of its addresses and accounts. Tells how many.

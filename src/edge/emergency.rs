@@ -1,10 +1,12 @@
 //! Emergency calls: let in whatever else is refused, as far as nobody makes a habit of it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use ringway_sip::{Flow, Message, Method, Monotonic, Uri};
+use ringway_sip::{Essentials, Flow, Message, Method, Monotonic, Uri};
 
 use crate::admit::Sources;
+use crate::bans::network_of;
 use crate::core::Core;
 use crate::engine::Engine;
 
@@ -16,18 +18,36 @@ const MOST_SOURCES: usize = 10_000;
 const MOST_CALLS: usize = 1024;
 /// For so long.
 const CALL: Duration = Duration::from_secs(3600);
+/// The credentials of an account that is banned at a source are looked at once in so long when they are an emergency call's:
+/// whoever guesses passwords so gets no further than without a ban's exception.
+const JUDGED_EVERY: Duration = Duration::from_secs(60);
+/// Accounts for which that is kept.
+const MOST_JUDGED: usize = 1024;
 
 /// What is known of emergency calls.
 #[derive(Debug)]
 pub(crate) struct Emergencies {
     sources: Sources,
-    /// Calls of banned sources, by a fingerprint of their Call-ID, and until when they are let through.
-    calls: Vec<(u64, Monotonic)>,
+    /// Calls of banned sources: the source, a fingerprint of the Call-ID, and until when they are let through.
+    calls: Vec<(IpAddr, u64, Monotonic)>,
+    /// Banned accounts whose credentials were looked at: the source, the account, and until when they are not again.
+    judged: Vec<(IpAddr, u64, Monotonic)>,
 }
 
 impl Emergencies {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { sources: Sources::new(seed), calls: Vec::new() }
+        Self { sources: Sources::new(seed), calls: Vec::new(), judged: Vec::new() }
+    }
+
+    /// Whether the credentials of a banned account are looked at, as an emergency call's.
+    pub(crate) fn may_judge(&mut self, source: IpAddr, account: u64, now: Monotonic) -> bool {
+        self.judged.retain(|(.., until)| now < *until);
+        let is_known = self.judged.iter().any(|(by, of, _)| (*by, *of) == (source, account));
+        if is_known || self.judged.len() >= MOST_JUDGED {
+            return false;
+        }
+        self.judged.push((source, account, now + JUDGED_EVERY));
+        true
     }
 }
 
@@ -54,24 +74,56 @@ impl Engine {
     #[cold]
     pub(crate) fn is_emergency_of_banned(&mut self, flow: &Flow, bytes: &[u8]) -> bool {
         let now = self.core.now.monotonic;
-        self.emergencies.calls.retain(|(_, until)| now < *until);
+        self.emergencies.calls.retain(|(.., until)| now < *until);
         if self.emergencies.calls.is_empty() && !bytes.starts_with(b"INVITE ") {
             return false;
         }
         let Ok(message) = Message::parse(bytes) else { return false };
         let Ok(essentials) = message.essentials() else { return false };
-        let call = self.core.fingerprints.short(&[essentials.call_id]);
-        if self.emergencies.calls.iter().any(|(known, _)| *known == call) {
+        let (source, call) = (network_of(flow.source()), self.core.fingerprints.short(&[essentials.call_id]));
+        let is_known = self.emergencies.calls.iter().any(|(by, of, _)| (*by, *of) == (source, call));
+        if is_known && belongs_to_call(&message, &essentials) {
             return true;
         }
+        // What begins something is let in for what it begins alone, whatever its Call-ID.
         let uri = Uri::parse(message.request_uri()).ok();
-        if !self.is_exempt(message.method(), uri.as_ref(), flow) {
+        if !message.is_request() || !self.is_exempt(message.method(), uri.as_ref(), flow) {
             return false;
         }
-        if self.emergencies.calls.len() >= MOST_CALLS {
-            self.emergencies.calls.remove(0);
+        if !is_known {
+            if self.emergencies.calls.len() >= MOST_CALLS {
+                self.emergencies.calls.remove(0);
+            }
+            self.emergencies.calls.push((source, call, now + CALL));
         }
-        self.emergencies.calls.push((call, now + CALL));
         true
+    }
+}
+
+/// Whether a message can only be of a call that is there: it begins nothing and asks for no challenge.
+fn belongs_to_call(message: &Message<'_>, essentials: &Essentials<'_>) -> bool {
+    match message.method() {
+        _ if !message.is_request() => true,
+        Method::Ack | Method::Cancel => true,
+        Method::Register => false,
+        _ => essentials.to_tag.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_credentials_of_a_banned_account_are_looked_at_once_a_minute_and_by_its_source() {
+        let mut emergencies = Emergencies::new(1);
+        let [one, other] = ["203.0.113.1", "203.0.113.2"].map(|ip| ip.parse::<IpAddr>().unwrap());
+        let at = |seconds: u64| Monotonic::from_micros(seconds * 1_000_000);
+        assert!(emergencies.may_judge(one, 7, at(0)));
+        assert!(!emergencies.may_judge(one, 7, at(59)));
+        assert!(emergencies.may_judge(other, 7, at(59)) && emergencies.may_judge(one, 8, at(59)));
+        assert!(emergencies.may_judge(one, 7, at(60)));
+        let judged = (0..2000).filter(|account| emergencies.may_judge(other, 100 + account, at(60))).count();
+        assert_eq!(judged, MOST_JUDGED - 3, "no more are kept");
     }
 }

@@ -266,6 +266,7 @@ impl Engine {
 
     fn handle_message(&mut self, flow: Flow, bytes: &[u8], arrival: Arrival) -> Option<Method> {
         if arrival == Arrival::Wire && self.core.is_banned(&flow) && !self.is_emergency_of_banned(&flow, bytes) {
+            self.core.bans.count_hit(self.core.now.wall, &flow);
             self.core.counters.drop(DropReason::Banned);
             return None;
         }

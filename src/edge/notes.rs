@@ -13,6 +13,9 @@ use crate::reject::Reject;
 /// Of each reason, a shard tells one refusal in so long. The others are counted, and the next note says how many they were.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
+/// Bans that a shard tells in so long. Whoever forges addresses can cause as many as he sends messages.
+const BANS_TOLD: u32 = 10;
+
 /// Bytes of a text that are told.
 const LONGEST_TEXT: usize = 128;
 
@@ -36,6 +39,8 @@ pub struct Banned {
     pub detail: Box<str>,
     /// For how long.
     pub lasts: Duration,
+    /// Bans that were not told since the last one that was.
+    pub untold: u64,
 }
 
 /// A refusal to be logged.
@@ -60,13 +65,19 @@ pub struct Refusal {
 pub(crate) struct Notes {
     /// When each reason may be told again, and what was not told of it.
     by_reason: [(Monotonic, u64); Reject::ALL.len()],
-    // Refusals: at most one of each reason in ten seconds. Bans: no more than there are messages between two looks.
+    /// Until when bans are counted together, how many of them were told and how many were not.
+    bans: (Monotonic, u32, u64),
+    // Refusals: at most one of each reason in ten seconds. Bans: ten.
     waiting: Vec<Note>,
 }
 
 impl Default for Notes {
     fn default() -> Self {
-        Self { by_reason: [(Monotonic::START, 0); Reject::ALL.len()], waiting: Vec::new() }
+        Self {
+            by_reason: [(Monotonic::START, 0); Reject::ALL.len()],
+            bans: (Monotonic::START, 0, 0),
+            waiting: Vec::new(),
+        }
     }
 }
 
@@ -101,9 +112,18 @@ impl Notes {
         }));
     }
 
-    /// Notes a ban.
-    pub(crate) fn banned(&mut self, banned: Banned) {
-        self.waiting.push(Note::Banned(banned));
+    /// Notes a ban, unless several were noted a moment ago.
+    pub(crate) fn banned(&mut self, now: Monotonic, banned: Banned) {
+        let (until, told, untold) = &mut self.bans;
+        if now >= *until {
+            (*until, *told) = (now + TOLD_EVERY, 0);
+        }
+        if *told == BANS_TOLD {
+            *untold += 1;
+            return;
+        }
+        *told += 1;
+        self.waiting.push(Note::Banned(Banned { untold: std::mem::take(untold), ..banned }));
     }
 
     /// Whether there is anything to tell.
@@ -119,4 +139,23 @@ impl Notes {
 
 fn shortened(text: &[u8]) -> Box<[u8]> {
     text.get(..LONGEST_TEXT).unwrap_or(text).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_bans_some_are_told_and_the_next_says_how_many_were_not() {
+        let mut notes = Notes::default();
+        let at = |seconds: u64| Monotonic::from_micros(seconds * 1_000_000);
+        let barred = Barred::Source("203.0.113.1".parse().unwrap());
+        let lasts = Duration::from_secs(30);
+        let ban = || Banned { barred, reason: BanReason::Scanner, detail: "".into(), lasts, untold: 0 };
+        (0..1000).for_each(|_| notes.banned(at(1), ban()));
+        assert_eq!(notes.take().len(), BANS_TOLD as usize);
+        notes.banned(at(11), ban());
+        let [Note::Banned(told)] = &notes.take()[..] else { panic!("one ban is told") };
+        assert_eq!(told.untold, 990);
+    }
 }

@@ -141,7 +141,7 @@ impl Engine {
             return Err(Reject::CookieForged);
         }
         // New work ends with the server.
-        if self.core.settings.draining {
+        if self.core.settings.draining && !is_exempt {
             return Err(Reject::Draining);
         }
         if has_to_tag {

@@ -78,9 +78,9 @@ impl Core {
     /// Whether these credentials are not looked at: their account has failed too often from there.
     pub(crate) fn is_account_banned(&self, tenant: &Tenant, name: &[u8], flow: &Flow) -> bool {
         let account = self.bans.account(tenant.id, name);
-        self.bans.holds_account(self.now.wall, flow.source(), account)
-            && !self.settings.is_trusted_source(flow.source())
+        !self.settings.is_trusted_source(flow.source())
             && !self.location.is_registered_on(flow)
+            && self.bans.holds_account(self.now.wall, flow.source(), account)
     }
 
     fn is_watched(&self, flow: &Flow) -> bool {
@@ -157,12 +157,8 @@ impl Core {
     }
 
     fn ban(&mut self, ban: NewBan) {
-        self.notes.banned(Banned {
-            barred: ban.barred,
-            reason: ban.reason,
-            detail: ban.detail.clone(),
-            lasts: ban.lasts,
-        });
+        let (barred, reason, detail, lasts) = (ban.barred, ban.reason, ban.detail.clone(), ban.lasts);
+        self.notes.banned(self.now.monotonic, Banned { barred, reason, detail, lasts, untold: 0 });
         self.bans.add(self.now.wall, ban, self.settings.limits.max_bans);
     }
 

@@ -28,6 +28,9 @@ fn a_ban_holds_for_its_time_and_counts_what_it_kept_out() {
     assert_eq!(bans.holds(at(59), &flow("198.51.100.1:9")), Some(BanReason::Scanner));
     assert_eq!(bans.holds(at(59), &flow("198.51.100.2:5060")), None);
     assert_eq!(bans.holds(at(60), &flow("198.51.100.1:5060")), None);
+    for remote in ["198.51.100.1:5060", "198.51.100.1:9", "198.51.100.2:5060"] {
+        bans.count_hit(at(59), &flow(remote));
+    }
     let listed = bans.list(at(59));
     assert_eq!((listed.len(), listed[0].hits, listed[0].until), (1, 2, at(60)));
     assert!(bans.list(at(60)).is_empty());
@@ -60,6 +63,22 @@ fn when_there_is_no_room_the_ban_that_ends_first_gives_way() {
     // Whoever is banned already takes no further place.
     bans.add(at(2), ban(source("198.51.100.1"), 60), 3);
     assert_eq!(bans.list(at(2)).len(), 3);
+}
+
+#[test]
+fn moments_of_forged_addresses_end_nobodys_ban() {
+    let bans = Bans::new(1);
+    for last in 0..100 {
+        bans.add(at(0), ban(source(&format!("198.51.100.{last}")), 600), 100);
+    }
+    for port in 1..1000 {
+        bans.add(at(1), ban(Barred::Address(format!("203.0.113.1:{port}").parse().unwrap()), 30), 100);
+    }
+    let listed = bans.list(at(1));
+    assert!(listed.len() == 100 && listed.iter().all(|listed| matches!(listed.barred, Barred::Source(_))));
+    // One that lasts takes a place, also of one that has been over for some seconds.
+    bans.add(at(601), ban(source("198.51.101.1"), 600), 100);
+    assert_eq!(bans.list(at(601)).len(), 1);
 }
 
 #[test]

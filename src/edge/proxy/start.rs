@@ -64,12 +64,13 @@ impl Engine {
         }
         let is_sender_natted;
         let dialog = if request.essentials.cseq.method == Method::Invite {
-            if self.dialogs.len() >= self.core.settings.limits.max_dialogs {
-                return self.core.refuse(request, Reject::Overloaded);
-            }
-            // Help is not kept from whoever else is calling.
+            // Help is not refused for whoever else is calling.
             let uri = Uri::parse(request.message.request_uri());
             let is_emergency = uri.is_ok_and(|uri| self.core.is_emergency(&uri));
+            let most = self.core.settings.limits.max_dialogs;
+            if self.dialogs.len() >= if is_emergency { most + most / RESERVED } else { most } {
+                return self.core.refuse(request, Reject::Overloaded);
+            }
             let most = initial.max_calls.filter(|_| !is_emergency);
             if !self.core.activity.take_call(initial.tenant, most) {
                 return self.core.refuse(request, Reject::CallLimit);
@@ -195,9 +196,11 @@ impl Engine {
         dialog: Option<DialogPlace>,
         waiting: VecDeque<Target>,
     ) -> Option<ContextKey> {
-        // New work is refused first: a part of the table is left to what belongs to a dialog, above all to its BYE.
+        // New work is refused first: a part of the table is left to what belongs to a dialog, above all to its BYE, and to help.
         let most = self.core.settings.limits.max_transactions;
-        let reserved = if request.essentials.to_tag.is_some() { 0 } else { most / RESERVED };
+        let is_emergency =
+            dialog.is_some_and(|place| self.dialogs.get(place.key).is_some_and(|dialog| dialog.is_emergency));
+        let reserved = if is_emergency || request.essentials.to_tag.is_some() { 0 } else { most / RESERVED };
         if self.contexts.len() >= most - reserved {
             self.core.refuse(request, Reject::Overloaded);
             return None;

@@ -21,12 +21,13 @@ impl Shard {
 }
 
 fn write_ban(banned: &Banned) {
-    let Banned { barred, reason, detail, lasts } = banned;
+    let Banned { barred, reason, detail, lasts, untold } = banned;
     tracing::warn!(
         source = shown(barred),
         reason = reason.code(),
         account = &**detail,
         seconds = lasts.as_secs(),
+        untold,
         "banned; ringway bans list shows all, ringway bans remove ends it"
     );
 }

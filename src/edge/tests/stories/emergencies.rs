@@ -89,6 +89,53 @@ fn an_emergency_call_comes_through_a_ban_and_nothing_else_does() {
     // Other calls stay out, meanwhile too.
     expect_refused(&mut scene, caller, "sip:102@acme.example");
     assert_eq!(scene.drops(DropReason::Banned), 2);
+    assert_eq!(scene.bans.list(scene.now.wall)[0].hits, 2, "what was let through is no hit");
+}
+
+#[test]
+fn the_call_id_of_an_emergency_opens_no_way_through_a_ban() {
+    let (mut scene, caller, _) = scene();
+    let barred = Barred::Source("198.51.100.1".parse().unwrap());
+    let ban = NewBan { barred, reason: BanReason::Manual, detail: "".into(), lasts: Duration::from_secs(600) };
+    scene.bans.add(scene.now.wall, ban, 10);
+    let invite = scene.request(caller, "INVITE", EMERGENCY);
+    scene.send_request(caller, &invite);
+    assert_eq!(scene.hear(caller).unwrap().status(), Some(407));
+    for (method, uri) in [
+        ("REGISTER", "sip:acme.example"),
+        ("INVITE", "sip:102@acme.example"),
+        ("OPTIONS", "sip:acme.example"),
+        ("MESSAGE", EMERGENCY),
+    ] {
+        let mut request = scene.request(caller, method, uri);
+        request.call_id.clone_from(&invite.call_id);
+        scene.send_request(caller, &request);
+        assert_eq!(scene.hear(caller), None, "{method} {uri}");
+    }
+    assert_eq!(scene.drops(DropReason::Banned), 4);
+}
+
+#[test]
+fn an_emergency_call_comes_through_when_the_tables_of_calls_are_full_and_the_server_ends() {
+    let (mut scene, caller, helper) = scene();
+    scene.reconfigure(|settings| {
+        settings.limits.max_dialogs = 16;
+        settings.draining = true;
+    });
+    expect_refused(&mut scene, caller, "sip:102@acme.example");
+    call_for_help(&mut scene, caller, helper);
+    scene.reconfigure(|settings| {
+        settings.limits.max_dialogs = 16;
+        settings.draining = false;
+    });
+    let dialogs: Vec<_> = (0..16).map(|_| scene.call(caller, helper)).collect();
+    assert_eq!(dialogs.len(), 16);
+    let (mut last, _) = scene.call(caller, helper);
+    let bye = last.request(&mut scene, caller, "BYE");
+    scene.send_request(caller, &bye);
+    let heard = scene.expect_request(helper, "BYE");
+    scene.respond(helper, &heard, 200);
+    scene.expect_response(caller, 200);
 }
 
 #[test]
