@@ -84,13 +84,14 @@ pub(super) fn read<'t, 'a: 't>(
         Err(_) if request.values(Name::Contact).any(|value| value == b"*") => return Err(Reject::WildcardWithOthers),
         Err(_) => return Err(Reject::Malformed),
     };
-    let mut extras: SmallVec<[Extras<'a>; 2]> = SmallVec::new();
-    for contact in contacts.clone() {
-        if extras.len() == MAX_CONTACTS {
+    let mut read: SmallVec<[(Contact<'a>, Extras<'a>); 2]> = SmallVec::new();
+    for contact in contacts {
+        if read.len() == MAX_CONTACTS {
             return Err(Reject::TooManyBindings);
         }
         let start = text.len();
-        extras.push(write_parameters(&contact, text));
+        let extras = write_parameters(&contact, text);
+        read.push((contact, extras));
         if text.len() - start > MAX_PARAMETERS {
             return Err(Reject::ContactRefused);
         }
@@ -100,8 +101,8 @@ pub(super) fn read<'t, 'a: 't>(
     let common = Common::new(now, call_id, registration, settings, supported);
     let mut asked = Asked::new();
     let mut start = path_length;
-    for (contact, extras) in contacts.zip(extras) {
-        asked.push(common.binding(&contact, &extras, path, text.get(start..extras.end).unwrap_or_default())?);
+    for (contact, extras) in &read {
+        asked.push(common.binding(contact, extras, path, text.get(start..extras.end).unwrap_or_default())?);
         start = extras.end;
     }
     let is_outbound = asked.iter().any(|binding| binding.reg_id.is_some());
