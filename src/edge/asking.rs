@@ -151,7 +151,7 @@ impl Core {
             may_be_gruu(contact) && uri.params.has(b"gr") && self.directory.tenant_by_host(uri.host).is_some();
         if !is_gruu {
             // A GRUU comes back to us on purpose, and nothing else does.
-            let is_refused = is_target && leads_back(&uri, &self.settings, &request.flow);
+            let is_refused = is_target && leads_back(&uri, uri.ip(), &self.settings, &request.flow);
             return if is_refused { Err(Reject::ContactRefused) } else { Ok(()) };
         }
         let is_senders = sender.is_none_or(|(tenant, extension)| {
@@ -172,7 +172,7 @@ impl Core {
     /// Whether From is the extension that has authenticated, or hides who calls.
     pub(crate) fn is_sender(&self, request: Received<'_, '_>, extension: &Extension, tenant: &Tenant) -> bool {
         debug_assert_ne!(request.essentials.cseq.method, Method::Register);
-        is_anonymous(&request.essentials.from) || self.names_sender(request, extension, tenant)
+        self.names_sender(request, extension, tenant) || is_anonymous(&request.essentials.from)
     }
 
     /// Whether From is the extension.

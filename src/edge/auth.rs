@@ -6,11 +6,13 @@
 //!
 //! Where a challenge goes, and what an extension may do once it is known, is decided elsewhere.
 
+mod asked;
 mod identity;
 mod nonce;
 mod window;
 mod windows;
 
+pub(crate) use identity::plain_user;
 pub use identity::{is_anonymous, names_extension, names_tenant};
 
 use std::borrow::Cow;
@@ -29,6 +31,7 @@ use crate::counters::Counters;
 use crate::keys::Keys;
 use crate::reject::Reject;
 use crate::settings::Settings;
+use asked::Asked;
 use nonce::Nonce;
 use siphasher::sip::SipHasher13;
 use window::Use;
@@ -168,6 +171,7 @@ pub struct Authenticator {
     witnesses: SipHasher13,
     minted: u32,
     windows: Windows,
+    asked: Asked,
     /// What the credentials of nobody are checked against, so that it takes the time of checking somebody's.
     nobody: [Hash; Algorithm::ALL.len()],
     /// The failure that led to the last challenge.
@@ -181,7 +185,8 @@ impl Authenticator {
         let hashing = FixedState::with_seed(seed);
         let witnesses = SipHasher13::new_with_keys(seed, !seed);
         let windows = Windows::default();
-        Self { shard, keys, start: seed, hashing, witnesses, minted: 0, windows, nobody, failure: None }
+        let asked = Asked::default();
+        Self { shard, keys, start: seed, hashing, witnesses, minted: 0, windows, asked, nobody, failure: None }
     }
 
     /// Says who is asking. A failure is counted for the tenant.
@@ -266,8 +271,9 @@ impl Authenticator {
         let extension = directory.extension_by_auth_name(tenant.id, &credentials.username);
         let ha1 = extension.and_then(|extension| ha1_of(extension, credentials.algorithm));
         let nobody = self.nobody[credentials.algorithm as usize];
-        let is_verified =
-            credentials.verify(&ha1.unwrap_or(nobody), question.request.method_token(), question.request.body());
+        let known = self.asked.find(tenant.id, &credentials, question.request);
+        let ha2 = known.unwrap_or_else(|| credentials.ha2(question.request.method_token(), question.request.body()));
+        let is_verified = credentials.verify_with(&ha1.unwrap_or(nobody), &ha2);
         let is_offered = settings.algorithms.contains(&credentials.algorithm);
         let extension = match extension {
             Some(extension) if is_verified && ha1.is_some() && is_offered => extension,
@@ -280,6 +286,9 @@ impl Authenticator {
         };
         if !names_the_request(&credentials, question, directory, settings) {
             return Err(Flaw::Wrong);
+        }
+        if known.is_none() {
+            self.asked.keep(tenant.id, &credentials, question.request, ha2);
         }
         if !extension.enabled {
             return Err(Flaw::Disabled);
@@ -338,6 +347,9 @@ fn trusted<'s>(
     let is_of_a_page = matches!(question.flow.transport, Transport::Ws | Transport::Wss);
     if is_of_a_page || !tenant.trusts(question.flow.source()) {
         return None;
+    }
+    if let Some(user) = plain_user(from.uri, &tenant.domain) {
+        return directory.extension(tenant.id, user);
     }
     let uri = from.parse_uri().ok()?;
     let extension = directory.extension(tenant.id, &uri.user_unescaped())?;

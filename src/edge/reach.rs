@@ -1,6 +1,6 @@
 //! How a user agent is reached: by its flow, or at the address in its Contact.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ringway_sip::{Flow, Scheme, Transport, Uri, Via};
 
@@ -9,15 +9,21 @@ use crate::settings::Settings;
 /// Whether a user agent is behind a NAT, as far as its request shows: its Contact's or its Via's host is not where the
 /// request came from, or over UDP the Via asked for `rport` (RFC 3581) and names another port than the source's.
 pub(crate) fn is_behind_nat(contact: Option<&Uri<'_>>, via: Option<&Via<'_>>, flow: &Flow) -> bool {
-    let source = flow.source();
-    let via_differs = via.is_some_and(|via| {
-        via.ip().map(|ip| ip.to_canonical()) != Some(source)
-            // The port that a connection comes from is not the one that is listened at.
-            || (via.rport.is_some()
-                && !flow.transport.is_reliable()
-                && via.port.unwrap_or_else(|| flow.transport.default_port()) != flow.remote.port())
-    });
-    via_differs || contact.is_some_and(|contact| contact.ip().map(|ip| ip.to_canonical()) != Some(source))
+    via.is_some_and(|via| is_via_behind_nat(via, flow)) || contact.is_some_and(|contact| !is_source(contact.ip(), flow))
+}
+
+/// Whether a user agent is behind a NAT, as far as its Via shows.
+pub(crate) fn is_via_behind_nat(via: &Via<'_>, flow: &Flow) -> bool {
+    !is_source(via.ip(), flow)
+        // The port that a connection comes from is not the one that is listened at.
+        || (via.rport.is_some()
+            && !flow.transport.is_reliable()
+            && via.port.unwrap_or_else(|| flow.transport.default_port()) != flow.remote.port())
+}
+
+/// Whether a host, which is this address if it is one, is where the request came from.
+pub(crate) fn is_source(address: Option<IpAddr>, flow: &Flow) -> bool {
+    address.is_some_and(|address| address.to_canonical() == flow.source())
 }
 
 /// Where requests for this Contact go. A NAT'd or connected user agent is reached on its flow, and so is one whose

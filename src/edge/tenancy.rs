@@ -6,6 +6,7 @@ use ringway_directory::{Snapshot, Tenant, TenantId};
 use ringway_sip::{Flow, Method, Scheme, Uri};
 
 use crate::answer::Received;
+use crate::auth::plain_user;
 use crate::core::Core;
 use crate::gruu::{Gruu, Temporary};
 use crate::location::Aor;
@@ -37,9 +38,14 @@ impl Core {
         request: Received<'_, '_>,
         uri: &Uri<'_>,
     ) -> Result<&'d Tenant, Reject> {
+        let named = directory.tenant_by_host(uri.host);
+        if let Some(tenant) = named.filter(|tenant| tenant.enabled)
+            && plain_user(request.essentials.to.uri, &tenant.domain).is_some()
+        {
+            return Ok(tenant);
+        }
         let to = request.essentials.to.parse_uri().map_err(|_| Reject::Malformed)?;
         let is_own = |uri: &Uri<'_>| self.is_own(uri, &request.flow);
-        let named = directory.tenant_by_host(uri.host);
         let by_to = named
             .filter(|tenant| tenant.has_host(to.host))
             .or_else(|| directory.tenant_by_host(to.host))

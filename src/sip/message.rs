@@ -37,6 +37,8 @@ pub const MAX_FIELDS: usize = 1024;
 /// Bytes that the start line and the header fields may have together; one more is [`Problem::HeadTooLarge`].
 pub const MAX_HEAD: usize = u16::MAX as usize;
 
+const _: () = assert!(Name::COUNT <= u64::BITS as usize, "each name has its bit");
+
 /// The place in the index of what is not there.
 const ABSENT: u16 = u16::MAX;
 
@@ -48,6 +50,8 @@ pub struct Message<'a> {
     entries: SmallVec<[Entry; INLINE_FIELDS]>,
     /// The first entry of each name; [`ABSENT`] when there is none.
     first_by_name: [u16; Name::COUNT],
+    /// A bit for each name that has more than one entry.
+    repeated_names: u64,
     first_field_at: usize,
     /// Where the last indexed field ends.
     fields_end: usize,
@@ -218,6 +222,12 @@ impl<'a> Message<'a> {
     #[inline]
     fn first_index(&self, name: Name) -> usize {
         self.first_by_name.get(name as usize).map_or(usize::MAX, |&index| usize::from(index))
+    }
+
+    /// Whether a name has more than one entry.
+    #[inline]
+    fn is_repeated(&self, name: Name) -> bool {
+        self.repeated_names & 1 << name as u32 != 0
     }
 
     #[inline]

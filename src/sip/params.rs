@@ -43,6 +43,9 @@ impl<'a> Params<'a> {
             }
             rest = trim_start(behind);
         }
+        if rest.is_empty() {
+            return None;
+        }
         Self(rest).iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 

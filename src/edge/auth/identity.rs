@@ -5,6 +5,13 @@ use ringway_sip::{Flow, NameAddr, Uri};
 
 use crate::settings::Settings;
 
+/// The user of a URI that is `sip:`, a user of letters and digits, and this host to the letter. Nearly all in To and From are, and
+/// need no parsing.
+pub(crate) fn plain_user<'a>(uri: &'a [u8], host: &str) -> Option<&'a [u8]> {
+    let user = uri.strip_prefix(b"sip:")?.strip_suffix(host.as_bytes())?.strip_suffix(b"@")?;
+    (!user.is_empty() && user.iter().all(u8::is_ascii_alphanumeric)).then_some(user)
+}
+
 /// Whether this host means the tenant: its domain or an alias, or one of our own addresses if it is the default tenant.
 pub fn names_tenant(uri: &Uri<'_>, tenant: &Tenant, settings: &Settings, flow: &Flow) -> bool {
     tenant.has_host(uri.host)
@@ -20,6 +27,9 @@ pub fn names_extension(
     settings: &Settings,
     flow: &Flow,
 ) -> bool {
+    if let Some(user) = plain_user(address.uri, &tenant.domain) {
+        return *user == *extension.number.as_bytes();
+    }
     address.parse_uri().is_ok_and(|uri| {
         uri.user.is_some()
             && *uri.user_unescaped() == *extension.number.as_bytes()

@@ -12,7 +12,7 @@ use super::Registration;
 use super::interval::{asked, granted};
 use crate::location::{Binding, Pulse};
 use crate::proxy::is_tls;
-use crate::reach::is_behind_nat;
+use crate::reach::{is_source, is_via_behind_nat};
 use crate::reject::Reject;
 use crate::settings::{Settings, parse_ip};
 
@@ -261,7 +261,8 @@ impl<'q, 'a> Common<'q, 'a> {
         let registrar = &self.settings.registrar;
         let interval = granted(asked(contact, request, registrar), self.spread, registrar)?;
         // What was registered under other settings can still be removed.
-        let leads_here = leads_back(&uri, self.settings, flow) || self.is_own_identity(&uri, extras);
+        let address = uri.ip();
+        let leads_here = leads_back(&uri, address, self.settings, flow) || self.is_own_identity(&uri, extras);
         if interval > 0 && (leads_here || !is_request_uri(&uri)) {
             return Err(Reject::ContactRefused);
         }
@@ -269,7 +270,7 @@ impl<'q, 'a> Common<'q, 'a> {
         if interval > 0 && uri.scheme == Scheme::Sips && !is_tls(flow) {
             return Err(Reject::ContactInsecure);
         }
-        let is_natted = is_behind_nat(Some(&uri), Some(&essentials.via), flow);
+        let is_natted = is_via_behind_nat(&essentials.via, flow) || !is_source(address, flow);
         // Behind a proxy it is the proxy's to keep the way open.
         let is_pinged = registrar.ping_seconds > 0 && is_natted && flow.transport == Transport::Udp && path.is_empty();
         let instance = extras.instance.map(lasting_hash);
@@ -320,13 +321,14 @@ fn is_request_uri(uri: &Uri<'_>) -> bool {
     uri.headers.is_empty() && !uri.params.has(b"method")
 }
 
-/// Whether a Contact leads back to us: to one of our listeners, or, from another machine, to this one's loopback.
-pub(crate) fn leads_back(uri: &Uri<'_>, settings: &Settings, flow: &Flow) -> bool {
+/// Whether a Contact, whose host is this address if it is one, leads back to us: to one of our listeners, or, from another
+/// machine, to this one's loopback.
+pub(crate) fn leads_back(uri: &Uri<'_>, address: Option<IpAddr>, settings: &Settings, flow: &Flow) -> bool {
     let is_ours = |host: &[u8], address: Option<IpAddr>| {
         settings.is_own_host(host, address, uri.port, flow)
             || (is_loopback(host, address) && !flow.source().is_loopback())
     };
-    is_ours(uri.host, uri.ip()) || uri.params.value(b"maddr").is_some_and(|maddr| is_ours(maddr, parse_ip(maddr)))
+    is_ours(uri.host, address) || uri.params.value(b"maddr").is_some_and(|maddr| is_ours(maddr, parse_ip(maddr)))
 }
 
 fn is_loopback(host: &[u8], address: Option<IpAddr>) -> bool {

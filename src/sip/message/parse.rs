@@ -21,6 +21,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Message<'_>, NotSip> {
         start_line,
         entries: SmallVec::new(),
         first_by_name: [ABSENT; Name::COUNT],
+        repeated_names: 0,
         first_field_at,
         fields_end: first_field_at,
         head_end: first_field_at,
@@ -130,8 +131,12 @@ impl<'a> Message<'a> {
         self.fields_end = end;
         match self.first_by_name.get_mut(entry.name as usize) {
             Some(first) if *first == ABSENT => *first = index as u16,
-            _ if entry.name.is_singleton() => self.note_repeated(entry.name),
-            _ => {}
+            _ => {
+                self.repeated_names |= 1 << entry.name as u32;
+                if entry.name.is_singleton() {
+                    self.note_repeated(entry.name);
+                }
+            }
         }
     }
 

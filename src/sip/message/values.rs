@@ -24,8 +24,14 @@ impl<'m, 'a> Values<'m, 'a> {
     fn next_field(&mut self) -> Option<Field<'a>> {
         while let Some(entry) = self.message.entries.get(self.index) {
             self.index += 1;
-            if entry.name == self.name && entry.value_start < entry.value_end {
-                return self.message.field_at(self.index - 1);
+            if entry.name == self.name {
+                let found = self.index - 1;
+                if !self.message.is_repeated(self.name) {
+                    self.index = usize::MAX;
+                }
+                if entry.value_start < entry.value_end {
+                    return self.message.field_at(found);
+                }
             }
         }
         None

@@ -2,7 +2,7 @@
 
 use super::CredentialsError;
 use crate::bytes::block::find;
-use crate::bytes::{DELETE, is_token, run};
+use crate::bytes::{DELETE, is_token, run, trim_start};
 
 /// One `name=value`.
 pub(super) struct Parameter<'a> {
@@ -41,11 +41,11 @@ impl<'a> Reader<'a> {
 
     fn parameter(&mut self) -> Option<Parameter<'a>> {
         if !self.is_first {
-            self.rest = self.rest.strip_prefix(b",")?.trim_ascii_start();
+            self.rest = trim_start(self.rest.strip_prefix(b",")?);
         }
         self.is_first = false;
         let (name, rest) = split_token(self.rest);
-        let rest = rest.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+        let rest = trim_start(trim_start(rest).strip_prefix(b"=")?);
         let (form, value, rest) = match rest.strip_prefix(b"\"") {
             Some(text) => {
                 let end = quoted_end(text)?;
@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
                 (Form::Token, value, rest)
             }
         };
-        self.rest = rest.trim_ascii_start();
+        self.rest = trim_start(rest);
         if name.is_empty() { None } else { Some(Parameter { name, value, form }) }
     }
 }
