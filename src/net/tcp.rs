@@ -48,6 +48,9 @@ const ACCEPTED_A_TURN: usize = 64;
 /// Connections taken in after their handshakes before the shard looks at its other work.
 const GREETED_A_TURN: usize = 64;
 
+/// Connections that go before a look at what room they leave.
+const REMOVED_A_LOOK: u64 = 256;
+
 /// Entries that a list keeps room for, however few there are.
 const SMALL: usize = 1024;
 
@@ -71,6 +74,8 @@ pub(crate) struct Streams {
     /// Connections that have something to write, or to be closed.
     unflushed: Vec<u64>,
     deadlines: Deadlines,
+    /// Connections that have gone.
+    removed: u64,
     /// Kept for its capacity.
     woken: Vec<u64>,
 }
@@ -103,6 +108,7 @@ impl Streams {
             turns: VecDeque::new(),
             unflushed: Vec::new(),
             deadlines: Deadlines::new(),
+            removed: 0,
             woken: Vec::new(),
         })
     }
@@ -241,6 +247,8 @@ impl Streams {
         if has_too_much(self.turns.len(), self.turns.capacity()) {
             self.turns.shrink_to(SMALL);
         }
+        let table = &self.table;
+        self.deadlines.forget_gone(table.len(), |serial| table.get(serial).is_some());
         self.table.give_room_back();
         self.ready.give_room_back();
     }
@@ -248,9 +256,7 @@ impl Streams {
     /// Acts on the deadlines that have come.
     pub(crate) fn expire(&mut self, notices: &mut Notices) {
         let now = Instant::now();
-        let mut was_due = false;
         while let Some((at, serial)) = self.deadlines.pop_due(now) {
-            was_due = true;
             let Some(connection) = self.table.get_mut(serial) else { continue };
             if connection.scheduled != Some(at) {
                 continue;
@@ -285,9 +291,6 @@ impl Streams {
                 }
                 Timeout::Linger => self.remove(serial, notices),
             }
-        }
-        if was_due {
-            self.give_room_back();
         }
     }
 
@@ -436,6 +439,10 @@ impl Streams {
         self.forget_remote(serial);
         let Some(connection) = self.table.remove(serial) else { return };
         notices.counters.connections_open -= 1;
+        self.removed += 1;
+        if self.removed.is_multiple_of(REMOVED_A_LOOK) || self.table.len() == 0 {
+            self.give_room_back();
+        }
         if connection.is_known() {
             notices.closed(connection.flow);
         }

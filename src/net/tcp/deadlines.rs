@@ -45,6 +45,15 @@ impl Deadlines {
         due
     }
 
+    /// Forgets the entries of connections that are gone, when they are by far the most of what is here: their times may be an
+    /// hour away.
+    pub(super) fn forget_gone(&mut self, connections: usize, is_there: impl Fn(u64) -> bool) {
+        if self.entries.len() > SMALL + 4 * connections {
+            self.entries.retain(|Reverse((_, serial))| is_there(*serial));
+            self.entries.shrink_to(self.entries.len() * 2);
+        }
+    }
+
     /// Whether a time has come; otherwise the shard is woken when it does.
     pub(super) fn poll_due(&mut self, context: &mut Context<'_>) -> bool {
         let Some(Reverse((earliest, _))) = self.entries.peek() else { return false };
@@ -74,5 +83,21 @@ mod tests {
         let serials: Vec<_> = std::iter::from_fn(|| deadlines.pop_due(later)).map(|(_, serial)| serial).collect();
         assert!(serials.len() == 100_000 && serials.iter().rev().is_sorted());
         assert!(deadlines.entries.capacity() <= SMALL, "{} places", deadlines.entries.capacity());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_connections_that_are_gone_nothing_stays_for_the_hour_that_they_might_have_been_idle() {
+        let mut deadlines = Deadlines::new();
+        let now = Instant::now();
+        for serial in 0..100_000 {
+            deadlines.push(now + Duration::from_secs(3600 + serial), serial);
+        }
+        deadlines.forget_gone(50_000, |_| false);
+        assert_eq!(deadlines.entries.len(), 100_000, "while half of them are there it is not worth it");
+        deadlines.forget_gone(2, |serial| serial == 7 || serial == 99_999);
+        assert!(deadlines.entries.capacity() <= SMALL, "{} places", deadlines.entries.capacity());
+        let later = now + Duration::from_secs(1_000_000);
+        let serials: Vec<_> = std::iter::from_fn(|| deadlines.pop_due(later)).map(|(_, serial)| serial).collect();
+        assert_eq!(serials, [7, 99_999]);
     }
 }

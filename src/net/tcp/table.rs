@@ -42,9 +42,14 @@ impl Table {
         self.places.iter().flatten().map(|connection| &**connection)
     }
 
+    /// How many connections there are.
+    pub(super) fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
     /// Forgets the places when there is no connection at all, so that a crowd that has gone leaves no memory behind.
     pub(super) fn give_room_back(&mut self) {
-        if self.free.len() == self.places.len() && self.places.capacity() > super::SMALL {
+        if self.len() == 0 && self.places.capacity() > super::SMALL {
             (self.places, self.free) = (Vec::new(), Vec::new());
         }
     }
