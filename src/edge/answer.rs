@@ -58,7 +58,7 @@ fn tag_of(bytes: &[u8]) -> [u8; TAG_LENGTH] {
 pub(crate) enum Bound {
     /// As long as it gets: the sender has shown who it is.
     None,
-    /// At most twice the request, when it came by UDP and not from a trusted network.
+    /// At most twice the request, when it came by UDP: its source may be forged, also one in a trusted network.
     TwiceTheRequest,
 }
 
@@ -188,7 +188,7 @@ impl Core {
         let tag = self.answer_tag(request.essentials, request.transaction);
         let room = match bound {
             Bound::None => None,
-            Bound::TwiceTheRequest => self.room_for_answer(request.message, &flow),
+            Bound::TwiceTheRequest => room_for_answer(request.message, &flow),
         };
         let control = request.essentials.via.knows_overload_control.then(|| self.overload_control());
         let after_save = request.essentials.cseq.method == Method::Register && status < 300;
@@ -227,7 +227,7 @@ impl Core {
         let (came_by, source) = (flow, flow.remote);
         let flow = flow_of_response(&via, flow);
         let tag = self.random.next().to_be_bytes().map(|byte| b'a' + byte % 26);
-        let room = self.room_for_answer(message, &flow);
+        let room = room_for_answer(message, &flow);
         let mut optional = Vec::new();
         write_optional(&self.settings, Some(reject), &mut optional);
         let is_sent = self.out.send(flow, false, |out| {
@@ -245,12 +245,11 @@ impl Core {
             self.counters.drop(DropReason::Amplification);
         }
     }
+}
 
-    /// How many bytes an answer to somebody who has not shown who he is may have; `None` is no bound.
-    fn room_for_answer(&self, request: &Message<'_>, flow: &Flow) -> Option<usize> {
-        let is_bounded = !flow.transport.is_reliable() && !self.settings.is_trusted_source(flow.source());
-        is_bounded.then(|| request.bytes().len() * 2)
-    }
+/// How many bytes an answer to somebody who has not shown who he is may have; `None` is no bound.
+fn room_for_answer(request: &Message<'_>, flow: &Flow) -> Option<usize> {
+    (!flow.transport.is_reliable()).then(|| request.bytes().len() * 2)
 }
 
 /// Adds as many of the optional lines to the response that begins at `start` as there is room for. False when there is

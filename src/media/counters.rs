@@ -113,3 +113,19 @@ impl Counters {
 fn add(counter: &AtomicU64, more: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::DropReason;
+
+    #[test]
+    fn the_page_of_reasons_has_every_drop_of_a_packet_and_no_other() {
+        let page = include_str!("../../docs/reason-codes.md");
+        let told: Vec<_> = page
+            .split("`ringway_media_drops_total{reason=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        assert_eq!(told, DropReason::ALL.map(DropReason::code));
+    }
+}

@@ -566,6 +566,24 @@ mod tests {
 
     use super::*;
 
+    /// What is turned away below SIP is told there, with the series that counts it.
+    const REASONS: &str = include_str!("../../docs/reason-codes.md");
+
+    #[test]
+    fn the_page_of_reasons_has_every_way_in_which_a_connection_is_turned_away_or_closed() {
+        let (_, section) = REASONS.split_once("\n### Connections\n").unwrap();
+        let (section, _) = section.split_once("\n### ").unwrap();
+        let told: Vec<_> = section.lines().filter_map(|line| line.split(" | ").nth(1)?.strip_prefix('`')).collect();
+        let mut counted = vec![format!("{}`", CONNECTIONS_FAILED.name)];
+        for metric in [&CONNECTIONS_REFUSED, &HANDSHAKES, &CONNECTIONS_CLOSED] {
+            for label in metric.at_zero.iter().map(|labels| labels[0]).filter(|label| *label != "done") {
+                counted.push(format!("{}{{{}=\"{label}\"}}`", metric.name, metric.labels[0]));
+            }
+        }
+        assert_eq!(told.iter().copied().collect::<HashSet<_>>(), counted.iter().map(String::as_str).collect());
+        assert_eq!(told.len(), counted.len(), "one row each");
+    }
+
     #[test]
     fn names_follow_the_conventions_that_dashboards_rely_on() {
         let names: HashSet<_> = ALL.iter().map(|metric| metric.name).collect();

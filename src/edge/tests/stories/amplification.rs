@@ -93,18 +93,28 @@ fn an_answer_sheds_what_is_optional_before_it_is_dropped() {
 }
 
 #[test]
-fn nothing_is_shed_on_a_stream_or_for_a_trusted_network() {
-    for is_trusted in [true, false] {
-        let mut scene = Scene::with(|settings| {
-            talkative(settings);
-            settings.limits.trusted =
-                vec!["198.51.100.0/24".parse().unwrap()].into_iter().filter(|_| is_trusted).collect();
-        });
-        let phone = if is_trusted { scene.phone("101@acme.example") } else { scene.tcp_phone("101@acme.example") };
-        scene.send(phone, short("REGISTER", "sip:acme.test", "", 0));
-        let challenge = scene.expect_response(phone, 401);
-        assert_eq!((challenge.headers("WWW-Authenticate").len(), challenge.has("Server")), (3, true));
-    }
+fn nothing_is_shed_on_a_stream() {
+    let mut scene = Scene::with(talkative);
+    let phone = scene.tcp_phone("101@acme.example");
+    scene.send(phone, short("REGISTER", "sip:acme.test", "", 0));
+    let challenge = scene.expect_response(phone, 401);
+    assert_eq!((challenge.headers("WWW-Authenticate").len(), challenge.has("Server")), (3, true));
+}
+
+#[test]
+fn a_source_in_a_trusted_network_may_be_forged_too_and_gets_no_more_than_any_other() {
+    let mut scene = Scene::with(|settings| {
+        talkative(settings);
+        settings.limits.trusted = vec!["198.51.100.0/24".parse().unwrap()];
+    });
+    let phone = scene.phone("101@acme.example");
+    scene.send(phone, short("REGISTER", "sip:acme.test", "", 0));
+    scene.expect_nothing_more();
+    assert_eq!(scene.drops(DropReason::Amplification), 1);
+    let options = short("OPTIONS", "sip:192.0.2.1", "", 0);
+    scene.send(phone, &options);
+    let answer = scene.expect_response(phone, 200);
+    assert!(answer.bytes.len() <= options.len() * 2 && !answer.has("Allow"), "{answer}");
 }
 
 #[test]

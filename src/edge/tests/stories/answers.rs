@@ -283,6 +283,21 @@ fn every_method_that_we_know_is_served_so_none_is_answered_405() {
 }
 
 #[test]
+fn a_subscription_and_a_publication_are_489_for_those_who_may_ask() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    scene.register(bob);
+    for method in ["SUBSCRIBE", "PUBLISH"] {
+        let request = scene.request(alice, method, "sip:102@acme.example").header("Event: presence");
+        let request = scene.answer_challenge(alice, request);
+        scene.send_request(alice, &request);
+        assert_eq!(scene.expect_response(alice, 489).reason_code(), "event-not-served", "{method}");
+        scene.expect_nothing_more();
+    }
+    assert_eq!((scene.refusals(Reject::EventNotServed), scene.open_work()), (2, (0, 0)));
+}
+
+#[test]
 fn a_stateless_challenge_is_not_retransmitted_and_its_ack_and_cancel_are_ignored() {
     let mut scene = Scene::new();
     let alice: Phone = scene.phone("101@acme.example");

@@ -64,7 +64,10 @@ impl Story {
             // The callee's story counts from 100, and the node knows of it what has passed.
             assert!(number > if other.cseq == 100 { 0 } else { other.cseq }, "{bye}");
             assert!(bye.header("Reason").ends_with(&format!("text=\"{}\"", end.as_str())), "{bye}");
-            assert_eq!(bye.headers("Via").len(), 1);
+            assert_eq!((bye.headers("Via").len(), bye.header("Max-Forwards")), (1, "70".into()));
+            for name in ["Contact", "Route", "Supported", "Require", "Proxy-Require"] {
+                assert!(!bye.has(name), "{name}: {bye}");
+            }
             scene.respond(hears, &bye, 200);
         }
         assert_eq!(scene.shards.iter().map(|shard| shard.counters().calls_ended[end as usize]).sum::<u64>(), 1);

@@ -101,6 +101,29 @@ fn an_ack_from_elsewhere_teaches_the_relay_nothing_and_ends_nothing() {
 }
 
 #[test]
+fn an_offer_in_a_reliable_ringing_is_answered_by_its_prack() {
+    let mut scene = Scene::with_lanes(1, 4);
+    let (alice, bob) = two(&mut scene);
+    bob.register(&mut scene);
+    let (invite, heard) = ring(&mut scene, alice, bob, "");
+    bob.respond(&mut scene, &heard, 183, &bob.sdp());
+    let early = scene.expect_response(alice.phone, 183);
+    assert_eq!(body(&early), moved(&bob.sdp(), bob.thinks, 20_000));
+    let (from, to) = (Dialog::of_caller(&invite, &early), Dialog::of_callee(&heard, &bob.tag()));
+    let mut call = Call { caller: alice, callee: bob, from, to, offer: String::new(), answer: String::new() };
+    let (answer, _) = call.again(&mut scene, "PRACK", &alice.sdp(), "");
+    assert_eq!(answer, moved(&alice.sdp(), alice.thinks, 20_002));
+    bob.respond(&mut scene, &heard, 200, "");
+    scene.expect_response(alice.phone, 200);
+    let ack = call.from.ack(&mut scene, alice.phone);
+    scene.send(alice.phone, ack);
+    assert_eq!(body(&scene.expect_request(bob.phone, "ACK")), "");
+    let [(_, stream)] = scene.streams()[..] else { panic!("{:?}", scene.streams()) };
+    assert_eq!(stream.party(Side::Caller), (alice.public.into(), Some("10.0.0.5:4000".into())));
+    call.hang_up(&mut scene);
+}
+
+#[test]
 fn a_stream_goes_on_when_the_offer_to_end_it_is_refused() {
     for (method, status) in [("INVITE", 488), ("INVITE", 491), ("UPDATE", 504), ("UPDATE", 600)] {
         let mut scene = Scene::with_lanes(1, 4);

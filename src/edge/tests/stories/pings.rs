@@ -1,6 +1,6 @@
 //! Devices behind NATs are pinged, and who keeps silent loses its place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ringway_edge::location::{Aor, Pulse, unpack};
@@ -62,7 +62,7 @@ fn next_ping(scene: &mut Scene, phone: Phone, most: u64) -> (u64, Heard) {
 
 #[test]
 fn a_phone_behind_a_nat_is_pinged_and_whatever_it_answers_it_is_there() {
-    for status in [200, 404, 486, 501] {
+    for status in [200, 302, 401, 404, 486, 501] {
         let mut scene = Scene::with(with_pings);
         let phone = scene.phone("101@acme.example");
         register_inside(&mut scene, phone, 600);
@@ -74,6 +74,11 @@ fn a_phone_behind_a_nat_is_pinged_and_whatever_it_answers_it_is_there() {
         assert_eq!(ping.header("To"), "<sip:101@acme.example>");
         assert!(ping.header("From").starts_with("<sip:ping@acme.example>;tag="), "{ping}");
         assert_eq!((ping.header("CSeq"), ping.header("Content-Length")), ("1 OPTIONS".into(), "0".into()));
+        assert_eq!(ping.header("Max-Forwards"), "70");
+        // It opens no dialog, has no route, and asks for no extension.
+        for name in ["Contact", "Route", "Supported", "Require", "Proxy-Require", "Authorization"] {
+            assert!(!ping.has(name), "{name}: {ping}");
+        }
         assert_eq!(scene.shards[0].transactions(), 0, "nothing is kept of it");
 
         scene.advance(Duration::from_millis(40));
@@ -110,14 +115,14 @@ fn pings_go_on_at_their_interval_as_long_as_they_are_answered_and_each_is_anothe
     let mut scene = Scene::with(with_pings);
     let phone = scene.phone("101@acme.example");
     register_inside(&mut scene, phone, 3600);
-    let mut call_ids = std::collections::BTreeSet::new();
+    let (mut call_ids, mut tags) = (BTreeSet::new(), BTreeSet::new());
     let (_, first) = next_ping(&mut scene, phone, EVERY + 2);
     scene.respond(phone, &first, 200);
     for _ in 0..20 {
         let (waited, ping) = next_ping(&mut scene, phone, EVERY + 2);
         // A fifth is random, and the sweep comes by every two seconds.
         assert!((EVERY * 4 / 5..=EVERY + 2).contains(&waited), "{waited}");
-        assert!(call_ids.insert(ping.header("Call-ID")) && call_ids.len() <= 20);
+        assert!(call_ids.insert(ping.header("Call-ID")) && tags.insert(ping.header("From")), "{ping}");
         scene.respond(phone, &ping, 200);
     }
 }

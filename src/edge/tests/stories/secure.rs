@@ -64,6 +64,37 @@ fn the_via_of_a_request_names_the_transport_of_the_flow() {
     }
 }
 
+/// No certificate shows whose address a Via names (RFC 5923 section 9.2), so its alias counts for nothing.
+#[test]
+fn an_alias_in_a_via_brings_its_sender_nobody_elses_calls() {
+    for transport in [Transport::Tcp, Transport::Tls] {
+        let mut scene = Scene::new();
+        let alice = scene.phone("101@acme.example");
+        let bob = scene.stream_phone("102@acme.example", Transport::Tcp);
+        let mallory = scene.stream_phone("103@acme.example", transport);
+        scene.register(bob);
+        let listens = scene.state(bob).flow.remote;
+        let mut register = scene.request(mallory, "REGISTER", "sip:acme.example");
+        register.via = format!("SIP/2.0/{} {listens};alias", transport.via_token());
+        // It is answered as if the parameter were not there, and the Via comes back as it was.
+        let answer = scene.ask(mallory, register);
+        assert_eq!(answer.status(), Some(200), "{answer}");
+        assert!(answer.header("Via").contains(&format!("{listens};alias;")), "{answer}");
+        scene.invite(alice, bob);
+        let heard = scene.expect_request(bob, "INVITE");
+        scene.respond(bob, &heard, 486);
+        scene.expect_request(bob, "ACK");
+        scene.expect_response(alice, 486);
+        assert_eq!(scene.hear(mallory), None, "{transport}");
+        scene.close_flow(bob);
+        let invite = scene.request(alice, "INVITE", "sip:102@acme.example");
+        let invite = scene.answer_challenge(alice, invite);
+        scene.send_request(alice, &invite);
+        assert_eq!(scene.hear(mallory), None, "{transport}: nor when the connection of who is called is closed");
+        scene.expect_request(bob, "INVITE");
+    }
+}
+
 #[test]
 fn a_phone_whose_stream_closes_is_gone_at_once() {
     for transport in STREAMS {

@@ -121,10 +121,12 @@ fn a_refresh_within_the_call_is_held_to_the_same_least_interval() {
 fn a_reliable_provisional_response_its_prack_and_an_update_pass_while_it_rings() {
     let (mut scene, alice, bob) = alice_and_bob();
     let uri = scene.uri(bob);
-    let request = scene.request(alice, "INVITE", &uri).header("Supported: 100rel").body("application/sdp", "v=0\r\n");
+    let request = scene.request(alice, "INVITE", &uri).header("Require: 100rel").body("application/sdp", "v=0\r\n");
     let invite = scene.answer_challenge(alice, request);
     scene.send_request(alice, &invite);
-    scene.expect_response(alice, 100);
+    // Ours goes to the next hop only, and is never reliable.
+    let trying = scene.expect_response(alice, 100);
+    assert!(!trying.has("Require") && !trying.has("RSeq"), "{trying}");
     let heard = scene.expect_request(bob, "INVITE");
     let contact = scene.contact(bob);
     let ringing = heard
@@ -151,4 +153,33 @@ fn a_reliable_provisional_response_its_prack_and_an_update_pass_while_it_rings()
     }
     scene.respond(bob, &heard, 200);
     scene.expect_response(alice, 200);
+}
+
+#[test]
+fn the_prack_of_each_ringing_device_goes_to_that_device_whatever_it_acknowledges() {
+    let mut scene = Scene::new();
+    let ringing = scene.ring(2);
+    let reliable = "\r\nRequire: 100rel\r\nRSeq: 1\r\nContent-Length";
+    let mut early = Vec::new();
+    for (device, (phone, heard)) in ringing.devices.iter().enumerate() {
+        let contact = scene.contact(*phone);
+        let rings = heard.response(180, &format!("tag{device}"), &contact).replace("\r\nContent-Length", reliable);
+        scene.send(*phone, &rings);
+        let rings = scene.expect_response(ringing.caller, 180);
+        assert_eq!(rings.header("RSeq"), "1", "each device counts by itself");
+        early.push(Dialog::of_caller(&ringing.invite, &rings));
+    }
+    // The number of a response that we have never seen is its device's to judge.
+    for (number, status) in [(1, 200), (99, 481)] {
+        for (dialog, (phone, _)) in early.iter_mut().zip(&ringing.devices) {
+            let rack = format!("RAck: {number} {} INVITE", ringing.invite.cseq);
+            let prack = dialog.request(&mut scene, ringing.caller, "PRACK").header(&rack);
+            scene.send_request(ringing.caller, &prack);
+            let heard = scene.expect_request(*phone, "PRACK");
+            assert!(heard.to_string().contains(&format!("\r\n{rack}\r\n")), "{heard}");
+            scene.expect_nothing_more();
+            scene.respond(*phone, &heard, status);
+            scene.expect_response(ringing.caller, status);
+        }
+    }
 }
