@@ -15,7 +15,7 @@ use foldhash::quality::FixedState;
 use ringway_directory::TenantId;
 use ringway_sip::{Flow, Wall};
 
-pub(crate) use network::network_of;
+pub(crate) use network::{network_of, number_of};
 pub(crate) use suspects::Suspects;
 
 /// Who a ban is about.

@@ -7,6 +7,7 @@ use ringway_sip::{Essentials, Flow, Message, Method, Monotonic, Uri};
 
 use crate::admit::Sources;
 use crate::bans::network_of;
+use crate::budget::Asks;
 use crate::core::Core;
 use crate::engine::Engine;
 
@@ -67,7 +68,13 @@ impl Engine {
     pub(crate) fn is_exempt(&mut self, method: Method, uri: Option<&Uri<'_>>, flow: &Flow) -> bool {
         method == Method::Invite
             && uri.is_some_and(|uri| self.core.is_emergency(uri))
-            && self.emergencies.sources.admit(flow.source(), A_SECOND, MOST_SOURCES, self.core.now.monotonic)
+            && self.emergencies.sources.admit(
+                flow.source(),
+                Asks::new(method, A_SECOND, 0, 0),
+                MOST_SOURCES,
+                self.core.now.monotonic,
+                || false,
+            )
     }
 
     /// Whether a message of a banned source is of an emergency call.

@@ -293,7 +293,7 @@ impl Engine {
     /// gets no more than that to the phone, and no oftener than the budget of its source allows.
     fn answer_stun(&mut self, flow: Flow, request: &[u8]) {
         if self.core.location.is_registered_on(&flow)
-            && self.is_within_rate(&flow)
+            && self.is_within_rate(&flow, Method::Options)
             && self.core.out.send(flow, false, |out| write_binding_answer(request, flow.remote, out))
         {
             self.core.counters.stun_answers += 1;

@@ -11,6 +11,7 @@ use ringway_sip::{Flow, Message, Method, Name, NameAddr, Scheme, ShardId, Uri};
 use crate::answer::Received;
 use crate::auth::Role;
 use crate::branch::Branch;
+use crate::budget::Asks;
 use crate::core::Core;
 use crate::engine::Engine;
 use crate::gruu::Gruu;
@@ -40,7 +41,7 @@ impl Engine {
         let essentials = match message.problem().map_or_else(|| message.essentials(), Err) {
             Ok(essentials) => essentials,
             Err(problem) => {
-                if self.is_within_rate(&flow) {
+                if self.is_within_rate(&flow, message.method()) {
                     self.core.answer_malformed(&message, &flow, problem);
                 } else {
                     self.core.counters.drop(DropReason::SourceRate);
@@ -156,10 +157,10 @@ impl Engine {
         }
     }
 
-    /// Whether a source that has not shown who it is may ask for more. If not, it has been told, or its datagram is
+    /// Whether a source may ask for more, before anybody looks at who it is. If not, it has been told, or its datagram is
     /// dropped: the answer to one could go to anybody.
     pub(crate) fn admit(&mut self, request: Received<'_, '_>) -> bool {
-        let is_admitted = self.is_within_rate(&request.flow);
+        let is_admitted = self.is_within_rate(&request.flow, request.essentials.cseq.method);
         if !is_admitted && request.flow.transport.is_reliable() {
             self.core.refuse(request, Reject::SourceRate);
         } else if !is_admitted {
@@ -175,11 +176,15 @@ impl Engine {
         }
     }
 
-    pub(crate) fn is_within_rate(&mut self, flow: &Flow) -> bool {
-        let settings = &self.core.settings;
+    /// Takes one from the budgets of a source. A neighbour behind the same NAT can't use up what a registered device needs.
+    #[inline]
+    pub(crate) fn is_within_rate(&mut self, flow: &Flow, method: Method) -> bool {
+        let Core { settings, location, now, .. } = &self.core;
         let (source, limits) = (flow.source(), &settings.limits);
+        let asks = Asks::new(method, limits.source.requests, limits.source.registers, limits.source.calls);
+        let is_known = || location.is_registered_on(flow);
         settings.is_trusted_source(source)
-            || self.sources.admit(source, limits.source_rps, limits.max_sources, self.core.now.monotonic)
+            || self.sources.admit(source, asks, limits.max_sources, now.monotonic, is_known)
     }
 
     fn decide_initial(

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ringway_directory::{Budgets, Tenant};
 use ringway_edge::DropReason;
 use ringway_edge::bans::{BanReason, Barred, NewBan};
+use ringway_edge::settings::SourceBudgets;
 use ringway_sip::Transport;
 
 use crate::scene::{Phone, Scene, acme};
@@ -60,7 +61,7 @@ fn an_emergency_call_is_above_the_budgets_of_its_source_and_of_its_tenant() {
 #[test]
 fn an_emergency_call_is_let_in_when_nothing_else_is() {
     let (mut scene, caller, helper) = scene();
-    scene.reconfigure(|settings| settings.limits.source_rps = 0);
+    scene.reconfigure(|settings| settings.limits.source = SourceBudgets::default());
     scene.waiting = Duration::from_millis(60);
     let crowd = scene.phone_at("101@acme.example", Transport::Tcp, "203.0.113.66:40000");
     for _ in 0..3000 {
@@ -141,7 +142,7 @@ fn an_emergency_call_comes_through_when_the_tables_of_calls_are_full_and_the_ser
 #[test]
 fn who_makes_a_habit_of_emergencies_is_judged_like_everybody() {
     let (mut scene, caller, _) = scene();
-    scene.reconfigure(|settings| settings.limits.source_rps = 1);
+    scene.reconfigure(|settings| settings.limits.source.requests = 1);
     let answered = (0..500)
         .filter(|_| {
             let request = scene.request(caller, "INVITE", EMERGENCY);
