@@ -25,8 +25,9 @@ use crate::watch::Offence;
 pub(crate) const REGISTRAR_OPTIONS: [&[u8]; 3] = [b"outbound", b"path", b"gruu"];
 
 impl Engine {
-    /// Decides what becomes of one message.
-    pub(crate) fn decide(&mut self, flow: Flow, bytes: &[u8], offered: Option<u8>) -> Option<Method> {
+    /// Decides what becomes of one message. Whether it is an emergency call that is above budgets, bans and shares may have been
+    /// found before.
+    pub(crate) fn decide(&mut self, flow: Flow, bytes: &[u8], offered: Option<u8>, is_exempt: bool) -> Option<Method> {
         let Ok(message) = Message::parse(bytes) else {
             self.core.counters.drop(DropReason::NotSip);
             return None;
@@ -57,7 +58,7 @@ impl Engine {
             Method::Cancel => self.decide_cancel(request),
             _ if self.absorb_retransmission(request) => {}
             _ => {
-                if let Err(reject) = self.decide_request(request) {
+                if let Err(reject) = self.decide_request(request, is_exempt) {
                     self.core.refuse(request, reject);
                 }
             }
@@ -118,7 +119,7 @@ impl Engine {
         }
     }
 
-    fn decide_request(&mut self, request: Received<'_, '_>) -> Result<(), Reject> {
+    fn decide_request(&mut self, request: Received<'_, '_>, is_exempt: bool) -> Result<(), Reject> {
         let uri = Uri::parse(request.message.request_uri()).ok();
         let (routing, reading) = self.core.read_route(request.message, uri.as_ref(), &request.flow);
         let has_to_tag = request.essentials.to_tag.is_some();
@@ -133,7 +134,7 @@ impl Engine {
             return Ok(());
         }
         // An emergency call is above budgets, shares and bans of accounts.
-        let is_exempt = self.is_exempt(request.essentials.cseq.method, uri.as_ref(), &request.flow);
+        let is_exempt = is_exempt || self.is_exempt(request.essentials.cseq.method, uri.as_ref(), &request.flow);
         if !is_exempt && !self.admit(request) {
             return Ok(());
         }

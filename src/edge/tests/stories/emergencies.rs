@@ -94,6 +94,31 @@ fn an_emergency_call_comes_through_a_ban_and_nothing_else_does() {
 }
 
 #[test]
+fn a_banned_source_may_begin_as_many_emergency_calls_as_any_other() {
+    for is_banned in [false, true] {
+        let (mut scene, caller, _) = scene();
+        // Nothing but an emergency is let in.
+        scene.reconfigure(|settings| settings.draining = true);
+        if is_banned {
+            let barred = Barred::Source("198.51.100.1".parse().unwrap());
+            let ban = NewBan { barred, reason: BanReason::Manual, detail: "".into(), lasts: Duration::from_secs(600) };
+            assert!(scene.bans.add(scene.now.wall, ban, 10));
+        }
+        let mut begin = |count: usize| {
+            let mut challenged = 0;
+            for _ in 0..count {
+                let request = scene.request(caller, "INVITE", EMERGENCY);
+                scene.send_request(caller, &request);
+                challenged += usize::from(scene.hear(caller).is_some_and(|heard| heard.status() == Some(407)));
+            }
+            scene.advance(Duration::from_secs(1));
+            challenged
+        };
+        assert_eq!((begin(20), begin(20)), (10, 5), "a burst, and five a second; banned: {is_banned}");
+    }
+}
+
+#[test]
 fn the_call_id_of_an_emergency_opens_no_way_through_a_ban() {
     let (mut scene, caller, _) = scene();
     let barred = Barred::Source("198.51.100.1".parse().unwrap());
