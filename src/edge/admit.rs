@@ -127,12 +127,9 @@ impl Core {
         if self.activity.spending.take(tenant.id, asks, self.now.monotonic, is_known) {
             return Ok(());
         }
-        *self.counters.tenant_refusals.entry(tenant.id).or_default() += 1;
-        Err(Reject::TenantRate)
+        Err(self.refusal_of(tenant, Reject::TenantRate))
     }
-}
 
-impl Core {
     /// Whether the tenant may have one more connection, when this is the first on it that has shown whose it is.
     pub(crate) fn may_hold_connection(&mut self, tenant: &Tenant, flow: &Flow) -> Result<(), Reject> {
         let most = tenant.budgets.connections.unwrap_or(self.settings.limits.tenant.connections);
@@ -140,8 +137,13 @@ impl Core {
         if self.activity.take_connection(tenant.id, connection, most) {
             return Ok(());
         }
+        Err(self.refusal_of(tenant, Reject::TenantConnections))
+    }
+
+    /// A refusal because its tenant asks for too much, counted as the tenant's.
+    pub(crate) fn refusal_of(&mut self, tenant: &Tenant, reject: Reject) -> Reject {
         *self.counters.tenant_refusals.entry(tenant.id).or_default() += 1;
-        Err(Reject::TenantConnections)
+        reject
     }
 }
 
