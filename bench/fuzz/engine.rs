@@ -16,7 +16,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
-use ringway_edge::settings::Listener;
+use ringway_edge::settings::{Listener, SourceBudgets};
 use ringway_edge::{Action, Activity, Arrival, Bans, Engine, Input, Location, Parts, Settings};
 use ringway_sip::digest::{Algorithm, ha1};
 use ringway_sip::{Message, Method, Monotonic, Name, Now, ShardId, Transport, Wall};
@@ -204,7 +204,11 @@ impl World {
             0 => self.settings.draining = !self.settings.draining,
             1 => self.settings.limits.max_branches = 1 + usize::from(cursor.byte() % 4),
             2 => self.settings.algorithms = vec![Algorithm::Sha256, Algorithm::Md5],
-            _ => self.settings.limits.source_rps = u32::from(cursor.byte()),
+            _ => {
+                let requests = u32::from(cursor.byte());
+                let (registers, calls) = (requests / 2, requests / 4);
+                self.settings.limits.source = SourceBudgets { requests, registers, calls };
+            }
         }
         for shard in 0..self.shards.len() {
             self.input(shard, Input::Settings(Arc::new(self.settings.clone())), None);

@@ -1,7 +1,7 @@
-//! Budgets: of a source that has not shown who it is, a token bucket an address, in a bounded table; and of a tenant.
+//! Budgets: of a source, in a bounded table; and of a tenant.
 //!
 //! Of IPv6 a whole /64 is one source: that is what one customer gets. When the table is full, sources that it does not
-//! know share one bucket.
+//! know share one budget.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,119 +11,125 @@ use foldhash::quality::FixedState;
 use ringway_directory::Tenant;
 use ringway_sip::{Flow, Method, Monotonic};
 
-use crate::bans::network_of;
+use crate::bans::number_of;
+use crate::budget::{Asks, BURST, ITEMS, Item, cost, moment, spend};
 use crate::core::Core;
 use crate::reject::Reject;
-use crate::spending::Item;
 
-/// What one source has left.
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    /// Thousandths of a request.
-    tokens: u64,
-    filled_at: Monotonic,
-}
+/// Until when each item of a source is spent.
+type Spent = [u64; ITEMS];
 
-/// The buckets of one shard.
+/// The budgets of one shard.
 #[derive(Debug)]
 pub(crate) struct Sources {
-    buckets: HashMap<IpAddr, Bucket, FixedState>,
-    /// The bucket of those that the table has no room for.
-    others: Option<Bucket>,
-    /// When the table was last looked through for idle buckets.
+    spent_until: HashMap<u64, Spent, FixedState>,
+    /// Of those that the table has no room for.
+    others: Spent,
+    /// When the table was last looked through for idle sources.
     swept_at: Monotonic,
 }
-
-/// Tokens of one request: a budget is counted in thousandths, for it grows by the millisecond.
-const REQUEST: u64 = 1000;
-/// Seconds whose budget a source may use at once.
-const BURST: u64 = 2;
-
-/// A bucket that is full again after this long is forgotten when room is needed.
-const FULL_AGAIN: Duration = Duration::from_secs(2);
 
 /// A full table is looked through at most this often: it may hold a hundred thousand sources.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// A table with room for more than this is looked through for idle buckets though it is not full, so often. What is
+/// A table with room for more than this is looked through for idle sources though it is not full, so often. What is
 /// smaller is not worth it.
 const SMALL: usize = 4096;
 const FORGET_EVERY: Duration = Duration::from_secs(5);
 
 impl Sources {
     pub(crate) fn new(seed: u64) -> Self {
-        let buckets = HashMap::with_hasher(FixedState::with_seed(seed));
-        Self { buckets, others: None, swept_at: Monotonic::START }
+        let spent_until = HashMap::with_hasher(FixedState::with_seed(seed));
+        Self { spent_until, others: Spent::default(), swept_at: Monotonic::START }
     }
 
-    /// Takes one request from the source's budget of `per_second`, with bursts of twice that. False when it is used up.
-    pub(crate) fn admit(&mut self, source: IpAddr, per_second: u32, most: usize, now: Monotonic) -> bool {
-        if per_second == 0 {
+    /// Takes one of each from its budget of the source, with bursts of twice that: of all, or of none when one is used up. For
+    /// those who are known, which is asked only then, there is as much again.
+    pub(crate) fn admit(
+        &mut self,
+        source: IpAddr,
+        asks: Asks,
+        most: usize,
+        now: Monotonic,
+        is_known: impl FnOnce() -> bool,
+    ) -> bool {
+        if asks.is_free() {
             return true;
         }
-        let source = network_of(source);
-        if let Some(bucket) = self.buckets.get_mut(&source) {
-            return bucket.take(per_second, now);
+        let source = number_of(source);
+        if let Some(spent) = self.spent_until.get_mut(&source) {
+            return take(spent, asks, moment(now), is_known);
         }
-        if self.buckets.len() >= most && now.since(self.swept_at) >= SWEEP_EVERY {
+        if self.spent_until.len() >= most && now.since(self.swept_at) >= SWEEP_EVERY {
             self.sweep(now);
         }
-        let fresh = Bucket { tokens: u64::from(per_second) * BURST * REQUEST, filled_at: now };
-        let bucket = if self.buckets.len() < most {
-            self.buckets.entry(source).or_insert(fresh)
-        } else {
-            self.others.get_or_insert(fresh)
-        };
-        bucket.take(per_second, now)
+        let is_full = self.spent_until.len() >= most;
+        let spent = if is_full { &mut self.others } else { self.spent_until.entry(source).or_default() };
+        take(spent, asks, moment(now), is_known)
     }
 
     /// Forgets idle sources of a large table, and gives back its memory when few are left: so that a flood from many
     /// addresses leaves nothing behind. To be called every so often.
     pub(crate) fn forget_idle(&mut self, now: Monotonic) {
-        if self.buckets.capacity() <= SMALL {
+        if self.spent_until.capacity() <= SMALL {
             return;
         }
         if now.since(self.swept_at) >= FORGET_EVERY {
             self.sweep(now);
         }
-        if self.buckets.len() < self.buckets.capacity() / 4 {
-            self.buckets.shrink_to(self.buckets.len() * 2);
+        if self.spent_until.len() < self.spent_until.capacity() / 4 {
+            self.spent_until.shrink_to(self.spent_until.len() * 2);
         }
     }
 
+    /// Forgets whose budgets are all full again.
     fn sweep(&mut self, now: Monotonic) {
         self.swept_at = now;
-        self.buckets.retain(|_, bucket| now.since(bucket.filled_at) < FULL_AGAIN);
+        let now = moment(now);
+        self.spent_until.retain(|_, spent| spent.iter().any(|until| now < *until));
     }
+}
+
+#[inline]
+fn take(spent: &mut Spent, asks: Asks, now: u64, is_known: impl FnOnce() -> bool) -> bool {
+    take_up_to(BURST, spent, asks, now) || (is_known() && take_up_to(2 * BURST, spent, asks, now))
+}
+
+/// Takes one of each, or nothing.
+#[inline]
+fn take_up_to(most: u64, spent: &mut Spent, asks: Asks, now: u64) -> bool {
+    let after = |item: Item, per_second| match cost(per_second) {
+        Some(cost) => spend(spent[item as usize], now, cost, most),
+        None => Some(spent[item as usize]),
+    };
+    let Some(own) = after(asks.kind, asks.own) else { return false };
+    let Some(requests) = after(Item::Request, asks.requests) else { return false };
+    // What is of no kind of its own is a request and nothing else, so this order.
+    spent[asks.kind as usize] = own;
+    spent[Item::Request as usize] = requests;
+    true
 }
 
 impl Core {
     /// Whether a tenant's budget has room for a request that belongs to no dialog. It costs no look at who asks: that comes later.
     pub(crate) fn keeps_to_budget(&mut self, tenant: &Tenant, method: Method, flow: &Flow) -> Result<(), Reject> {
         let (common, own) = (&self.settings.limits.tenant, &tenant.budgets);
-        let requests = own.requests.unwrap_or(common.requests);
-        let (item, particular) = match method {
-            Method::Register => (Item::Register, own.registers.unwrap_or(common.registers)),
-            Method::Invite => (Item::Call, own.calls.unwrap_or(common.calls)),
-            _ => (Item::Request, 0),
-        };
-        if requests == 0 && particular == 0 {
+        let asks = Asks::new(
+            method,
+            own.requests.unwrap_or(common.requests),
+            own.registers.unwrap_or(common.registers),
+            own.calls.unwrap_or(common.calls),
+        );
+        if asks.is_free() {
             return Ok(());
         }
-        let (location, now) = (&self.location, self.now.monotonic);
-        let is_known = || location.is_registered_on(flow) || tenant.trusts(flow.source());
-        let spending = &self.activity.spending;
-        if spending.take(tenant.id, Item::Request, requests, now, is_known)
-            && spending.take(tenant.id, item, particular, now, is_known)
-        {
+        let is_known = || self.location.is_registered_on(flow) || tenant.trusts(flow.source());
+        if self.activity.spending.take(tenant.id, asks, self.now.monotonic, is_known) {
             return Ok(());
         }
-        *self.counters.tenant_refusals.entry(tenant.id).or_default() += 1;
-        Err(Reject::TenantRate)
+        Err(self.refusal_of(tenant, Reject::TenantRate))
     }
-}
 
-impl Core {
     /// Whether the tenant may have one more connection, when this is the first on it that has shown whose it is.
     pub(crate) fn may_hold_connection(&mut self, tenant: &Tenant, flow: &Flow) -> Result<(), Reject> {
         let most = tenant.budgets.connections.unwrap_or(self.settings.limits.tenant.connections);
@@ -131,33 +137,19 @@ impl Core {
         if self.activity.take_connection(tenant.id, connection, most) {
             return Ok(());
         }
-        *self.counters.tenant_refusals.entry(tenant.id).or_default() += 1;
-        Err(Reject::TenantConnections)
+        Err(self.refusal_of(tenant, Reject::TenantConnections))
     }
-}
 
-impl Bucket {
-    /// Takes one request of `per_second`. False when there is none left.
-    fn take(&mut self, per_second: u32, now: Monotonic) -> bool {
-        let full = u64::from(per_second) * BURST * REQUEST;
-        let earned = u64::try_from(now.since(self.filled_at).as_millis()).unwrap_or(u64::MAX);
-        if earned > 0 {
-            self.tokens = self.tokens.saturating_add(earned.saturating_mul(u64::from(per_second))).min(full);
-            self.filled_at = now;
-        }
-        match self.tokens.checked_sub(REQUEST) {
-            Some(left) => {
-                self.tokens = left;
-                true
-            }
-            None => false,
-        }
+    /// A refusal because its tenant asks for too much, counted as the tenant's.
+    pub(crate) fn refusal_of(&mut self, tenant: &Tenant, reject: Reject) -> Reject {
+        *self.counters.tenant_refusals.entry(tenant.id).or_default() += 1;
+        reject
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv6Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
 
@@ -165,57 +157,86 @@ mod tests {
         Monotonic::from_micros(millis * 1000)
     }
 
-    const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const TEN_REQUESTS: Asks = Asks { requests: 10, kind: Item::Request, own: 0 };
+
+    impl Sources {
+        /// A stranger asks, of whom a table of eight sources is kept.
+        fn lets_in(&mut self, source: IpAddr, now: Monotonic) -> bool {
+            self.admit(source, TEN_REQUESTS, 8, now, || false)
+        }
+    }
 
     #[test]
     fn a_source_may_burst_and_then_keeps_to_its_rate() {
         let mut sources = Sources::new(1);
-        let admitted = (0..100).filter(|_| sources.admit(SOURCE, 10, 8, at(0))).count();
-        assert_eq!(admitted, 20);
-        let admitted = (0..100).filter(|_| sources.admit(SOURCE, 10, 8, at(1000))).count();
-        assert_eq!(admitted, 10);
+        assert_eq!((0..100).filter(|_| sources.lets_in(SOURCE, at(0))).count(), 20);
+        assert_eq!((0..100).filter(|_| sources.lets_in(SOURCE, at(1000))).count(), 10);
     }
 
     #[test]
-    fn when_the_table_is_full_new_sources_share_a_bucket_until_idle_ones_are_forgotten() {
+    fn who_is_known_is_let_in_when_the_neighbours_have_used_everything_up() {
         let mut sources = Sources::new(1);
-        let source = |last| IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, last));
+        let mut ask = |is_known, now| sources.admit(SOURCE, TEN_REQUESTS, 8, now, || is_known);
+        assert_eq!((0..100).filter(|_| ask(false, at(0))).count(), 20);
+        assert_eq!((0..100).filter(|_| ask(true, at(0))).count(), 20);
+        assert_eq!((0..100).filter(|_| ask(false, at(1000))).count(), 0);
+        assert_eq!((0..100).filter(|_| ask(true, at(1000))).count(), 10);
+    }
+
+    #[test]
+    fn each_kind_of_request_has_its_own_budget_and_what_it_refuses_uses_up_no_other() {
+        let mut sources = Sources::new(1);
+        let mut ask = |method| sources.admit(SOURCE, Asks::new(method, 10, 3, 2), 8, at(0), || false);
+        assert_eq!((0..100).filter(|_| ask(Method::Invite)).count(), 4);
+        assert_eq!((0..100).filter(|_| ask(Method::Register)).count(), 6);
+        assert_eq!((0..100).filter(|_| ask(Method::Options)).count(), 10);
+    }
+
+    #[test]
+    fn when_the_table_is_full_new_sources_share_a_budget_until_idle_ones_are_forgotten() {
+        let mut sources = Sources::new(1);
+        let source = |last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
         for last in 0..8 {
-            assert!(sources.admit(source(last), 10, 8, at(5000)));
+            assert!(sources.lets_in(source(last), at(5000)));
         }
-        let admitted = (0..100).filter(|last| sources.admit(source(100 + last), 10, 8, at(5000))).count();
-        assert_eq!((admitted, sources.buckets.len()), (20, 8));
-        assert!(sources.admit(source(0), 10, 8, at(6000)), "who is known has what is his");
-        assert!(sources.admit(source(9), 10, 8, at(7500)));
-        assert_eq!(sources.buckets.len(), 2, "source 0 was seen of late, and 9 has a bucket of its own now");
+        let admitted = (0..100).filter(|last| sources.lets_in(source(100 + last), at(5000))).count();
+        assert_eq!((admitted, sources.spent_until.len()), (20, 8));
+        for _ in 0..10 {
+            assert!(sources.lets_in(source(0), at(5000)), "who is known has what is his");
+        }
+        assert!(sources.lets_in(source(9), at(6050)));
+        assert_eq!(sources.spent_until.len(), 2, "source 0 has not paid yet, and 9 has a budget of its own now");
     }
 
     #[test]
     fn a_customer_of_ipv6_is_one_source() {
         let mut sources = Sources::new(1);
         let address = |last| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 0, 0, 0, last));
-        assert_eq!((0..100).filter(|last| sources.admit(address(*last), 10, 8, at(0))).count(), 20);
-        assert!(sources.admit("2001:db8:1:3::1".parse().unwrap(), 10, 8, at(0)));
+        assert_eq!((0..100).filter(|last| sources.lets_in(address(*last), at(0))).count(), 20);
+        assert!(sources.lets_in("2001:db8:1:3::1".parse().unwrap(), at(0)));
     }
 
     #[test]
     fn a_flood_from_many_addresses_gives_its_memory_back_when_it_is_over() {
         let mut sources = Sources::new(1);
-        let before = sources.buckets.capacity();
+        let before = sources.spent_until.capacity();
+        let ask = |sources: &mut Sources, source, now| sources.admit(source, TEN_REQUESTS, 100_000, now, || false);
         for number in 0..100_000 {
-            sources.admit(std::net::Ipv4Addr::from(number).into(), 10, 100_000, at(5000));
+            ask(&mut sources, Ipv4Addr::from(number).into(), at(5000));
         }
-        sources.forget_idle(at(6000));
-        assert_eq!(sources.buckets.len(), 100_000, "their budgets are not full again");
-        sources.admit(SOURCE, 10, 100_000, at(9000));
-        sources.forget_idle(at(10_500));
-        assert_eq!(sources.buckets.len(), 1, "who was seen of late is known");
-        assert!(before < 10 && sources.buckets.capacity() < 10, "{} places", sources.buckets.capacity());
+        sources.forget_idle(at(5050));
+        assert_eq!(sources.spent_until.len(), 100_000, "their budgets are not full again");
+        ask(&mut sources, SOURCE, at(10_000));
+        sources.forget_idle(at(10_050));
+        assert_eq!(sources.spent_until.len(), 1, "who was seen of late is known");
+        assert!(before < 10 && sources.spent_until.capacity() < 10, "{} places", sources.spent_until.capacity());
     }
 
     #[test]
     fn no_rate_means_no_budget() {
         let mut sources = Sources::new(1);
-        assert!((0..1000).all(|_| sources.admit(SOURCE, 0, 0, at(0))));
+        assert!((0..1000).all(|_| sources.admit(SOURCE, Asks::new(Method::Invite, 0, 10, 0), 0, at(0), || false)));
+        assert!(sources.spent_until.is_empty());
     }
 }

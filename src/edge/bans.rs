@@ -15,7 +15,7 @@ use foldhash::quality::FixedState;
 use ringway_directory::TenantId;
 use ringway_sip::{Flow, Wall};
 
-pub(crate) use network::network_of;
+pub(crate) use network::{network_of, number_of};
 pub(crate) use suspects::Suspects;
 
 /// Who a ban is about.
@@ -108,6 +108,8 @@ pub struct Bans {
     of_accounts: AtomicUsize,
     /// Bans so far, by reason.
     made: [AtomicU64; BanReason::ALL.len()],
+    /// Bans that were not made, for there was no room.
+    without_room: AtomicU64,
     /// Who may be banned soon.
     pub(crate) suspects: Suspects,
 }
@@ -134,6 +136,7 @@ impl Bans {
             in_force: AtomicUsize::new(0),
             of_accounts: AtomicUsize::new(0),
             made: [const { AtomicU64::new(0) }; BanReason::ALL.len()],
+            without_room: AtomicU64::new(0),
             suspects: Suspects::new(hashing.clone()),
             hashing,
         }
@@ -193,17 +196,19 @@ impl Bans {
     }
 
     /// Bans somebody, or bans them anew. When there are `most` already, one that would end soon ends now, unless all that were
-    /// looked at last longer than this one: moments of a forged address end nobody's ban.
-    pub fn add(&self, now: Wall, ban: NewBan, most: usize) {
+    /// looked at last longer than this one: moments of a forged address end nobody's ban. Tells whether the ban holds.
+    pub fn add(&self, now: Wall, ban: NewBan, most: usize) -> bool {
         let NewBan { barred, reason, detail, lasts } = ban;
         if self.len() >= most && !self.table.contains_key(&barred) && !self.make_room(now, now + lasts, most) {
-            return;
+            self.without_room.fetch_add(1, Ordering::Relaxed);
+            return false;
         }
         self.made[reason as usize].fetch_add(1, Ordering::Relaxed);
         let ban = Ban { reason, detail, since: now, until: now + lasts, hits: AtomicU64::new(0) };
         if self.table.insert(barred, ban).is_none() {
             self.count_in(&barred);
         }
+        true
     }
 
     /// Whether there is room for one more that ends at `until`. A few are looked at, not all: a shard has no time for ten thousand.
@@ -293,6 +298,11 @@ impl Bans {
     /// Bans so far with this reason. Their sum tells whether there are new ones.
     pub fn made(&self, reason: BanReason) -> u64 {
         self.made[reason as usize].load(Ordering::Relaxed)
+    }
+
+    /// Bans that were not made, for there was no room.
+    pub fn without_room(&self) -> u64 {
+        self.without_room.load(Ordering::Relaxed)
     }
 
     /// Bans so far.

@@ -98,8 +98,7 @@ impl Core {
         if self.overload.lets_in(tenant.id, tenant.budgets.weight(), class, self.random.next()) {
             return Ok(());
         }
-        *self.counters.tenant_refusals.entry(tenant.id).or_default() += 1;
-        Err(Reject::TooBusy)
+        Err(self.refusal_of(tenant, Reject::TooBusy))
     }
 
     /// What a client is told that knows overload control (RFC 7339).

@@ -7,6 +7,7 @@ use ringway_sip::{Essentials, Flow, Message, Method, Monotonic, Uri};
 
 use crate::admit::Sources;
 use crate::bans::network_of;
+use crate::budget::Asks;
 use crate::core::Core;
 use crate::engine::Engine;
 
@@ -51,6 +52,17 @@ impl Emergencies {
     }
 }
 
+/// What lets a message of a banned source through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WayThrough {
+    /// Nothing.
+    None,
+    /// It is of an emergency call.
+    OfCall,
+    /// It begins one, and was taken from what the source may have of them.
+    NewCall,
+}
+
 impl Core {
     /// Whether a Request-URI means an emergency: `urn:service:sos` and what is below it (RFC 5031), or a configured number.
     pub(crate) fn is_emergency(&self, uri: &Uri<'_>) -> bool {
@@ -63,32 +75,38 @@ impl Core {
 }
 
 impl Engine {
-    /// Whether a call is an emergency that is above budgets, bans and shares.
+    /// Whether a call is an emergency that is above budgets, bans and shares: takes one from what its source may have of them.
     pub(crate) fn is_exempt(&mut self, method: Method, uri: Option<&Uri<'_>>, flow: &Flow) -> bool {
         method == Method::Invite
             && uri.is_some_and(|uri| self.core.is_emergency(uri))
-            && self.emergencies.sources.admit(flow.source(), A_SECOND, MOST_SOURCES, self.core.now.monotonic)
+            && self.emergencies.sources.admit(
+                flow.source(),
+                Asks::new(method, A_SECOND, 0, 0),
+                MOST_SOURCES,
+                self.core.now.monotonic,
+                || false,
+            )
     }
 
-    /// Whether a message of a banned source is of an emergency call.
+    /// What lets this message of a banned source through.
     #[cold]
-    pub(crate) fn is_emergency_of_banned(&mut self, flow: &Flow, bytes: &[u8]) -> bool {
+    pub(crate) fn way_through_ban(&mut self, flow: &Flow, bytes: &[u8]) -> WayThrough {
         let now = self.core.now.monotonic;
         self.emergencies.calls.retain(|(.., until)| now < *until);
         if self.emergencies.calls.is_empty() && !bytes.starts_with(b"INVITE ") {
-            return false;
+            return WayThrough::None;
         }
-        let Ok(message) = Message::parse(bytes) else { return false };
-        let Ok(essentials) = message.essentials() else { return false };
+        let Ok(message) = Message::parse(bytes) else { return WayThrough::None };
+        let Ok(essentials) = message.essentials() else { return WayThrough::None };
         let (source, call) = (network_of(flow.source()), self.core.fingerprints.short(&[essentials.call_id]));
         let is_known = self.emergencies.calls.iter().any(|(by, of, _)| (*by, *of) == (source, call));
         if is_known && belongs_to_call(&message, &essentials) {
-            return true;
+            return WayThrough::OfCall;
         }
         // What begins something is let in for what it begins alone, whatever its Call-ID.
         let uri = Uri::parse(message.request_uri()).ok();
         if !message.is_request() || !self.is_exempt(message.method(), uri.as_ref(), flow) {
-            return false;
+            return WayThrough::None;
         }
         if !is_known {
             if self.emergencies.calls.len() >= MOST_CALLS {
@@ -96,7 +114,7 @@ impl Engine {
             }
             self.emergencies.calls.push((source, call, now + CALL));
         }
-        true
+        WayThrough::NewCall
     }
 }
 

@@ -15,7 +15,7 @@ use crate::bans::Bans;
 use crate::core::{Alarm, Core};
 use crate::counters::Counters;
 use crate::dialog::{Dialogs, Stage};
-use crate::emergency::Emergencies;
+use crate::emergency::{Emergencies, WayThrough};
 use crate::fingerprint::Fingerprints;
 use crate::gruu::GruuSealer;
 use crate::io::{Action, Arrival, BindingChange, Input};
@@ -265,10 +265,17 @@ impl Engine {
     }
 
     fn handle_message(&mut self, flow: Flow, bytes: &[u8], arrival: Arrival) -> Option<Method> {
-        if arrival == Arrival::Wire && self.core.is_banned(&flow) && !self.is_emergency_of_banned(&flow, bytes) {
-            self.core.bans.count_hit(self.core.now.wall, &flow);
-            self.core.counters.drop(DropReason::Banned);
-            return None;
+        let mut is_exempt = false;
+        if arrival == Arrival::Wire && self.core.is_banned(&flow) {
+            match self.way_through_ban(&flow, bytes) {
+                WayThrough::None => {
+                    self.core.bans.count_hit(self.core.now.wall, &flow);
+                    self.core.counters.drop(DropReason::Banned);
+                    return None;
+                }
+                WayThrough::OfCall => {}
+                WayThrough::NewCall => is_exempt = true,
+            }
         }
         // A keep-alive is no SIP, and nothing is wrong with it (RFC 5626 section 3.5).
         if flow.transport == Transport::Udp {
@@ -285,7 +292,7 @@ impl Engine {
             Arrival::Wire => None,
             Arrival::HandedOver { offered } => Some(offered),
         };
-        self.decide(flow, bytes, offered)
+        self.decide(flow, bytes, offered, is_exempt)
     }
 
     /// STUN is a keep-alive of a device that has registered by this flow (RFC 5626 section 8); nobody else gets an answer.
@@ -293,7 +300,7 @@ impl Engine {
     /// gets no more than that to the phone, and no oftener than the budget of its source allows.
     fn answer_stun(&mut self, flow: Flow, request: &[u8]) {
         if self.core.location.is_registered_on(&flow)
-            && self.is_within_rate(&flow)
+            && self.is_within_rate(&flow, Method::Options)
             && self.core.out.send(flow, false, |out| write_binding_answer(request, flow.remote, out))
         {
             self.core.counters.stun_answers += 1;

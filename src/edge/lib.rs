@@ -10,6 +10,7 @@ mod asking;
 pub mod auth;
 pub mod bans;
 mod branch;
+mod budget;
 mod cookie;
 mod core;
 pub mod counters;

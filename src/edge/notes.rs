@@ -24,7 +24,7 @@ const LONGEST_TEXT: usize = 128;
 pub enum Note {
     /// A request was refused.
     Refused(Refusal),
-    /// Somebody is banned from now on.
+    /// Somebody is banned from now on, or would be if there were room.
     Banned(Banned),
 }
 
@@ -39,6 +39,8 @@ pub struct Banned {
     pub detail: Box<str>,
     /// For how long.
     pub lasts: Duration,
+    /// False when there was no room for it.
+    pub holds: bool,
     /// Bans that were not told since the last one that was.
     pub untold: u64,
 }
@@ -151,7 +153,7 @@ mod tests {
         let at = |seconds: u64| Monotonic::from_micros(seconds * 1_000_000);
         let barred = Barred::Source("203.0.113.1".parse().unwrap());
         let lasts = Duration::from_secs(30);
-        let ban = || Banned { barred, reason: BanReason::Scanner, detail: "".into(), lasts, untold: 0 };
+        let ban = || Banned { barred, reason: BanReason::Scanner, detail: "".into(), lasts, holds: true, untold: 0 };
         (0..1000).for_each(|_| notes.banned(at(1), ban()));
         assert_eq!(notes.take().len(), BANS_TOLD as usize);
         notes.banned(at(11), ban());

@@ -11,6 +11,7 @@ use ringway_sip::{Flow, Message, Method, Name, NameAddr, Scheme, ShardId, Uri};
 use crate::answer::Received;
 use crate::auth::Role;
 use crate::branch::Branch;
+use crate::budget::Asks;
 use crate::core::Core;
 use crate::engine::Engine;
 use crate::gruu::Gruu;
@@ -24,8 +25,9 @@ use crate::watch::Offence;
 pub(crate) const REGISTRAR_OPTIONS: [&[u8]; 3] = [b"outbound", b"path", b"gruu"];
 
 impl Engine {
-    /// Decides what becomes of one message.
-    pub(crate) fn decide(&mut self, flow: Flow, bytes: &[u8], offered: Option<u8>) -> Option<Method> {
+    /// Decides what becomes of one message. Whether it is an emergency call that is above budgets, bans and shares may have been
+    /// found before.
+    pub(crate) fn decide(&mut self, flow: Flow, bytes: &[u8], offered: Option<u8>, is_exempt: bool) -> Option<Method> {
         let Ok(message) = Message::parse(bytes) else {
             self.core.counters.drop(DropReason::NotSip);
             return None;
@@ -40,7 +42,7 @@ impl Engine {
         let essentials = match message.problem().map_or_else(|| message.essentials(), Err) {
             Ok(essentials) => essentials,
             Err(problem) => {
-                if self.is_within_rate(&flow) {
+                if self.is_within_rate(&flow, message.method()) {
                     self.core.answer_malformed(&message, &flow, problem);
                 } else {
                     self.core.counters.drop(DropReason::SourceRate);
@@ -56,7 +58,7 @@ impl Engine {
             Method::Cancel => self.decide_cancel(request),
             _ if self.absorb_retransmission(request) => {}
             _ => {
-                if let Err(reject) = self.decide_request(request) {
+                if let Err(reject) = self.decide_request(request, is_exempt) {
                     self.core.refuse(request, reject);
                 }
             }
@@ -117,7 +119,7 @@ impl Engine {
         }
     }
 
-    fn decide_request(&mut self, request: Received<'_, '_>) -> Result<(), Reject> {
+    fn decide_request(&mut self, request: Received<'_, '_>, is_exempt: bool) -> Result<(), Reject> {
         let uri = Uri::parse(request.message.request_uri()).ok();
         let (routing, reading) = self.core.read_route(request.message, uri.as_ref(), &request.flow);
         let has_to_tag = request.essentials.to_tag.is_some();
@@ -132,7 +134,7 @@ impl Engine {
             return Ok(());
         }
         // An emergency call is above budgets, shares and bans of accounts.
-        let is_exempt = self.is_exempt(request.essentials.cseq.method, uri.as_ref(), &request.flow);
+        let is_exempt = is_exempt || self.is_exempt(request.essentials.cseq.method, uri.as_ref(), &request.flow);
         if !is_exempt && !self.admit(request) {
             return Ok(());
         }
@@ -156,10 +158,10 @@ impl Engine {
         }
     }
 
-    /// Whether a source that has not shown who it is may ask for more. If not, it has been told, or its datagram is
+    /// Whether a source may ask for more, before anybody looks at who it is. If not, it has been told, or its datagram is
     /// dropped: the answer to one could go to anybody.
     pub(crate) fn admit(&mut self, request: Received<'_, '_>) -> bool {
-        let is_admitted = self.is_within_rate(&request.flow);
+        let is_admitted = self.is_within_rate(&request.flow, request.essentials.cseq.method);
         if !is_admitted && request.flow.transport.is_reliable() {
             self.core.refuse(request, Reject::SourceRate);
         } else if !is_admitted {
@@ -175,11 +177,15 @@ impl Engine {
         }
     }
 
-    pub(crate) fn is_within_rate(&mut self, flow: &Flow) -> bool {
-        let settings = &self.core.settings;
+    /// Takes one from the budgets of a source. A neighbour behind the same NAT can't use up what a registered device needs.
+    #[inline]
+    pub(crate) fn is_within_rate(&mut self, flow: &Flow, method: Method) -> bool {
+        let Core { settings, location, now, .. } = &self.core;
         let (source, limits) = (flow.source(), &settings.limits);
+        let asks = Asks::new(method, limits.source.requests, limits.source.registers, limits.source.calls);
+        let is_known = || location.is_registered_on(flow);
         settings.is_trusted_source(source)
-            || self.sources.admit(source, limits.source_rps, limits.max_sources, self.core.now.monotonic)
+            || self.sources.admit(source, asks, limits.max_sources, now.monotonic, is_known)
     }
 
     fn decide_initial(

@@ -62,8 +62,8 @@ impl Default for RegistrarSettings {
 pub struct Limits {
     /// Networks without a budget a source.
     pub trusted: Vec<IpNet>,
-    /// Requests a second from one source that is not verified; a burst may be twice that. 0: no budget.
-    pub source_rps: u32,
+    /// What one source may ask for a second, whoever it is.
+    pub source: SourceBudgets,
     /// Transactions that one shard keeps.
     pub max_transactions: usize,
     /// Dialogs that one shard tracks.
@@ -86,6 +86,17 @@ pub struct Limits {
     pub max_bans: usize,
     /// Programs that are known for scanning.
     pub scanners: Scanners,
+}
+
+/// Budgets of a source, of each shard; of what is asked for, a second. A burst may be twice that. 0: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceBudgets {
+    /// Requests that belong to no dialog, and others as long as nothing shows that they do.
+    pub requests: u32,
+    /// REGISTERs.
+    pub registers: u32,
+    /// INVITEs.
+    pub calls: u32,
 }
 
 /// Budgets of a tenant, of the node as a whole; of what is asked for, a second. 0: none.
@@ -140,7 +151,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             trusted: Vec::new(),
-            source_rps: 200,
+            source: SourceBudgets { requests: 200, registers: 0, calls: 50 },
             max_transactions: 1_000_000,
             max_dialogs: 500_000,
             max_nonces: 1_000_000,

@@ -1,7 +1,6 @@
-//! What each tenant has asked for of late, held against its budget. One table for all shards.
+//! What each tenant has asked for of late, held against its budgets. One table for all shards.
 //!
-//! A budget is kept as a moment: when everything that was asked for would be paid, were it paid at the budget's rate. One number, changed in one step,
-//! so shards share a budget exactly and wait for each other nowhere.
+//! A budget is one number, changed in one step, so shards share it exactly and wait for each other nowhere.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,28 +9,15 @@ use foldhash::quality::FixedState;
 use ringway_directory::TenantId;
 use ringway_sip::Monotonic;
 
-/// What is budgeted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Item {
-    /// Requests that belong to no dialog.
-    Request,
-    /// Of these, REGISTERs.
-    Register,
-    /// Of these, INVITEs.
-    Call,
-}
+use crate::budget::{Asks, BURST, ITEMS, Item, cost, moment, spend};
 
-const ITEMS: usize = 3;
-const SECOND: u64 = 1_000_000_000;
-/// A budget of so many seconds may be used at once, and one of a few requests at the least.
-const BURST: u64 = 2 * SECOND;
+/// A small budget still has a burst of a few requests.
 const LEAST_BURST: u64 = 4;
 
 /// The spending of all tenants.
 #[derive(Debug)]
 pub struct Spending {
-    /// Nanoseconds of the shards' clock until which each item of a tenant is spent.
+    /// Until when each item of a tenant is spent.
     spent_until: DashMap<TenantId, [AtomicU64; ITEMS], FixedState>,
 }
 
@@ -40,45 +26,43 @@ impl Spending {
         Self { spent_until: DashMap::with_hasher(FixedState::with_seed(seed)) }
     }
 
-    /// Takes one from a budget of `per_second`. Strangers may use half of the burst; the rest is for those who are known, which
-    /// is asked only when it matters. False when it is used up.
-    pub(crate) fn take(
-        &self,
-        tenant: TenantId,
-        item: Item,
-        per_second: u32,
-        now: Monotonic,
-        is_known: impl FnOnce() -> bool,
-    ) -> bool {
-        let Some(cost) = SECOND.checked_div(per_second.into()) else { return true };
-        let burst = BURST.max(LEAST_BURST * cost);
+    /// Takes one of each from its budget. Strangers may use half of the burst; the rest is for those who are known, which is asked
+    /// only when it matters. False when one is used up: what the budget of its own kind refuses uses up nothing of the common one.
+    pub(crate) fn take(&self, tenant: TenantId, asks: Asks, now: Monotonic, is_known: impl Fn() -> bool) -> bool {
         let found = self.spent_until.get(&tenant);
         let items = found.unwrap_or_else(|| self.spent_until.entry(tenant).or_default().downgrade());
-        let Some(spent_until) = items.get(item as usize) else { return true };
-        let now = now.as_micros().saturating_mul(1000);
-        let take = |most: u64| {
-            let update = |spent: u64| {
-                let after = spent.max(now) + cost;
-                (after - now <= most).then_some(after)
+        let now = moment(now);
+        let take = |item: Item, per_second| {
+            let Some(cost) = cost(per_second) else { return true };
+            let burst = BURST.max(LEAST_BURST * cost);
+            let take = |most| {
+                let update = |spent| spend(spent, now, cost, most);
+                items[item as usize].fetch_update(Ordering::Relaxed, Ordering::Relaxed, update).is_ok()
             };
-            spent_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update).is_ok()
+            take(burst / 2) || (is_known() && take(burst))
         };
-        take(burst / 2) || (is_known() && take(burst))
+        take(asks.kind, asks.own) && take(Item::Request, asks.requests)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ringway_sip::Method;
+
     use super::*;
 
     const TENANT: TenantId = TenantId(1);
+
+    fn of(method: Method, requests: u32, calls: u32) -> Asks {
+        Asks::new(method, requests, 0, calls)
+    }
 
     fn at(millis: u64) -> Monotonic {
         Monotonic::from_micros(millis * 1000)
     }
 
     fn taken(spending: &Spending, rate: u32, now: Monotonic, is_known: bool) -> usize {
-        (0..1000).filter(|_| spending.take(TENANT, Item::Request, rate, now, || is_known)).count()
+        (0..1000).filter(|_| spending.take(TENANT, of(Method::Options, rate, 0), now, || is_known)).count()
     }
 
     #[test]
@@ -96,9 +80,17 @@ mod tests {
     fn items_and_tenants_have_their_own_and_no_rate_is_no_budget() {
         let spending = Spending::new(1);
         taken(&spending, 10, at(0), true);
-        assert!(spending.take(TENANT, Item::Call, 10, at(0), || false));
-        assert!(spending.take(TenantId(2), Item::Request, 10, at(0), || false));
+        assert!(spending.take(TENANT, of(Method::Invite, 0, 10), at(0), || false));
+        assert!(spending.take(TenantId(2), of(Method::Options, 10, 0), at(0), || false));
         assert_eq!(taken(&spending, 0, at(0), false), 1000);
+    }
+
+    #[test]
+    fn what_its_own_budget_refuses_uses_up_no_other() {
+        let spending = Spending::new(1);
+        let asks = of(Method::Invite, 100, 10);
+        assert_eq!((0..1000).filter(|_| spending.take(TENANT, asks, at(0), || false)).count(), 10);
+        assert_eq!(taken(&spending, 100, at(0), false), 90);
     }
 
     #[test]

@@ -158,8 +158,8 @@ impl Core {
 
     fn ban(&mut self, ban: NewBan) {
         let (barred, reason, detail, lasts) = (ban.barred, ban.reason, ban.detail.clone(), ban.lasts);
-        self.notes.banned(self.now.monotonic, Banned { barred, reason, detail, lasts, untold: 0 });
-        self.bans.add(self.now.wall, ban, self.settings.limits.max_bans);
+        let holds = self.bans.add(self.now.wall, ban, self.settings.limits.max_bans);
+        self.notes.banned(self.now.monotonic, Banned { barred, reason, detail, lasts, holds, untold: 0 });
     }
 
     /// Whether a request says that a program made it which is known for scanning.

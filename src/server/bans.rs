@@ -75,7 +75,14 @@ impl BanOffice {
         }
         let detail = reason.chars().take(LONGEST_REASON).collect::<String>().into();
         let lasts = Duration::from_secs(seconds.into());
-        self.bans.add(now, NewBan { barred, reason: BanReason::Manual, detail, lasts }, limits.max_bans);
+        let ban = NewBan { barred, reason: BanReason::Manual, detail, lasts };
+        if !self.bans.add(now, ban, limits.max_bans) {
+            return Err(format!(
+                "{source} is not banned: there are {} bans already, which last longer; write a longer --seconds, raise limits.max_bans, \
+                 or end some with ringway bans remove",
+                self.bans.len()
+            ));
+        }
         tracing::info!(source, seconds, reason, "banned by a command");
         Ok(())
     }
@@ -149,6 +156,22 @@ mod tests {
         ] {
             assert_eq!(rfc3339(Wall::from_seconds(seconds)), text);
         }
+    }
+
+    #[test]
+    fn whoever_bans_somebody_is_told_when_there_is_no_room_for_it() {
+        let mut settings = Settings::default();
+        settings.limits.max_bans = 1;
+        let office = BanOffice::new(Arc::new(Bans::new(1)), Clock::start(), &settings);
+        let now = Wall::from_seconds(1_800_000_000);
+        assert_eq!(office.add(now, "192.0.2.7", 600, "abuse"), Ok(()));
+        let told = office.add(now, "192.0.2.8", 60, "abuse").unwrap_err();
+        for part in ["192.0.2.8 is not banned", "--seconds", "limits.max_bans", "ringway bans remove"] {
+            assert!(told.contains(part), "{told}");
+        }
+        assert_eq!(office.add(now, "192.0.2.7", 60, "whoever is banned takes no further place"), Ok(()));
+        assert_eq!(office.add(now, "192.0.2.8", 60, "this one lasts as long"), Ok(()));
+        assert_eq!(office.bans.list(now).len(), 1);
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub(crate) fn look_at_default_tenant(settings: &Settings, directory: &Snapshot) 
 mod tests {
     use std::path::Path;
 
+    use ringway_edge::settings::SourceBudgets;
+
     use super::*;
     use crate::config::Overrides;
 
@@ -77,14 +79,14 @@ mod tests {
     #[test]
     fn what_is_configured_reaches_the_engines() {
         let text = "[node]\nid = \"edge-1\"\ndefault_tenant = \"Acme.Example\"\nhide_version = true\n[registrar]\n\
-                    max_expires = 900\n[media]\nadvertise = [\"192.0.2.80\"]\n[limits]\nsource_rps = 7\ntrusted = [\"192.0.2.0/24\"]\n[calls]\nmax_seconds = 600\nmin_session_expires = 120\n";
+                    max_expires = 900\n[media]\nadvertise = [\"192.0.2.80\"]\n[limits]\nsource_rps = 7\nsource_registers_ps = 6\nsource_calls_ps = 5\ntrusted = [\"192.0.2.0/24\"]\n[calls]\nmax_seconds = 600\nmin_session_expires = 120\n";
         let address = IpAddr::from([192, 0, 2, 5]);
         let settings = settings(&config(text), &fixed(), vec![address]);
         assert_eq!(&*settings.node, "edge-1");
         assert_eq!(settings.default_tenant.as_deref(), Some("acme.example"));
         assert_eq!(settings.server, None);
         assert_eq!(settings.registrar.max_expires, 900);
-        assert_eq!(settings.limits.source_rps, 7);
+        assert_eq!(settings.limits.source, SourceBudgets { requests: 7, registers: 6, calls: 5 });
         assert!(settings.is_trusted_source(address));
         assert_eq!((settings.max_call.as_secs(), settings.min_session_expires), (600, 120));
         assert_eq!(settings.local_addresses, [address]);

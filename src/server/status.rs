@@ -123,6 +123,7 @@ impl Running {
         for reason in BanReason::ALL {
             scrape.add(&names::BANS_MADE, &[reason.code()], self.bans.made(reason));
         }
+        scrape.add(&names::BANS_WITHOUT_ROOM, &[], self.bans.without_room());
         let journal = self.journal.counters();
         scrape.add(&names::JOURNAL_RECORDS, &[], journal.records_appended);
         scrape.add(&names::JOURNAL_BYTES, &[], journal.log_bytes);

@@ -22,7 +22,8 @@ const MOST_NAMED: usize = 2;
 
 /// Appends the answer to a Binding request that came from `source`. False, with nothing written, when it is none.
 ///
-/// The answer is at most 44 bytes long, where a request has 20 or more.
+/// The answer is at most twice as long as the request, or 44 bytes when it tells an IPv6 address: it has no shorter form, and the
+/// request may have 20. So only who has shown that he is there should be answered.
 pub fn write_binding_answer(request: &[u8], source: SocketAddr, out: &mut Vec<u8>) -> bool {
     let Some((head, attributes)) = request.split_at_checked(HEADER) else { return false };
     let half = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);

@@ -258,6 +258,15 @@ pub const BANS_MADE: Metric = Metric {
     at_zero: &[&["brute-force"], &["scanner"], &["malformed"], &["manual"]],
 };
 
+/// Bans without room.
+pub const BANS_WITHOUT_ROOM: Metric = Metric {
+    name: "ringway_bans_without_room_total",
+    kind: Kind::Counter,
+    help: "Bans that were not made, for there were limits.max_bans already, which lasted longer.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
 /// Handshakes of TLS and WebSocket.
 pub const HANDSHAKES: Metric = Metric {
     name: "ringway_handshakes_total",
@@ -528,6 +537,7 @@ pub const ALL: &[&Metric] = &[
     &CERTIFICATE_EXPIRY,
     &BANS,
     &BANS_MADE,
+    &BANS_WITHOUT_ROOM,
     &SHARD_QUEUE_DEPTH,
     &SHARD_WAITING,
     &SHARD_REFUSING,

@@ -72,12 +72,14 @@ fn moments_of_forged_addresses_end_nobodys_ban() {
         bans.add(at(0), ban(source(&format!("198.51.100.{last}")), 600), 100);
     }
     for port in 1..1000 {
-        bans.add(at(1), ban(Barred::Address(format!("203.0.113.1:{port}").parse().unwrap()), 30), 100);
+        let holds = bans.add(at(1), ban(Barred::Address(format!("203.0.113.1:{port}").parse().unwrap()), 30), 100);
+        assert!(!holds);
     }
+    assert_eq!((bans.without_room(), bans.made_in_all()), (999, 100));
     let listed = bans.list(at(1));
     assert!(listed.len() == 100 && listed.iter().all(|listed| matches!(listed.barred, Barred::Source(_))));
     // One that lasts takes a place, also of one that has been over for some seconds.
-    bans.add(at(601), ban(source("198.51.101.1"), 600), 100);
+    assert!(bans.add(at(601), ban(source("198.51.101.1"), 600), 100));
     assert_eq!(bans.list(at(601)).len(), 1);
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringway_directory::validation::parse_network;
-use ringway_edge::settings::{Limits as EdgeLimits, TenantBudgets};
+use ringway_edge::settings::{Limits as EdgeLimits, SourceBudgets, TenantBudgets};
 use ringway_net::StreamOptions;
 use ringway_sip::frame::FrameLimits;
 
@@ -37,19 +37,23 @@ pub(super) fn read(reader: &Reader<'_>) -> Limits {
     let parse = |text: &str| parse_network("trusted", text).map_err(|fault| fault.message.into_owned());
     let trusted = section.list("trusted", "[\"192.0.2.0/24\"]", parse).unwrap_or_default();
     let table = |key, default| size(section.number(key, 1..=LARGEST_TABLE, "", number(default)));
-    let budget = |key| section.number(key, 0..=1_000_000, "a second; 0: no budget", 0);
+    let budget = |key, default| section.number(key, 0..=1_000_000, "a second; 0: no budget", default);
     let edge = EdgeLimits::default();
     let edge = EdgeLimits {
-        source_rps: section.number("source_rps", 0..=1_000_000, "requests a second; 0: no budget", edge.source_rps),
+        source: SourceBudgets {
+            requests: budget("source_rps", edge.source.requests),
+            registers: budget("source_registers_ps", edge.source.registers),
+            calls: budget("source_calls_ps", edge.source.calls),
+        },
         max_transactions: table("max_transactions", edge.max_transactions),
         max_dialogs: table("max_dialogs", edge.max_dialogs),
         max_nonces: table("max_nonces", edge.max_nonces),
         max_sources: table("max_sources", edge.max_sources),
         tenant: TenantBudgets {
-            requests: budget("tenant_rps"),
-            registers: budget("tenant_registers_ps"),
-            calls: budget("tenant_calls_ps"),
-            connections: budget("tenant_connections"),
+            requests: budget("tenant_rps", 0),
+            registers: budget("tenant_registers_ps", 0),
+            calls: budget("tenant_calls_ps", 0),
+            connections: budget("tenant_connections", 0),
         },
         max_waiting: Duration::from_millis(
             section.number("max_waiting_ms", 0..=10_000, "milliseconds; 0: no bound", millis(edge.max_waiting)).into(),

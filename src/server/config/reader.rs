@@ -20,7 +20,7 @@ const PREFIX: &str = "RINGWAY_";
 const BETWEEN: &str = "__";
 
 /// Variables that are for others than the configuration: the key of the HTTP API, and what tests are run with.
-const NO_SETTINGS: [&str; 3] = ["TOKEN", "SEED", "SEEDS"];
+const NO_SETTINGS: [&str; 5] = ["TOKEN", "SEED", "SEEDS", "SKIP_NAMESPACES", "WITHIN_NAMESPACES"];
 
 /// What further variables of tests begin with.
 const OF_TESTS: &str = "KILL_";

@@ -360,7 +360,7 @@ fn a_variable_with_our_prefix_that_is_no_setting_is_refused() {
              RINGWAY_REGISTRAR__MAX_EXPIRES?",
         ]
     );
-    let others = ["RINGWAY_TOKEN", "RINGWAY_SEED", "RINGWAY_SEEDS", "RINGWAY_KILL_SEEDS"];
+    let others = ["RINGWAY_TOKEN", "RINGWAY_SEED", "RINGWAY_SEEDS", "RINGWAY_KILL_SEEDS", "RINGWAY_SKIP_NAMESPACES"];
     read_with("", &others.map(|name| (name, "1"))).unwrap();
 }
 

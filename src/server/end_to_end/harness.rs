@@ -9,7 +9,7 @@ mod sipp;
 use std::time::{Duration, Instant};
 
 pub use baresip::Baresip;
-pub use nat::{Home, Internet};
+pub use nat::{Home, Internet, in_own_network};
 pub use node::{Node, Options, free_port};
 pub use phone::Phone;
 pub use sipp::Sipp;

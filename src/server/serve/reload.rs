@@ -109,7 +109,7 @@ mod tests {
     fn what_can_change_while_the_node_runs_is_told_from_what_can_not() {
         let old = config("");
         let live = "[registrar]\nmax_expires = 1200\n[auth]\nalgorithms = [\"SHA-256\", \"MD5\"]\n[log]\nlevel = \
-                    \"debug\"\n[node]\nhide_version = true\n[limits]\nsource_rps = 10\ntrusted = [\"192.0.2.1\"]\n[media]\n\
+                    \"debug\"\n[node]\nhide_version = true\n[limits]\nsource_rps = 10\nsource_registers_ps = 10\nsource_calls_ps = 10\ntrusted = [\"192.0.2.1\"]\n[media]\n\
                     advertise = [\"192.0.2.1\"]\n";
         assert!(needs_restart(&old, &config(live)).is_empty());
         let fixed = "[node]\ndata_dir = \"x\"\n[http]\naddress = \"127.0.0.1:1\"\n[shards]\ncount = 63\n[journal]\n\

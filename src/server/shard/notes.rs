@@ -21,14 +21,19 @@ impl Shard {
 }
 
 fn write_ban(banned: &Banned) {
-    let Banned { barred, reason, detail, lasts, untold } = banned;
+    let Banned { barred, reason, detail, lasts, holds, untold } = banned;
+    let outcome = if *holds {
+        "banned; ringway bans list shows all, ringway bans remove ends it"
+    } else {
+        "not banned: there are limits.max_bans bans already, which last longer; raise it"
+    };
     tracing::warn!(
         source = shown(barred),
         reason = reason.code(),
         account = &**detail,
         seconds = lasts.as_secs(),
         untold,
-        "banned; ringway bans list shows all, ringway bans remove ends it"
+        "{outcome}"
     );
 }
 

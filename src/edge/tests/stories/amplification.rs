@@ -157,7 +157,7 @@ fn of_strangers(scene: &mut Scene, phone: Phone) -> Vec<(&'static str, String)> 
 
 #[test]
 fn a_stranger_that_keeps_to_no_rate_hears_nothing() {
-    let mut scene = Scene::with(|settings| settings.limits.source_rps = 5);
+    let mut scene = Scene::with(|settings| settings.limits.source.requests = 5);
     let (phone, other) = (scene.phone("101@acme.example"), scene.phone("101@acme.example"));
     for (what, text) in of_strangers(&mut scene, phone) {
         scene.advance(Duration::from_secs(10));
@@ -179,7 +179,7 @@ fn a_stranger_that_keeps_to_no_rate_hears_nothing() {
 #[test]
 fn a_stream_beyond_its_rate_is_told_when_to_come_back_and_a_trusted_network_has_no_rate() {
     let mut scene = Scene::with(|settings| {
-        settings.limits.source_rps = 1;
+        settings.limits.source.requests = 1;
         settings.limits.trusted = vec!["198.51.100.2/32".parse().unwrap()];
     });
     let (stream, trusted) = (scene.tcp_phone("101@acme.example"), scene.phone("101@acme.example"));
@@ -206,7 +206,7 @@ fn a_dialog_is_not_held_to_the_rate_and_whoever_replays_its_cookie_is() {
     let mallory = scene.phone("103@acme.example");
     scene.register(bob);
     let (mut dialog, _) = scene.call(alice, bob);
-    scene.reconfigure(|settings| settings.limits.source_rps = 2);
+    scene.reconfigure(|settings| settings.limits.source.requests = 2);
     let info = |scene: &mut Scene, dialog: &mut Dialog, phone| {
         let request = dialog.request(scene, phone, "INFO");
         scene.send_request(phone, &request);

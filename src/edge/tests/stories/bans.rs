@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ringway_edge::bans::{BanReason, Barred};
-use ringway_edge::{DropReason, Reject};
+use ringway_edge::bans::{BanReason, Barred, NewBan};
+use ringway_edge::{DropReason, Note, Reject};
 use ringway_sip::Transport;
 
 use crate::scene::{Heard, Phone, Request, Scene};
@@ -261,4 +261,26 @@ fn with_ban_seconds_0_nobody_is_banned() {
         assert!(guess(&mut scene, scanner, &format!("user-{number}"), "1234").is_some());
     }
     assert!(scene.bans.is_empty());
+}
+
+#[test]
+fn a_ban_for_which_there_is_no_room_is_told_as_one_that_does_not_hold() {
+    let mut scene = Scene::with(|settings| settings.limits.max_bans = 1);
+    let barred = Barred::Source("192.0.2.99".parse().unwrap());
+    let lasts = Duration::from_secs(86_400);
+    assert!(scene.bans.add(scene.now.wall, NewBan { barred, reason: BanReason::Manual, detail: "".into(), lasts }, 1));
+    let scanner = udp(&mut scene, "101@acme.example", "203.0.113.1:5060");
+    let scan = scene.request(scanner, "OPTIONS", "sip:acme.example").header("User-Agent: sipvicious");
+    let told = |scene: &mut Scene| match &scene.shards[0].take_notes()[..] {
+        [Note::Banned(banned)] => (banned.reason, banned.holds),
+        notes => panic!("one ban is told: {notes:?}"),
+    };
+    scene.send_request(scanner, &scan);
+    assert_eq!(told(&mut scene), (BanReason::Scanner, false));
+    assert!(is_served(&mut scene, scanner));
+    assert_eq!(banned(&scene), ["192.0.2.99 manual"]);
+    scene.reconfigure(|settings| settings.limits.max_bans = 2);
+    scene.send_request(scanner, &scan);
+    assert_eq!(told(&mut scene), (BanReason::Scanner, true));
+    assert!(!is_served(&mut scene, scanner));
 }

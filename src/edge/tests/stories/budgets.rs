@@ -1,9 +1,10 @@
-//! What a tenant may ask for a second, and that it takes nothing from others (docs/operations.md, budgets of tenants).
+//! What a source and a tenant may ask for a second, and that they take nothing from others (docs/operations.md, budgets of
+//! sources and of tenants).
 
 use std::time::Duration;
 
 use ringway_directory::{Budgets, Tenant};
-use ringway_edge::settings::TenantBudgets;
+use ringway_edge::settings::{SourceBudgets, TenantBudgets};
 use ringway_edge::{DropReason, Reject};
 use ringway_sip::{Method, Transport};
 
@@ -17,13 +18,19 @@ fn with_budgets(scene: &mut Scene, budgets: Budgets) {
 /// Sends so many requests of one kind, none with credentials; how many are refused for the tenant's budget.
 #[track_caller]
 fn flood(scene: &mut Scene, phone: Phone, method: &str, uri: &str, count: usize) -> usize {
+    flood_for(scene, phone, method, uri, count, "tenant-rate")
+}
+
+/// The same for whatever budget has this reason.
+#[track_caller]
+fn flood_for(scene: &mut Scene, phone: Phone, method: &str, uri: &str, count: usize, reason: &str) -> usize {
     let mut refused = 0;
     for _ in 0..count {
         let request = scene.request(phone, method, uri);
         scene.send_request(phone, &request);
         let heard = scene.hear(phone).expect("an answer");
         if heard.status() == Some(503) {
-            assert_eq!(heard.reason_code(), "tenant-rate");
+            assert_eq!(heard.reason_code(), reason);
             let seconds: u32 = heard.header("Retry-After").parse().unwrap();
             assert!((5..15).contains(&seconds), "{heard}");
             refused += 1;
@@ -38,7 +45,7 @@ fn stranger(scene: &mut Scene) -> Phone {
 
 /// No budget of a source interferes.
 fn scene() -> Scene {
-    Scene::with(|settings| settings.limits.source_rps = 0)
+    Scene::with(|settings| settings.limits.source = SourceBudgets::default())
 }
 
 #[test]
@@ -127,7 +134,7 @@ fn the_configuration_s_budget_is_each_tenant_s_that_has_none_of_its_own() {
 
 #[test]
 fn shards_share_a_tenant_s_budget() {
-    let mut scene = Scene::with_shards(4, |settings| settings.limits.source_rps = 0);
+    let mut scene = Scene::with_shards(4, |settings| settings.limits.source = SourceBudgets::default());
     with_budgets(&mut scene, Budgets { requests: Some(100), ..Budgets::default() });
     let phones: Vec<_> = (0..4)
         .map(|port| scene.phone_at("109@acme.example", Transport::Tcp, &format!("203.0.113.66:{}", 40_000 + port)))
@@ -161,4 +168,85 @@ fn a_tenant_holds_no_more_connections_than_it_may_and_gets_a_place_back_when_one
     scene.close_flow(first);
     assert_eq!(ask(&mut scene).status(), Some(200));
     assert_eq!(scene.refusals(Reject::TenantConnections), 1);
+}
+
+// --- of a source ---
+
+#[test]
+fn a_source_that_calls_and_calls_may_still_register_and_its_calls_end_at_their_own_budget() {
+    let mut scene = scene();
+    let caller = stranger(&mut scene);
+    scene.reconfigure(|settings| {
+        settings.limits.source = SourceBudgets { requests: 100, registers: 0, calls: 5 };
+    });
+    let calls = |scene: &mut Scene, count| {
+        count - flood_for(scene, caller, "INVITE", "sip:102@acme.example", count, "source-rate")
+    };
+    assert_eq!(calls(&mut scene, 1000), 10, "a burst of twice the budget");
+    scene.register(caller);
+    assert_eq!(flood_for(&mut scene, caller, "OPTIONS", "sip:acme.example", 188, "source-rate"), 0);
+    scene.advance(Duration::from_secs(1));
+    assert_eq!(scene.refusals(Reject::SourceRate), 990);
+    scene.reconfigure(|settings| settings.limits.source.calls = 0);
+    assert!(calls(&mut scene, 100) > 90, "without a budget of calls that of requests is left");
+}
+
+#[test]
+fn a_source_has_a_budget_of_registrations_when_it_is_given_one_and_by_udp_hears_no_more() {
+    let mut scene = scene();
+    scene.reconfigure(|settings| settings.limits.source.registers = 5);
+    let [phone, other] = ["198.51.100.7:5060", "[2001:db8::7]:5060"]
+        .map(|address| scene.phone_at("101@acme.example", Transport::Udp, address));
+    for source in [phone, other] {
+        for _ in 0..100 {
+            let request = scene.request(source, "REGISTER", "sip:acme.example");
+            scene.send_request(source, &request);
+        }
+        assert_eq!(std::iter::from_fn(|| scene.hear(source)).count(), 10);
+    }
+    assert_eq!(scene.drops(DropReason::SourceRate), 180);
+}
+
+#[test]
+fn phones_that_are_registered_are_served_beside_a_neighbour_behind_their_nat_who_floods() {
+    let mut scene = Scene::new();
+    let phone =
+        |scene: &mut Scene, who: &str, port: u16| scene.phone_at(who, Transport::Udp, &format!("203.0.113.66:{port}"));
+    let [alice, bob] = [("101@acme.example", 5061), ("102@acme.example", 5062)].map(|(who, port)| {
+        let phone = phone(&mut scene, who, port);
+        scene.register(phone);
+        phone
+    });
+    let flooder = phone(&mut scene, "109@acme.example", 5069);
+    for _ in 0..20 {
+        for method in ["INVITE", "REGISTER"] {
+            for _ in 0..1000 {
+                let request = scene.request(flooder, method, "sip:102@acme.example");
+                scene.send_request(flooder, &request);
+            }
+        }
+        while scene.hear(flooder).is_some() {}
+        scene.register(alice);
+        let (mut dialog, _) = scene.call(alice, bob);
+        let bye = dialog.request(&mut scene, alice, "BYE");
+        scene.send_request(alice, &bye);
+        let heard = scene.expect_request(bob, "BYE");
+        scene.respond(bob, &heard, 200);
+        scene.expect_response(alice, 200);
+        scene.advance(Duration::from_secs(1));
+    }
+    assert!(scene.drops(DropReason::SourceRate) > 20 * 1700);
+}
+
+#[test]
+fn after_a_restart_a_hundred_phones_behind_one_nat_register_at_once() {
+    let mut scene = Scene::new();
+    for port in 0..100 {
+        let number = 101 + port % 9;
+        let tenant = if port % 2 == 0 { "acme" } else { "globex" };
+        let address = format!("203.0.113.66:{}", 40_000 + port);
+        let phone = scene.phone_at(&format!("{number}@{tenant}.example"), Transport::Udp, &address);
+        scene.register(phone);
+    }
+    assert_eq!(scene.drops(DropReason::SourceRate), 0);
 }

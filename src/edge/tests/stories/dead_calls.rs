@@ -10,6 +10,11 @@ use crate::scene::{Dialog, Heard, Phone, Scene};
 const HOUR: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
 
+/// A session that both sides agree on, its interval, and how long after it a session is taken for dead.
+const AGREED: &str = "Session-Expires: 1800;refresher=uac";
+const SESSION: Duration = Duration::from_secs(1800);
+const GRACE: Duration = Duration::from_secs(32);
+
 struct Story {
     scene: Scene,
     alice: Phone,
@@ -41,6 +46,11 @@ fn call_with(scene: Scene, invite: &[&str], answer: &[&str]) -> Story {
     Story { scene, alice, bob, from, to }
 }
 
+/// The same where no call may last longer than an hour.
+fn call_of_an_hour(invite: &[&str], answer: &[&str]) -> Story {
+    call_with(Scene::with(|settings| settings.max_call = HOUR), invite, answer)
+}
+
 /// A 200 with further headers.
 fn answer_with(scene: &mut Scene, phone: Phone, request: &Heard, headers: &[&str]) -> String {
     let contact = scene.contact(phone);
@@ -48,7 +58,31 @@ fn answer_with(scene: &mut Scene, phone: Phone, request: &Heard, headers: &[&str
     request.response(200, "b", &contact).replace("\r\nContent-Length", &format!("{more}\r\nContent-Length"))
 }
 
+/// A phone takes a BYE of the node's.
+#[track_caller]
+fn take_bye(scene: &mut Scene, phone: Phone) -> Heard {
+    let bye = scene.expect_bye(phone);
+    scene.respond(phone, &bye, 200);
+    bye
+}
+
 impl Story {
+    /// The call is still there after so long, and nobody has heard anything.
+    #[track_caller]
+    fn expect_quiet_for(&mut self, time: Duration) {
+        self.scene.advance(time);
+        self.scene.expect_nothing_more();
+        assert_eq!(self.scene.calls_now(), 1);
+    }
+
+    /// The call is ended for this reason when it has gone on for so long, and not a moment before.
+    #[track_caller]
+    fn expect_end_after(mut self, time: Duration, end: CallEnd) {
+        self.expect_quiet_for(time - SECOND);
+        self.scene.advance(SECOND * 2);
+        self.expect_end(end);
+    }
+
     /// Both sides hear BYE as if the other had sent it, with a number above all that it has sent, and nothing stays.
     #[track_caller]
     fn expect_end(mut self, end: CallEnd) {
@@ -56,7 +90,7 @@ impl Story {
         for (hears, own, other, contact) in
             [(*alice, &*from, &*to, scene.contact(*alice)), (*bob, &*to, &*from, scene.contact(*bob))]
         {
-            let bye = scene.expect_bye(hears);
+            let bye = take_bye(scene, hears);
             assert_eq!(bye.start_line(), format!("BYE {contact} SIP/2.0"));
             assert_eq!((bye.header("From"), bye.header("To")), (own.remote.clone(), own.local.clone()));
             assert_eq!(bye.header("Call-ID"), own.call_id);
@@ -68,7 +102,6 @@ impl Story {
             for name in ["Contact", "Route", "Supported", "Require", "Proxy-Require"] {
                 assert!(!bye.has(name), "{name}: {bye}");
             }
-            scene.respond(hears, &bye, 200);
         }
         assert_eq!(scene.shards.iter().map(|shard| shard.counters().calls_ended[end as usize]).sum::<u64>(), 1);
         let bye = self.from.request(&mut self.scene, self.alice, "BYE");
@@ -81,10 +114,7 @@ impl Story {
     #[track_caller]
     fn refresh(&mut self, method: &str, accepted: &[&str]) {
         let Self { scene, alice, bob, from, .. } = self;
-        let request = from
-            .request(scene, *alice, method)
-            .header("Supported: timer")
-            .header("Session-Expires: 1800;refresher=uac");
+        let request = from.request(scene, *alice, method).header("Supported: timer").header(AGREED);
         scene.send_request(*alice, &request);
         if method == "INVITE" {
             scene.expect_response(*alice, 100);
@@ -103,12 +133,7 @@ impl Story {
 
 #[test]
 fn a_call_that_is_as_long_as_a_call_may_be_is_ended_on_both_sides() {
-    let mut story = call_with(Scene::with(|settings| settings.max_call = HOUR), &[], &[]);
-    story.scene.advance(HOUR - SECOND);
-    story.scene.expect_nothing_more();
-    assert_eq!(story.scene.calls_now(), 1);
-    story.scene.advance(SECOND * 2);
-    story.expect_end(CallEnd::TooLong);
+    call_of_an_hour(&[], &[]).expect_end_after(HOUR, CallEnd::TooLong);
 }
 
 #[test]
@@ -124,16 +149,14 @@ fn ringing_does_not_count_and_is_ended_by_timer_c_alone() {
     scene.expect_nothing_more();
     assert_eq!(scene.calls_now(), 1);
     scene.advance(SECOND * 41);
-    for phone in [ringing.caller, ringing.devices[0].0] {
-        let bye = scene.expect_bye(phone);
-        scene.respond(phone, &bye, 200);
-    }
+    take_bye(&mut scene, ringing.caller);
+    take_bye(&mut scene, ringing.devices[0].0);
     scene.expect_all_quiet();
 }
 
 #[test]
 fn the_bye_s_number_is_above_what_each_side_has_sent_in_the_call() {
-    let mut story = call_with(Scene::with(|settings| settings.max_call = HOUR), &[], &[]);
+    let mut story = call_of_an_hour(&[], &[]);
     for _ in 0..3 {
         let Story { scene, alice, bob, from, to } = &mut story;
         for (sender, receiver, dialog) in [(*alice, *bob, from), (*bob, *alice, to)] {
@@ -151,49 +174,33 @@ fn the_bye_s_number_is_above_what_each_side_has_sent_in_the_call() {
 
 #[test]
 fn a_session_that_is_not_refreshed_is_ended_on_both_sides_after_its_grace() {
-    let mut story = call_with(
-        Scene::new(),
-        &["Supported: timer", "Session-Expires: 1800"],
-        &["Session-Expires: 1800;refresher=uac"],
-    );
-    story.scene.advance(SECOND * (1800 + 31));
-    story.scene.expect_nothing_more();
-    assert_eq!(story.scene.calls_now(), 1);
-    story.scene.advance(SECOND * 2);
-    story.expect_end(CallEnd::SessionExpired);
+    let story = call_with(Scene::new(), &["Supported: timer", "Session-Expires: 1800"], &[AGREED]);
+    story.expect_end_after(SESSION + GRACE, CallEnd::SessionExpired);
 }
 
 #[test]
 fn a_session_that_is_refreshed_goes_on_by_re_invite_and_by_update() {
     for method in ["INVITE", "UPDATE"] {
-        let session = "Session-Expires: 1800;refresher=uac";
-        let mut story = call_with(Scene::new(), &[session], &[session]);
+        let mut story = call_with(Scene::new(), &[AGREED], &[AGREED]);
         for _ in 0..3 {
-            story.scene.advance(SECOND * 900);
-            story.refresh(method, &[session]);
+            story.scene.advance(SESSION / 2);
+            story.refresh(method, &[AGREED]);
         }
-        story.scene.advance(SECOND * (1800 + 31));
-        story.scene.expect_nothing_more();
-        assert_eq!(story.scene.calls_now(), 1);
-        story.scene.advance(SECOND * 2);
-        story.expect_end(CallEnd::SessionExpired);
+        story.expect_end_after(SESSION + GRACE, CallEnd::SessionExpired);
     }
 }
 
 #[test]
 fn a_refresh_that_agrees_on_no_session_timer_ends_the_watch() {
-    let session = "Session-Expires: 1800;refresher=uac";
-    let mut story = call_with(Scene::with(|settings| settings.max_call = HOUR * 2), &[session], &[session]);
-    story.scene.advance(SECOND * 900);
+    let mut story = call_with(Scene::with(|settings| settings.max_call = HOUR * 2), &[AGREED], &[AGREED]);
+    story.scene.advance(SESSION / 2);
     story.refresh("UPDATE", &[]);
-    story.scene.advance(HOUR);
-    story.scene.expect_nothing_more();
-    assert_eq!(story.scene.calls_now(), 1);
+    story.expect_quiet_for(HOUR);
 }
 
 #[test]
 fn a_call_whose_sides_have_vanished_is_given_up_after_the_byes() {
-    let Story { mut scene, alice, bob, .. } = call_with(Scene::with(|settings| settings.max_call = HOUR), &[], &[]);
+    let Story { mut scene, alice, bob, .. } = call_of_an_hour(&[], &[]);
     scene.advance(HOUR);
     assert_eq!((scene.open_work(), scene.calls_now()), ((0, 0), 0), "the place is given back at once");
     for phone in [alice, bob] {
@@ -235,20 +242,17 @@ fn every_leg_of_a_fork_that_was_answered_twice_is_ended() {
     scene.expect_response(ringing.caller, 200);
     scene.expect_response(ringing.caller, 200);
     scene.advance(HOUR);
-    for (phone, count) in [(ringing.caller, 2), (ringing.devices[0].0, 1), (ringing.devices[1].0, 1)] {
-        for _ in 0..count {
-            let bye = scene.expect_request(phone, "BYE");
-            scene.respond(phone, &bye, 200);
-        }
+    // The caller has two calls.
+    for phone in [ringing.caller, ringing.caller, ringing.devices[0].0, ringing.devices[1].0] {
+        let bye = scene.expect_request(phone, "BYE");
+        scene.respond(phone, &bye, 200);
     }
     scene.expect_all_quiet();
 }
 
 #[test]
 fn a_call_that_ended_is_not_ended_again() {
-    let session = "Session-Expires: 1800;refresher=uac";
-    let Story { mut scene, alice, bob, mut from, .. } =
-        call_with(Scene::with(|settings| settings.max_call = HOUR), &[session], &[session]);
+    let Story { mut scene, alice, bob, mut from, .. } = call_of_an_hour(&[AGREED], &[AGREED]);
     let bye = from.request(&mut scene, alice, "BYE");
     scene.send_request(alice, &bye);
     let heard = scene.expect_request(bob, "BYE");
@@ -266,11 +270,7 @@ fn a_tenant_may_have_shorter_calls_than_the_node_and_no_longer_ones() {
             let max_call_seconds = Some(seconds);
             edit.put_tenant(ringway_directory::Tenant { max_call_seconds, ..crate::scene::acme() });
         });
-        let mut story = call_with(scene, &[], &[]);
-        story.scene.advance(longest - SECOND);
-        story.scene.expect_nothing_more();
-        story.scene.advance(SECOND * 2);
-        story.expect_end(CallEnd::TooLong);
+        call_with(scene, &[], &[]).expect_end_after(longest, CallEnd::TooLong);
     }
 }
 
@@ -297,14 +297,11 @@ fn a_side_that_has_given_its_gruu_hears_the_bye_where_it_is_registered_now() {
             register(&mut scene, moved, |request| request.contact(&contact));
         }
         scene.advance(SECOND * 10);
-        let bye = scene.expect_bye(alice);
-        scene.respond(alice, &bye, 200);
+        take_bye(&mut scene, alice);
         // Where it was is the best guess when it is registered nowhere.
         let hears = if is_registered { moved } else { bob };
-        let bye = scene.expect_bye(hears);
         let uri = if is_registered { scene.contact(moved) } else { gruu.to_owned() };
-        assert_eq!(bye.request_uri(), uri);
-        scene.respond(hears, &bye, 200);
+        assert_eq!(take_bye(&mut scene, hears).request_uri(), uri);
         scene.expect_all_quiet();
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ringway_directory::{Budgets, Tenant};
 use ringway_edge::DropReason;
 use ringway_edge::bans::{BanReason, Barred, NewBan};
+use ringway_edge::settings::SourceBudgets;
 use ringway_sip::Transport;
 
 use crate::scene::{Phone, Scene, acme};
@@ -60,7 +61,7 @@ fn an_emergency_call_is_above_the_budgets_of_its_source_and_of_its_tenant() {
 #[test]
 fn an_emergency_call_is_let_in_when_nothing_else_is() {
     let (mut scene, caller, helper) = scene();
-    scene.reconfigure(|settings| settings.limits.source_rps = 0);
+    scene.reconfigure(|settings| settings.limits.source = SourceBudgets::default());
     scene.waiting = Duration::from_millis(60);
     let crowd = scene.phone_at("101@acme.example", Transport::Tcp, "203.0.113.66:40000");
     for _ in 0..3000 {
@@ -90,6 +91,31 @@ fn an_emergency_call_comes_through_a_ban_and_nothing_else_does() {
     expect_refused(&mut scene, caller, "sip:102@acme.example");
     assert_eq!(scene.drops(DropReason::Banned), 2);
     assert_eq!(scene.bans.list(scene.now.wall)[0].hits, 2, "what was let through is no hit");
+}
+
+#[test]
+fn a_banned_source_may_begin_as_many_emergency_calls_as_any_other() {
+    for is_banned in [false, true] {
+        let (mut scene, caller, _) = scene();
+        // Nothing but an emergency is let in.
+        scene.reconfigure(|settings| settings.draining = true);
+        if is_banned {
+            let barred = Barred::Source("198.51.100.1".parse().unwrap());
+            let ban = NewBan { barred, reason: BanReason::Manual, detail: "".into(), lasts: Duration::from_secs(600) };
+            assert!(scene.bans.add(scene.now.wall, ban, 10));
+        }
+        let mut begin = |count: usize| {
+            let mut challenged = 0;
+            for _ in 0..count {
+                let request = scene.request(caller, "INVITE", EMERGENCY);
+                scene.send_request(caller, &request);
+                challenged += usize::from(scene.hear(caller).is_some_and(|heard| heard.status() == Some(407)));
+            }
+            scene.advance(Duration::from_secs(1));
+            challenged
+        };
+        assert_eq!((begin(20), begin(20)), (10, 5), "a burst, and five a second; banned: {is_banned}");
+    }
 }
 
 #[test]
@@ -141,7 +167,7 @@ fn an_emergency_call_comes_through_when_the_tables_of_calls_are_full_and_the_ser
 #[test]
 fn who_makes_a_habit_of_emergencies_is_judged_like_everybody() {
     let (mut scene, caller, _) = scene();
-    scene.reconfigure(|settings| settings.limits.source_rps = 1);
+    scene.reconfigure(|settings| settings.limits.source.requests = 1);
     let answered = (0..500)
         .filter(|_| {
             let request = scene.request(caller, "INVITE", EMERGENCY);

@@ -1,5 +1,6 @@
 //! Bytes that are meant to be read in two ways, or to break something: what each is answered, and who hears of it.
 
+use ringway_edge::settings::SourceBudgets;
 use ringway_edge::{DropReason, Reject};
 
 use crate::scene::{Phone, Request, Scene};
@@ -123,7 +124,7 @@ fn a_request_and_a_response_cut_at_every_byte_are_answered_at_most_once_and_leav
 
 #[test]
 fn any_byte_of_a_strangers_request_may_be_any_other_and_it_is_answered_at_most_once_and_not_amplified() {
-    let mut scene = Scene::with(|settings| settings.limits.source_rps = 0);
+    let mut scene = Scene::with(|settings| settings.limits.source = SourceBudgets::default());
     let (stranger, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
     scene.register(bob);
     let text = scene.request(stranger, "INVITE", BOB).text();

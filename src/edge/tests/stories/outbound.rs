@@ -377,7 +377,7 @@ fn a_stun_keep_alive_of_a_registered_phone_is_answered_with_its_address_and_nobo
 fn a_stun_keep_alive_over_ipv6_is_answered_within_the_budget_of_its_source() {
     let mut scene = Scene::with(|settings| {
         without_jitter(settings);
-        settings.limits.source_rps = 5;
+        settings.limits.source.requests = 5;
     });
     let phone = scene.phone_at("101@acme.example", Transport::Udp, "[2001:db8::7]:5060");
     let contact = scene.contact(phone);
@@ -390,7 +390,7 @@ fn a_stun_keep_alive_over_ipv6_is_answered_within_the_budget_of_its_source() {
         std::iter::from_fn(|| scene.hear(phone)).map(|answer| answer.bytes.len()).collect::<Vec<_>>()
     };
     let answered = answers(&mut scene);
-    assert!((1..=10).contains(&answered.len()), "{answered:?}");
+    assert!((1..=20).contains(&answered.len()), "{answered:?}");
     assert!(answered.iter().all(|length| *length == 44), "with its address");
     scene.advance(Duration::from_secs(10));
     assert!(!answers(&mut scene).is_empty(), "and later again");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ringway_directory::{Budgets, Tenant};
 use ringway_edge::Reject;
+use ringway_edge::settings::SourceBudgets;
 use ringway_sip::Transport;
 
 use crate::scene::{ACME, GLOBEX, Phone, Scene, acme};
@@ -11,7 +12,7 @@ use crate::scene::{ACME, GLOBEX, Phone, Scene, acme};
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 fn scene() -> Scene {
-    Scene::with(|settings| settings.limits.source_rps = 0)
+    Scene::with(|settings| settings.limits.source = SourceBudgets::default())
 }
 
 /// Asks for something new, and tells whether it was refused for want of time.
@@ -146,7 +147,7 @@ fn calls_are_refused_later_than_registrations() {
 #[test]
 fn when_messages_wait_far_too_long_calls_may_not_change_and_can_still_end() {
     let mut scene = Scene::with(|settings| {
-        settings.limits.source_rps = 0;
+        settings.limits.source = SourceBudgets::default();
         settings.limits.emergency_numbers = vec!["103".into()];
     });
     let [alice, bob, carol] = ["101", "102", "103"].map(|number| scene.phone(&format!("{number}@acme.example")));

@@ -13,7 +13,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use ringway_edge::settings::{Limits, RegistrarSettings};
+use ringway_edge::settings::{Limits, RegistrarSettings, SourceBudgets};
 use ringway_edge::{Engine, Input};
 use ringway_sip::transaction::TimerValues;
 use ringway_sip::{Monotonic, Transport};
@@ -129,7 +129,7 @@ impl World {
             settings.timers = values;
             settings.timer_c = TIMER_C;
             settings.max_call = MAX_CALL;
-            settings.limits = Limits { source_rps: 0, ..Limits::default() };
+            settings.limits = Limits { source: SourceBudgets::default(), ..Limits::default() };
             settings.registrar = RegistrarSettings {
                 default_expires: 10,
                 min_expires: 2,
