@@ -31,6 +31,7 @@ fn every_metric_of_this_version_is_there_from_the_start_and_is_moved() {
         "ringway_connections_closed_total",
         "ringway_bans",
         "ringway_bans_made_total",
+        "ringway_bans_without_room_total",
         "ringway_tenant_refusals_total",
         "ringway_shard_waiting_seconds",
         "ringway_shard_refusing_ratio",
