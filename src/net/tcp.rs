@@ -48,6 +48,9 @@ const ACCEPTED_A_TURN: usize = 64;
 /// Connections taken in after their handshakes before the shard looks at its other work.
 const GREETED_A_TURN: usize = 64;
 
+/// A number in the list of deadlines that no connection has: a listener is to be asked again.
+const ACCEPT_AGAIN: u64 = 0;
+
 /// Connections that go before a look at what room they leave.
 const REMOVED_A_LOOK: u64 = 256;
 
@@ -151,8 +154,8 @@ impl Streams {
                     Poll::Ready(Err((error, until))) => {
                         notices.counters.accept_errors += 1;
                         tracing::warn!(%error, "accepting a connection failed; none is accepted for a moment");
-                        // No connection has the number 0; the entry only wakes the shard to try again.
-                        self.deadlines.push(until, 0);
+                        // It only wakes the shard to try again.
+                        self.deadlines.push(until, ACCEPT_AGAIN);
                         break;
                     }
                 }
@@ -219,8 +222,16 @@ impl Streams {
             if connection.scheduled.is_none_or(|scheduled| at < scheduled) {
                 connection.scheduled = Some(at);
                 self.deadlines.push(at, serial);
+                self.forget_stale_deadlines();
             }
         }
+    }
+
+    fn forget_stale_deadlines(&mut self) {
+        let table = &self.table;
+        self.deadlines.forget_stale(table.len(), |at, serial| {
+            serial == ACCEPT_AGAIN || table.get(serial).is_some_and(|connection| connection.scheduled == Some(at))
+        });
     }
 
     /// From now on the flow's connection is watched. One of WebSocket is asked for a sign of life when it has been silent for
@@ -247,8 +258,7 @@ impl Streams {
         if has_too_much(self.turns.len(), self.turns.capacity()) {
             self.turns.shrink_to(SMALL);
         }
-        let table = &self.table;
-        self.deadlines.forget_gone(table.len(), |serial| table.get(serial).is_some());
+        self.forget_stale_deadlines();
         self.table.give_room_back();
         self.ready.give_room_back();
     }

@@ -45,11 +45,12 @@ impl Deadlines {
         due
     }
 
-    /// Forgets the entries of connections that are gone, when they are by far the most of what is here: their times may be an
-    /// hour away.
-    pub(super) fn forget_gone(&mut self, connections: usize, is_there: impl Fn(u64) -> bool) {
+    /// Forgets the entries that mean nothing any more, when they are by far the most of what is here: their connections are
+    /// gone, or have been entered anew under an earlier time, and their own time may be an hour away. `is_meant` says of a time and
+    /// a connection whether it is looked at then.
+    pub(super) fn forget_stale(&mut self, connections: usize, is_meant: impl Fn(Instant, u64) -> bool) {
         if self.entries.len() > SMALL + 4 * connections {
-            self.entries.retain(|Reverse((_, serial))| is_there(*serial));
+            self.entries.retain(|Reverse((at, serial))| is_meant(*at, *serial));
             self.entries.shrink_to(self.entries.len() * 2);
         }
     }
@@ -92,9 +93,9 @@ mod tests {
         for serial in 0..100_000 {
             deadlines.push(now + Duration::from_secs(3600 + serial), serial);
         }
-        deadlines.forget_gone(50_000, |_| false);
+        deadlines.forget_stale(50_000, |_, _| false);
         assert_eq!(deadlines.entries.len(), 100_000, "while half of them are there it is not worth it");
-        deadlines.forget_gone(2, |serial| serial == 7 || serial == 99_999);
+        deadlines.forget_stale(2, |_, serial| serial == 7 || serial == 99_999);
         assert!(deadlines.entries.capacity() <= SMALL, "{} places", deadlines.entries.capacity());
         let later = now + Duration::from_secs(1_000_000);
         let serials: Vec<_> = std::iter::from_fn(|| deadlines.pop_due(later)).map(|(_, serial)| serial).collect();
