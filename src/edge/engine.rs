@@ -309,7 +309,7 @@ impl Engine {
 
     fn handle_closed_flow(&mut self, flow: &Flow) {
         if let Some(connection) = flow.connection {
-            self.core.location.connection_closed(connection);
+            self.core.location.connection_closed(self.core.now.wall, connection);
             self.core.activity.end_connection(connection);
         }
         // Before a branch that fails is tried another way, which may lead to the same port.
@@ -407,6 +407,8 @@ mod tests {
             reg_id: None,
             has_push_token: false,
             pulse: None,
+            home: None,
+            is_removed: false,
         };
         let mut record = Vec::new();
         pack(&[binding], &mut record);

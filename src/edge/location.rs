@@ -7,18 +7,24 @@
 mod aor;
 mod binding;
 mod flows;
+mod home;
 mod limits;
+mod outbox;
 mod pulse;
 mod record;
+mod sharing;
 mod stripe;
 mod sweep;
 mod update;
 
 pub use aor::Aor;
 pub use binding::{Binding, ReachedBy};
+pub use home::NodeNumber;
 pub use limits::Limits;
+pub use outbox::Unpublished;
 pub use pulse::Pulse;
 pub use record::{Bindings, Garbage, pack, unpack};
+pub use sharing::{Learned, Section};
 pub use sweep::{Ping, Swept};
 pub use update::{Contacts, Update};
 
@@ -27,7 +33,8 @@ use std::net::IpAddr;
 use dashmap::DashMap;
 use foldhash::quality::FixedState;
 use parking_lot::Mutex;
-use ringway_directory::{Stretch, TenantId};
+use ringway_directory::Stretch;
+pub use ringway_directory::{TenantId, WhenFull};
 use ringway_sip::{ConnectionId, Flow, Wall};
 
 use crate::prefetch::prefetch;
@@ -35,7 +42,9 @@ use crate::reject::Reject;
 use crate::settings::Listener;
 use aor::{AorHash, STRIPES};
 use flows::Flows;
-use stripe::{Entry, Stripe};
+use outbox::Urgency;
+use sharing::Sharing;
+use stripe::{Entry, SHARED, Stripe, WAITS};
 use update::Applied;
 
 /// The longest packed record: many bindings with absurdly long Contacts. The journal takes records twice as long.
@@ -50,6 +59,8 @@ pub struct Location {
     stripes: Box<[Mutex<Stripe>]>,
     flows: Flows,
     bindings_by_tenant: DashMap<TenantId, u64, FixedState>,
+    /// What it takes to share them with other nodes.
+    sharing: Option<Sharing>,
 }
 
 /// What a save came to.
@@ -57,15 +68,17 @@ pub struct Location {
 pub struct Saved {
     /// The new version of the record; `None` when there was nothing to change.
     pub version: Option<u64>,
-    /// Unix seconds after which nothing of the record lives; 0 when it has no bindings.
+    /// Unix seconds after which nothing of what this node keeps lives; 0 when that is nothing.
     pub expires: u32,
+    /// Whether other nodes have bindings in the record, so that this node keeps a part of it only.
+    pub is_shared: bool,
 }
 
 impl Location {
     /// How many stripes there are for [`sweep`](Self::sweep) and [`visit`](Self::visit) to go through.
     pub const STRIPES: usize = STRIPES;
 
-    /// An empty one. The seed must be random, so that nobody can choose flows that hash alike.
+    /// An empty one of a node that is alone. The seed must be random, so that nobody can choose flows that hash alike.
     pub fn new(seed: u128) -> Self {
         let fixed = FixedState::with_seed(seed as u64);
         Self {
@@ -73,17 +86,25 @@ impl Location {
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
             flows: Flows::new(seed),
             bindings_by_tenant: DashMap::with_hasher(FixedState::with_seed(seed as u64)),
+            sharing: None,
         }
     }
 
+    /// An empty one of the node with this number, which shares its bindings with others.
+    pub fn shared(seed: u128, here: NodeNumber) -> Self {
+        Self { sharing: Some(Sharing::new(here)), ..Self::new(seed) }
+    }
+
     /// Applies a REGISTER, the whole of it or nothing (section 10.3, steps 6 and 7), and leaves the packed record as it is
-    /// then in `record`. Out of order or over the ceiling: nothing has changed, and `record` is empty.
+    /// then in `record`; and in `own` the part of it that this node is to keep, when that is not all. Out of order or over
+    /// the ceiling: nothing has changed, and `record` is empty.
     pub fn save(
         &self,
         now: Wall,
         aor: &Aor<'_>,
         update: &Update<'_, '_>,
         record: &mut Vec<u8>,
+        own: &mut Vec<u8>,
     ) -> Result<Saved, Reject> {
         record.clear();
         if aor.number.len() > stripe::MAX_NUMBER {
@@ -96,25 +117,44 @@ impl Location {
         let old = place.record();
         let old_bindings = unpack(old).unwrap_or_default();
         let mut bindings = old_bindings.clone();
+        let is_shared = place.state() & SHARED != 0;
+        if is_shared {
+            bindings.retain(|binding| !binding.is_removed);
+        }
         if update.apply(&mut bindings, seconds)? == Applied::Unchanged {
             record.extend_from_slice(old);
-            return Ok(Saved { version: None, expires: latest(&old_bindings) });
+            return Ok(Saved { version: None, expires: latest(&old_bindings), is_shared });
+        }
+        if is_shared {
+            self.mark_removed(&old_bindings, &mut bindings, update, seconds);
         }
         pack(&bindings, record);
         if record.len() > MAX_RECORD {
             record.clear();
             return Err(Reject::TooManyBindings);
         }
-        self.account(aor.tenant, hash, &old_bindings, &bindings);
-        let (soonest, expires, is_empty) = (soonest(&bindings), latest(&bindings), bindings.is_empty());
+        self.account(aor.tenant, hash, &old_bindings, &bindings, is_shared);
+        let soonest = soonest(&bindings);
+        let (expires, is_empty) = if is_shared {
+            let kept = sharing::own_part(&bindings);
+            own.clear();
+            pack(&kept, own);
+            (latest(&kept), false)
+        } else {
+            (latest(&bindings), bindings.is_empty())
+        };
+        let state = self.state_after(place.state(), &old_bindings, &bindings);
         drop((old_bindings, bindings));
         let version = place.next_version(now.as_millis());
-        if is_empty {
+        if let Some((state, urgency)) = state {
+            place.put(hash, aor, version, record, soonest, state);
+            self.announce(hash, aor, urgency, now);
+        } else if is_empty {
             place.remove();
         } else {
-            place.put(hash, aor, version, record, soonest);
+            place.put(hash, aor, version, record, soonest, 0);
         }
-        Ok(Saved { version: Some(version), expires })
+        Ok(Saved { version: Some(version), expires, is_shared })
     }
 
     /// Shows every binding that a request can be sent to now. `visit` runs under a lock: it copies what it needs and
@@ -125,7 +165,9 @@ impl Location {
         let stripe = self.stripes[hash.stripe()].lock();
         let Some(entry) = stripe.find(hash, aor) else { return };
         let bindings = unpack(entry.record()).unwrap_or_default();
-        bindings.iter().filter(|binding| binding.is_live(seconds) && binding.is_reachable()).for_each(&mut visit);
+        let can_be_tried =
+            |binding: &&Binding<'_>| binding.is_live(seconds) && binding.is_reachable() && !binding.is_removed;
+        bindings.iter().filter(can_be_tried).for_each(&mut visit);
     }
 
     /// Copies the packed record into `record`, expired bindings included; empty when there is none.
@@ -175,18 +217,26 @@ impl Location {
             return Ok(());
         }
         let old = unpack(place.record()).unwrap_or_default();
-        self.account(aor.tenant, hash, &old, &bindings);
+        let is_shared = bindings.iter().any(|binding| !binding.is_ours());
+        self.account(aor.tenant, hash, &old, &bindings, is_shared);
         drop(old);
         let mut packed = Vec::with_capacity(record.len());
         pack(&bindings, &mut packed);
+        // Others may know connections that are no more.
+        let has_lost_some = bindings.iter().any(|binding| binding.is_connection_lost);
+        let told = if has_lost_some { self.state_to_be_told(0) } else { None };
+        let state = told.unwrap_or_default() | if is_shared { SHARED } else { 0 };
         // A record without bindings stays until the next sweep: an older state of it may still follow.
-        place.put(hash, aor, version, &packed, soonest(&bindings));
+        place.put(hash, aor, version, &packed, soonest(&bindings), state);
+        if told.is_some() {
+            self.announce(hash, aor, Some(Urgency::Soon), now);
+        }
         Ok(())
     }
 
-    /// Shows the live records of one stripe, with what [`restore`](Self::restore) wants: for a journal that is written anew.
-    /// `visit` runs under a lock; it gets the address-of-record, the version, the Unix seconds after which nothing of it lives, and the record.
-    pub fn visit(&self, now: Wall, stripe: usize, mut visit: impl FnMut(Aor<'_>, u64, u32, &[u8])) {
+    /// Shows the live records of one stripe. `visit` runs under a lock; it gets the address-of-record, the version, the bindings
+    /// and the record that they are packed in.
+    pub fn visit(&self, now: Wall, stripe: usize, mut visit: impl FnMut(Aor<'_>, u64, &[Binding<'_>], &[u8])) {
         let Some(stripe) = self.stripes.get(stripe) else { return };
         let stripe = stripe.lock();
         // Records lie anywhere: while one is read the next are on their way.
@@ -195,9 +245,9 @@ impl Location {
             if let Some(next) = ahead.next() {
                 prefetch(Stretch::of(next.block()));
             }
-            let expires = latest(&unpack(entry.record()).unwrap_or_default());
-            if unix_seconds(now) < expires {
-                visit(entry.aor(), entry.version(), expires, entry.record());
+            let bindings = unpack(entry.record()).unwrap_or_default();
+            if unix_seconds(now) < latest(&bindings) {
+                visit(entry.aor(), entry.version(), &bindings, entry.record());
             }
         }
     }
@@ -205,21 +255,24 @@ impl Location {
     /// A connection is closed. Bindings that only it could reach are gone, and so many are returned; the others wait to be
     /// called at the address of their Contact. The journal is not told: after a restart what is gone is listed again until
     /// it expires, and reached as little.
-    pub fn connection_closed(&self, connection: ConnectionId) -> usize {
+    pub fn connection_closed(&self, now: Wall, connection: ConnectionId) -> usize {
         let mut removed = 0;
         let mut packed = Vec::new();
         for hash in self.flows.records(connection) {
             let mut stripe = self.stripes[hash.stripe()].lock();
             let mut is_empty = false;
             for entry in stripe.with_hash(hash) {
-                is_empty |= !self.rewrite(entry, &mut packed, |bindings| {
+                is_empty |= !self.rewrite(now, entry, &mut packed, |bindings| {
                     let before = bindings.len();
-                    for binding in bindings.iter_mut().filter(|binding| binding.flow.connection == Some(connection)) {
+                    let is_on_it =
+                        |binding: &&mut Binding<'_>| binding.is_ours() && binding.flow.connection == Some(connection);
+                    for binding in bindings.iter_mut().filter(is_on_it) {
                         binding.flow.connection = None;
                         binding.is_connection_lost = true;
                     }
-                    bindings.retain(|binding| binding.is_reachable());
+                    bindings.retain(|binding| !binding.is_ours() || binding.is_reachable());
                     removed += before - bindings.len();
+                    true
                 });
             }
             if is_empty {
@@ -252,15 +305,23 @@ impl Location {
         }
     }
 
-    /// Changes the bindings of a record that keeps its version, and returns whether any is left. If not, the caller removes
-    /// the entry.
-    fn rewrite(&self, entry: &mut Entry, packed: &mut Vec<u8>, change: impl FnOnce(&mut Bindings<'_>)) -> bool {
+    /// Changes the bindings of a record that keeps its version, and returns whether anything is left that it is to stay for.
+    /// If not, the caller removes the entry. `change` says whether other nodes are to be told.
+    fn rewrite(
+        &self,
+        now: Wall,
+        entry: &mut Entry,
+        packed: &mut Vec<u8>,
+        change: impl FnOnce(&mut Bindings<'_>) -> bool,
+    ) -> bool {
         let old = unpack(entry.record()).unwrap_or_default();
         let mut bindings = old.clone();
-        change(&mut bindings);
+        let is_told = change(&mut bindings);
         let aor = entry.aor();
-        self.account(aor.tenant, AorHash::new(&self.seed, &aor), &old, &bindings);
-        if bindings.is_empty() {
+        let hash = AorHash::new(&self.seed, &aor);
+        self.account(aor.tenant, hash, &old, &bindings, entry.state() & SHARED != 0);
+        let state = if is_told { self.state_to_be_told(entry.state()) } else { None };
+        if bindings.is_empty() && state.unwrap_or(entry.state()) & WAITS == 0 {
             drop((old, bindings));
             entry.empty();
             return false;
@@ -270,11 +331,19 @@ impl Location {
         let soonest = soonest(&bindings);
         drop((old, bindings));
         entry.replace(entry.version(), packed, soonest);
+        if let Some(state) = state {
+            entry.set_state(state);
+            self.announce(hash, &entry.aor(), Some(Urgency::Soon), now);
+        }
         true
     }
 
-    /// Keeps the counts and the flows in step with a record. The caller holds the record's lock.
-    fn account(&self, tenant: TenantId, hash: AorHash, old: &[Binding<'_>], new: &[Binding<'_>]) {
+    /// Keeps the counts and the flows in step with what is this node's of a record. The caller holds the record's lock.
+    fn account(&self, tenant: TenantId, hash: AorHash, old: &[Binding<'_>], new: &[Binding<'_>], is_shared: bool) {
+        if is_shared {
+            let (old, new) = (sharing::own_bindings(old), sharing::own_bindings(new));
+            return self.account(tenant, hash, &old, &new, false);
+        }
         self.flows.change(tenant, hash, old, new);
         if old.len() == new.len() {
             return;

@@ -46,6 +46,7 @@ pub struct Registration<'q, 'a> {
 pub struct Registrar {
     key: Vec<u8>,
     record: Vec<u8>,
+    own: Vec<u8>,
     text: Vec<u8>,
     service_route: Vec<u8>,
     gruus: Vec<u8>,
@@ -113,7 +114,7 @@ impl Registrar {
                 }
                 Some(contacts) => {
                     let update = update(registration, settings, call_id, contacts);
-                    Some(location.save(now.wall, &aor, &update, &mut self.record)?)
+                    Some(location.save(now.wall, &aor, &update, &mut self.record, &mut self.own)?)
                 }
             };
             let has_passed_others = reading.is_outbound && contact::has_passed_others(registration.request);
@@ -131,6 +132,7 @@ impl Registrar {
         let gruu_ends = if supported.gruu { self.write_gruus(registration, mint) } else { SmallVec::new() };
         let (key, record) = (&self.key, &self.record);
         let change = saved.and_then(|saved| {
+            let record = if saved.is_shared { &self.own } else { record };
             saved.version.map(|version| BindingChange { key, version, expires: saved.expires, record })
         });
         Ok(Registered {

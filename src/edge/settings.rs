@@ -288,6 +288,15 @@ impl Settings {
         }
     }
 
+    /// The address from which a listener that is bound to `bound` sends to this one: one of ours when it is bound to all.
+    pub(crate) fn address_towards(&self, remote: IpAddr, bound: IpAddr) -> IpAddr {
+        let remote = remote.to_canonical();
+        let fits =
+            |address: &&IpAddr| address.is_ipv4() == remote.is_ipv4() && address.is_loopback() == remote.is_loopback();
+        let own = || self.local_addresses.iter().find(fits).copied();
+        if bound.is_unspecified() { own().unwrap_or(bound) } else { bound }
+    }
+
     /// The address to which the other end of a flow is to send media: what is told instead, by `[media]` or by the flow's
     /// listener, else the address that was asked.
     pub fn media_address(&self, flow: &Flow) -> IpAddr {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ringway_directory::Snapshot;
 use ringway_edge::Location;
-use ringway_edge::location::Aor;
+use ringway_edge::location::{Aor, pack};
 use ringway_edge::settings::Listener;
 use ringway_net::Clock;
 use ringway_sip::Now;
@@ -87,9 +87,19 @@ impl Source for LiveBindings {
 
     fn visit(&self, chunk: usize, each: &mut dyn FnMut(Record<'_>)) {
         let directory = self.directory.load();
-        let mut key = Vec::new();
-        self.location.visit(self.clock.now().wall, chunk, |aor, version, expires, blob| {
+        let (mut key, mut own) = (Vec::new(), Vec::new());
+        self.location.visit(self.clock.now().wall, chunk, |aor, version, bindings, record| {
             let Some(tenant) = directory.tenant(aor.tenant) else { return };
+            // What other nodes have is theirs to keep.
+            let ours = || bindings.iter().filter(|binding| binding.home.is_none());
+            let Some(expires) = ours().map(|binding| binding.expires_at).max() else { return };
+            let blob = if ours().count() == bindings.len() {
+                record
+            } else {
+                own.clear();
+                pack(&ours().copied().collect::<Vec<_>>(), &mut own);
+                &own
+            };
             key.clear();
             key.extend_from_slice(tenant.domain.as_bytes());
             key.push(SEPARATOR);
@@ -102,7 +112,7 @@ impl Source for LiveBindings {
 #[cfg(test)]
 mod tests {
     use ringway_directory::{Budgets, MediaPolicy, Tenant, TenantId, WhenFull};
-    use ringway_edge::location::{Binding, pack};
+    use ringway_edge::location::Binding;
     use ringway_sip::Wall;
 
     use super::*;
@@ -159,6 +169,8 @@ mod tests {
             reg_id: None,
             has_push_token: false,
             pulse: None,
+            home: None,
+            is_removed: false,
         };
         let mut packed = Vec::new();
         pack(&[binding], &mut packed);

@@ -18,6 +18,7 @@ mod log;
 mod media;
 mod node;
 mod reader;
+mod redis;
 mod registrar;
 mod section;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use listen::{Advertise, Listen};
 pub use log::Log;
 pub use media::Media;
 pub use node::Node;
+pub use redis::Redis;
 
 use reader::{Known, Reader};
 use ringway_edge::settings::RegistrarSettings;
@@ -54,6 +56,8 @@ pub struct Config {
     pub http: Http,
     /// `[database]`.
     pub database: Database,
+    /// `[redis]`.
+    pub redis: Redis,
     /// `[shards]`: how many, never 0.
     pub shards: u8,
     /// `[auth]`.
@@ -150,6 +154,7 @@ impl Config {
             listen: listen::read(&reader, &overrides.listen),
             http: http::read(&reader, overrides.http.as_deref()),
             database: database::read(&reader, &node.data_dir),
+            redis: redis::read(&reader),
             shards: read_shards(&reader),
             auth: auth::read(&reader),
             registrar: registrar::read(&reader),

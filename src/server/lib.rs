@@ -22,6 +22,7 @@ mod serve;
 mod settings;
 mod shard;
 mod shards;
+mod sharing;
 mod slices;
 mod status;
 

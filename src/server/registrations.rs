@@ -40,7 +40,12 @@ impl Registrations {
         let mut rows = Vec::new();
         let mut add = |number: &[u8], record: &[u8]| {
             let bindings = unpack(record).unwrap_or_default();
-            rows.extend(bindings.iter().filter(|binding| binding.is_live(seconds)).map(|binding| row(number, binding)));
+            rows.extend(
+                bindings
+                    .iter()
+                    .filter(|binding| binding.is_live(seconds) && !binding.is_removed)
+                    .map(|binding| row(number, binding)),
+            );
         };
         if let Some(number) = number {
             let extension = snapshot.extension(tenant.id, number.as_bytes());
@@ -119,6 +124,8 @@ mod tests {
             reg_id: None,
             has_push_token: false,
             pulse: Some(pulse),
+            home: None,
+            is_removed: false,
         };
         let row = row(b"101", &binding);
         assert_eq!(row.user_agent, "Phone[31m \u{fffd}2", "nothing that a terminal would obey");
@@ -151,6 +158,8 @@ mod tests {
             reg_id: None,
             has_push_token: false,
             pulse: None,
+            home: None,
+            is_removed: false,
         };
         let tls = Flow { transport: Transport::Tls, ..udp };
         let tcp = Flow { transport: Transport::Tcp, ..udp };

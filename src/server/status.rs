@@ -19,6 +19,7 @@ use crate::media::Media;
 use crate::security::TlsListeners;
 use crate::shard::Mail;
 use crate::shards::Shards;
+use crate::sharing::Sharing;
 
 /// How long a shard may take to tell its numbers. Between two batches it does so at once.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -49,6 +50,7 @@ pub(crate) struct Running {
     pub(crate) tls: TlsListeners,
     pub(crate) captures: Arc<Captures>,
     pub(crate) media: Option<Media>,
+    pub(crate) sharing: Option<Sharing>,
     // What each shard told last, for the time that it takes too long: a counter must not fall meanwhile.
     pub(crate) last: Mutex<Vec<Scrape>>,
 }
@@ -118,6 +120,9 @@ impl Running {
         self.activity.streams(|tenant, streams| scrape.add(&names::MEDIA_STREAMS, &[domain(tenant)], streams.into()));
         if let Some(media) = &self.media {
             media.report(scrape);
+        }
+        if let Some(sharing) = &self.sharing {
+            sharing.report(scrape);
         }
         scrape.add(&names::BANS, &[], self.bans.len() as u64);
         for reason in BanReason::ALL {

@@ -186,6 +186,51 @@ pub const REDIS_LAG: Metric = Metric {
     at_zero: UNLABELLED,
 };
 
+/// Whether there is a connection to Redis.
+pub const REDIS_CONNECTED: Metric = Metric {
+    name: "ringway_redis_connected",
+    kind: Kind::Gauge,
+    help: "1 when this node is connected to Redis, 0 when it is not or has none.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Whether what other nodes have is known.
+pub const REDIS_CURRENT: Metric = Metric {
+    name: "ringway_redis_current",
+    kind: Kind::Gauge,
+    help: "1 when this node knows what other nodes have published, but for the last moments.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
+/// Sections of addresses-of-record.
+pub const REDIS_SECTIONS: Metric = Metric {
+    name: "ringway_redis_sections_total",
+    kind: Kind::Counter,
+    help: "What this node has of an address-of-record, written to Redis, and what others have, read from there.",
+    labels: &["direction"],
+    at_zero: &[&["published"], &["learned"]],
+};
+
+/// What went wrong with Redis.
+pub const REDIS_ERRORS: Metric = Metric {
+    name: "ringway_redis_errors_total",
+    kind: Kind::Counter,
+    help: "Trouble with Redis: sections that it did not take, lost connections, blobs that can't be read.",
+    labels: &["kind"],
+    at_zero: &[&["refused"], &["disconnect"], &["garbage"], &["newer"]],
+};
+
+/// Comparisons of everything with Redis.
+pub const REDIS_RECONCILIATIONS: Metric = Metric {
+    name: "ringway_redis_reconciliations_total",
+    kind: Kind::Counter,
+    help: "Times that registrations were compared with Redis as a whole, for something was missed or lost.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
 /// Datagrams that the kernel dropped, and failed receives.
 pub const UDP_RECEIVE_ERRORS: Metric = Metric {
     name: "ringway_udp_receive_errors_total",
@@ -527,6 +572,11 @@ pub const ALL: &[&Metric] = &[
     &HOOK_FAILURES,
     &REDIS_QUEUE_DEPTH,
     &REDIS_LAG,
+    &REDIS_CONNECTED,
+    &REDIS_CURRENT,
+    &REDIS_SECTIONS,
+    &REDIS_ERRORS,
+    &REDIS_RECONCILIATIONS,
     &UDP_RECEIVE_ERRORS,
     &CONNECTIONS,
     &CONNECTIONS_MADE,

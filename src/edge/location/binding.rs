@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use ringway_sip::{Flow, Transport, Uri};
 
+use super::home::NodeNumber;
 use super::pulse::Pulse;
 use crate::reach::{call_back, reach};
 use crate::settings::{Listener, Settings, first_listener, listener_of_now};
@@ -68,6 +69,10 @@ pub struct Binding<'a> {
     pub has_push_token: bool,
     /// The pings that it is sent, when it is behind a NAT and has no connection.
     pub pulse: Option<Pulse>,
+    /// The node that it is registered with, when that is not this one.
+    pub home: Option<NodeNumber>,
+    /// Whether it is no binding, but the mark of one of another node that was removed by way of the home.
+    pub is_removed: bool,
 }
 
 impl Binding<'_> {
@@ -101,6 +106,9 @@ impl Binding<'_> {
     /// The way that requests go: the flow of the registration, or one to the address in the Contact. `None` when there is
     /// none: the connection is closed and only the device could open another.
     pub fn reach(&self, settings: &Settings) -> Option<Flow> {
+        if self.home.is_some() {
+            return self.reach_from_afar(settings);
+        }
         if self.is_connection_lost {
             return self.call_back();
         }
@@ -111,10 +119,34 @@ impl Binding<'_> {
         Some(reach(&uri, &self.flow, false, settings))
     }
 
+    /// The way from this node to a device that has registered with another: to the same address from a listener of our own.
+    /// `None` for one that only a connection of the other node leads to.
+    fn reach_from_afar(&self, settings: &Settings) -> Option<Flow> {
+        let is_bound = self.is_reached_by_flow();
+        let transport = self.flow.transport;
+        if transport != Transport::Udp && (is_bound || transport != Transport::Tcp) {
+            return None;
+        }
+        let remote = if is_bound {
+            self.flow.remote
+        } else {
+            let uri = Uri::parse(self.uri).ok()?;
+            SocketAddr::new(uri.ip()?, uri.port.unwrap_or_else(|| transport.default_port()))
+        };
+        let (listener, bound) = settings.listener_of(transport, remote.is_ipv4())?;
+        let local = SocketAddr::new(settings.address_towards(remote.ip(), bound.ip()), bound.port());
+        Some(Flow { transport, listener, local, remote, connection: None })
+    }
+
     /// The way when the connection is closed.
     fn call_back(&self) -> Option<Flow> {
         let uri = Some(self.uri).filter(|_| !self.is_reached_by_flow()).and_then(|uri| Uri::parse(uri).ok())?;
         call_back(&uri, &self.flow)
+    }
+
+    /// Whether it is a binding of this node.
+    pub fn is_ours(&self) -> bool {
+        self.home.is_none() && !self.is_removed
     }
 
     /// Whether there is a way.

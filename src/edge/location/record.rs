@@ -12,8 +12,9 @@
 //! ```text
 //! flags    u8    1 natted, 2 connection lost, 4 connection, 8 instance, 16 reg-id, 32 our end is IPv6,
 //!                64 the other end is IPv6, 128 q
-//! transport                     u8; in it 128 pulse, 64 Path, 32 push token
+//! transport                     u8; in it 128 pulse, 64 Path, 32 push token, 16 home, 8 removed
 //! listener                      u8, its place in the configuration of the time
+//! home                          u32, the node's number      if the flag says so
 //! expires at, registered at     u32 each, Unix seconds
 //! CSeq                          u32
 //! Call-ID                       u64, a hash
@@ -39,6 +40,7 @@ use ringway_sip::{ConnectionId, Flow, ListenerId, ShardId, Transport};
 use smallvec::SmallVec;
 
 use super::binding::Binding;
+use super::home::NodeNumber;
 use super::pulse::Pulse;
 
 /// The format that is written, and the only one that is read.
@@ -57,6 +59,8 @@ const PREFERENCE: u8 = 128;
 const PULSE: u8 = 128;
 const PATH: u8 = 64;
 const PUSH_TOKEN: u8 = 32;
+const HOME: u8 = 16;
+const REMOVED: u8 = 8;
 
 /// A round trip that is none.
 const NO_ROUND_TRIP: u16 = u16::MAX;
@@ -113,9 +117,12 @@ fn pack_binding(binding: &Binding<'_>, out: &mut Vec<u8>) {
         flow.transport as u8
             | flag(binding.pulse.is_some(), PULSE)
             | flag(!binding.path.is_empty(), PATH)
-            | flag(binding.has_push_token, PUSH_TOKEN),
+            | flag(binding.has_push_token, PUSH_TOKEN)
+            | flag(binding.home.is_some(), HOME)
+            | flag(binding.is_removed, REMOVED),
         flow.listener.0,
     ]);
+    out.extend(binding.home.map(|home| home.0.to_le_bytes()).iter().flatten());
     out.extend(binding.expires_at.to_le_bytes());
     out.extend(binding.registered_at.to_le_bytes());
     out.extend(binding.cseq.to_le_bytes());
@@ -205,11 +212,12 @@ impl<'a> Reader<'a> {
         let [flags, transport, listener] = self.array()?;
         let has_beside = |flag: u8| transport & flag != 0;
         let has = |flag: u8| flags & flag != 0;
+        let home = if has_beside(HOME) { Some(NodeNumber(u32::from_le_bytes(self.array()?))) } else { None };
         let expires_at = u32::from_le_bytes(self.array()?);
         let registered_at = u32::from_le_bytes(self.array()?);
         let cseq = u32::from_le_bytes(self.array()?);
         let call_id = u64::from_le_bytes(self.array()?);
-        let number = transport & !(PULSE | PATH | PUSH_TOKEN);
+        let number = transport & !(PULSE | PATH | PUSH_TOKEN | HOME | REMOVED);
         let transport_of_flow = *Transport::ALL.get(usize::from(number)).ok_or(Garbage)?;
         let local = self.address(has(LOCAL_V6))?;
         let remote = self.address(has(REMOTE_V6))?;
@@ -247,6 +255,8 @@ impl<'a> Reader<'a> {
             reg_id,
             has_push_token: has_beside(PUSH_TOKEN),
             pulse,
+            home,
+            is_removed: has_beside(REMOVED),
         })
     }
 }

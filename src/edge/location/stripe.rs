@@ -5,6 +5,7 @@
 //! ```text
 //! tenant   u32 (little-endian)
 //! version  u64
+//! state    u8: what there is to know of it without reading it
 //! length   u8, and as many bytes: the number
 //! record   the rest: see the record's format
 //! ```
@@ -15,8 +16,18 @@ use super::aor::{Aor, AorHash};
 use crate::index::{Hashed, Index};
 
 const VERSION_AT: usize = 4;
-const LENGTH_AT: usize = 12;
-const NUMBER_AT: usize = 13;
+const STATE_AT: usize = 12;
+const LENGTH_AT: usize = 13;
+const NUMBER_AT: usize = 14;
+
+/// It has bindings of other nodes, or marks of such.
+pub(super) const SHARED: u8 = 1;
+/// Other nodes are to be told of it at once.
+pub(super) const WAITS_SOON: u8 = 2;
+/// Other nodes are to be told of it some time.
+pub(super) const WAITS_LATER: u8 = 4;
+/// Either.
+pub(super) const WAITS: u8 = WAITS_SOON | WAITS_LATER;
 
 /// The longest number that can be registered; longer than any that a directory takes.
 pub(super) const MAX_NUMBER: usize = u8::MAX as usize;
@@ -50,12 +61,22 @@ impl Entry {
     }
 
     pub(super) fn version(&self) -> u64 {
-        let version = self.block.get(VERSION_AT..LENGTH_AT).and_then(<[u8]>::first_chunk);
+        let version = self.block.get(VERSION_AT..STATE_AT).and_then(<[u8]>::first_chunk);
         version.map_or(0, |version| u64::from_le_bytes(*version))
     }
 
     pub(super) fn record(&self) -> &[u8] {
         self.block.get(self.record_at()..).unwrap_or_default()
+    }
+
+    pub(super) fn state(&self) -> u8 {
+        self.block.get(STATE_AT).copied().unwrap_or_default()
+    }
+
+    pub(super) fn set_state(&mut self, state: u8) {
+        if let Some(old) = self.block.get_mut(STATE_AT) {
+            *old = state;
+        }
     }
 
     /// The whole of its memory.
@@ -73,7 +94,7 @@ impl Entry {
         let mut block = Vec::with_capacity(NUMBER_AT + number.len() + record.len());
         block.extend_from_slice(&aor.tenant.0.to_le_bytes());
         block.extend_from_slice(&version.to_le_bytes());
-        block.push(length);
+        block.extend([0, length]);
         block.extend_from_slice(number);
         block.extend_from_slice(record);
         Self { block: block.into_boxed_slice(), soonest, hash: hash.kept() }
@@ -92,7 +113,7 @@ impl Entry {
             block.extend_from_slice(record);
             self.block = block.into_boxed_slice();
         }
-        if let Some(old) = self.block.get_mut(VERSION_AT..LENGTH_AT) {
+        if let Some(old) = self.block.get_mut(VERSION_AT..STATE_AT) {
             old.copy_from_slice(&version.to_le_bytes());
         }
         self.soonest = soonest;
@@ -126,6 +147,10 @@ impl Place<'_> {
         self.entry().map(Entry::version)
     }
 
+    pub(super) fn state(&self) -> u8 {
+        self.entry().map_or(0, Entry::state)
+    }
+
     /// The version of a change that is made now: above every one before it, and after a restart above all that were before
     /// it even when the journal has forgotten them.
     pub(super) fn next_version(&mut self, wall_millis: u64) -> u64 {
@@ -135,11 +160,18 @@ impl Place<'_> {
     }
 
     /// Puts a record, or replaces the one that is there.
-    pub(super) fn put(self, hash: AorHash, aor: &Aor<'_>, version: u64, record: &[u8], soonest: u32) {
+    pub(super) fn put(self, hash: AorHash, aor: &Aor<'_>, version: u64, record: &[u8], soonest: u32, state: u8) {
         let index = &mut self.stripe.index;
         match self.slot.and_then(|slot| index.get_mut(slot)) {
-            Some(entry) => entry.replace(version, record, soonest),
-            None => index.insert(Entry::new(hash, aor, version, record, soonest)),
+            Some(entry) => {
+                entry.replace(version, record, soonest);
+                entry.set_state(state);
+            }
+            None => {
+                let mut entry = Entry::new(hash, aor, version, record, soonest);
+                entry.set_state(state);
+                index.insert(entry);
+            }
         }
     }
 
@@ -181,9 +213,10 @@ impl Stripe {
         Place { stripe: self, slot }
     }
 
-    /// Removes what has this hash and no bindings.
+    /// Removes what has this hash and no bindings, and waits for nothing.
     pub(super) fn remove_empty(&mut self, hash: AorHash) {
-        while let Some(slot) = self.index.find(hash.kept(), |entry| entry.record().is_empty()) {
+        let is_over = |entry: &Entry| entry.record().is_empty() && entry.state() & WAITS == 0;
+        while let Some(slot) = self.index.find(hash.kept(), is_over) {
             self.index.remove(slot);
         }
     }

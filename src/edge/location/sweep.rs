@@ -51,11 +51,14 @@ impl Location {
             }
             let hash = AorHash::new(&self.seed, &entry.aor());
             let mut due = Vec::new();
-            let is_left = self.rewrite(entry, &mut packed, |bindings| {
+            let is_left = self.rewrite(now, entry, &mut packed, |bindings| {
                 let before = bindings.len();
                 bindings.retain(|binding| binding.is_live(seconds));
                 swept.expired += before - bindings.len();
-                swept.gone += beat(bindings, seconds, ping_every, hash.0, &mut due);
+                let gone = beat(bindings, seconds, ping_every, hash.0, &mut due);
+                swept.gone += gone;
+                // That something expires is no news to anybody.
+                gone > 0
             });
             swept.pinged += due.len();
             if is_left && !due.is_empty() {
@@ -84,12 +87,13 @@ impl Location {
             if super::unpack(entry.record()).unwrap_or_default().is_empty() {
                 continue;
             }
-            self.rewrite(entry, &mut packed, |bindings| {
+            self.rewrite(now, entry, &mut packed, |bindings| {
                 for binding in bindings.iter_mut().filter(|binding| binding.flow == *flow) {
                     let Some(pulse) = &mut binding.pulse else { continue };
                     *pulse = pulse.answered(seconds, ping_every, record, round_trip);
                     is_known = true;
                 }
+                false
             });
         }
         is_known

@@ -5,6 +5,7 @@ mod limits;
 mod model;
 mod restarts;
 mod saving;
+mod sharing;
 mod threads;
 
 use ringway_directory::WhenFull;
@@ -62,6 +63,8 @@ fn contact(uri: &str, seconds: u32, interval: u32) -> Binding<'_> {
         reg_id: None,
         has_push_token: false,
         pulse: None,
+        home: None,
+        is_removed: false,
     }
 }
 
@@ -80,7 +83,7 @@ fn save(
 ) -> Result<Saved, Reject> {
     let contacts: Vec<_> = contacts.iter().map(|contact| Binding { call_id, cseq, ..*contact }).collect();
     let update = Update { call_id, cseq, contacts: Contacts::Some(&contacts), limits: of_each(3) };
-    location.save(at(seconds), &aor, &update, &mut Vec::new())
+    location.save(at(seconds), &aor, &update, &mut Vec::new(), &mut Vec::new())
 }
 
 fn save_all_removed(
@@ -90,7 +93,7 @@ fn save_all_removed(
     (call_id, cseq): (u64, u32),
 ) -> Result<Saved, Reject> {
     let update = Update { call_id, cseq, contacts: Contacts::All, limits: of_each(3) };
-    location.save(at(seconds), &aor, &update, &mut Vec::new())
+    location.save(at(seconds), &aor, &update, &mut Vec::new(), &mut Vec::new())
 }
 
 /// The URIs that a call goes to.
@@ -125,8 +128,8 @@ type Written = (TenantId, Vec<u8>, u64, u32, Vec<u8>);
 fn visited(location: &Location, seconds: u32) -> Vec<Written> {
     let mut all = Vec::new();
     for stripe in 0..Location::STRIPES {
-        location.visit(at(seconds), stripe, |aor, version, expires, record| {
-            all.push((aor.tenant, aor.number.to_vec(), version, expires, record.to_vec()));
+        location.visit(at(seconds), stripe, |aor, version, bindings, record| {
+            all.push((aor.tenant, aor.number.to_vec(), version, latest(bindings), record.to_vec()));
         });
     }
     all.sort();
@@ -142,6 +145,7 @@ fn check_invariants(location: &Location) {
             let (aor, hash) = (entry.aor(), AorHash::new(&location.seed, &entry.aor()));
             let bindings = unpack(entry.record()).unwrap();
             assert_eq!(entry.soonest(), soonest(&bindings));
+            let bindings = super::sharing::own_bindings(&bindings);
             if !bindings.is_empty() {
                 *bindings_by_tenant.entry(aor.tenant).or_default() += bindings.len() as u64;
             }

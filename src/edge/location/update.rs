@@ -41,7 +41,11 @@ impl<'m> Update<'_, 'm> {
     pub(super) fn apply(&self, bindings: &mut Bindings<'m>, seconds: u32) -> Result<Applied, Reject> {
         bindings.retain(|binding| binding.is_live(seconds) && binding.is_reachable());
         // The order of CSeqs is one a Call-ID (section 10.2), whatever Contact each request was about.
-        let last = bindings.iter().filter(|binding| binding.call_id == self.call_id).map(|binding| binding.cseq).max();
+        // What another node has under the same CSeq came there first, by a way that has failed since.
+        let is_of_order = |binding: &&Binding<'_>| {
+            binding.call_id == self.call_id && (binding.home.is_none() || binding.cseq != self.cseq)
+        };
+        let last = bindings.iter().filter(is_of_order).map(|binding| binding.cseq).max();
         match (last, self.contacts) {
             (Some(last), _) if self.cseq < last => return Err(Reject::OutOfOrder),
             (Some(last), Contacts::All) if self.cseq == last => return Err(Reject::OutOfOrder),

@@ -296,6 +296,8 @@ impl<'q, 'a> Common<'q, 'a> {
             reg_id: reg_id.filter(|reg_id| *reg_id > 0 && instance.is_some() && self.is_outbound),
             has_push_token: self.has_push_token,
             pulse: is_pinged.then(|| Pulse::first(self.seconds, registrar.ping_seconds, self.spread)),
+            home: None,
+            is_removed: false,
         })
     }
 }

@@ -20,7 +20,7 @@ impl Registered<'_> {
     pub fn write_headers<'o, 'm, 'a>(&self, mut response: ResponseWriter<'o, 'm, 'a>) -> ResponseWriter<'o, 'm, 'a> {
         let seconds = u32::try_from(self.now.as_seconds()).unwrap_or(u32::MAX);
         for (at, binding) in unpack(self.record).unwrap_or_default().iter().enumerate() {
-            if binding.is_live(seconds) {
+            if binding.is_live(seconds) && !binding.is_removed {
                 let gruus = self.gruus_of(at);
                 response = response.header_with("Contact", |out| write_contact(binding, gruus, seconds, out));
             }

@@ -6,7 +6,6 @@ use super::reader::Reader;
 pub(super) fn read(reader: &Reader<'_>) {
     reader.section("admin").not_yet("password_file", "");
     reader.section("admin").not_yet("password", "");
-    reader.section("redis").not_yet("url", "");
     let plugins = reader.section("plugins");
     plugins.not_yet("dir", "plugins");
     plugins.not_yet("inline_budget_us", "1000");

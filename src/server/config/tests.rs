@@ -367,8 +367,6 @@ fn a_variable_with_our_prefix_that_is_no_setting_is_refused() {
 #[test]
 fn what_comes_with_a_later_version_may_stand_at_its_default_and_nowhere_else() {
     let text = "\
-[redis]
-url = \"\"
 [plugins]
 dir = \"plugins\"
 cpu_ms = 20
@@ -376,10 +374,11 @@ cpu_ms = 20
     read(text);
     assert_eq!(
         faults(
-            "[redis]\nurl = \"redis://localhost\"\n[plugins]\ncpu_ms = 30\n[database]\nurl = \"postgres://u:p@h\"\n"
+            "[redis]\nurl = \"redis-ring://u:secret@h\"\n[plugins]\ncpu_ms = 30\n[database]\nurl = \"postgres://u:p@h\"\n"
         ),
         [
-            "r.toml:2: redis.url is not in this version yet; leave it out",
+            "r.toml:2: url: redis-ring is not known; it is redis://HOST:PORT, redis-cluster://HOST:PORT,HOST:PORT or \
+             redis-sentinel://HOST:PORT,HOST:PORT/NAME, with rediss for TLS",
             "r.toml:4: plugins.cpu_ms is not in this version yet; leave it out",
             "r.toml:6: url: PostgreSQL is not in this version yet; leave it empty for SQLite in the data directory",
         ]

@@ -161,6 +161,8 @@ fn binding(uri: &str) -> Vec<u8> {
         reg_id: None,
         has_push_token: false,
         pulse: None,
+        home: None,
+        is_removed: false,
     };
     let mut record = Vec::new();
     pack(&[binding], &mut record);

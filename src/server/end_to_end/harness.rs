@@ -4,6 +4,7 @@ mod baresip;
 mod nat;
 mod node;
 mod phone;
+mod redis;
 mod sipp;
 
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ pub use baresip::Baresip;
 pub use nat::{Home, Internet, in_own_network};
 pub use node::{Node, Options, free_port};
 pub use phone::Phone;
+pub use redis::Redis;
 pub use sipp::Sipp;
 
 /// The longest that anything may take on a busy machine.

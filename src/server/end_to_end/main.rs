@@ -10,6 +10,7 @@
 mod admission;
 mod baresip_calls;
 mod capture;
+mod cluster;
 mod command_line;
 mod dead_calls;
 mod harness;

@@ -78,6 +78,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("http.address", old.http.address != new.http.address),
         ("metrics.address", old.http.metrics != new.http.metrics),
         ("database.url", old.database != new.database),
+        ("redis.url", old.redis.address != new.redis.address),
+        ("redis.ca", old.redis.ca != new.redis.ca),
         ("shards.count", old.shards != new.shards),
         ("journal.fsync_ms", old.journal != new.journal),
         ("media.ports", old.media.ports != new.media.ports),
@@ -154,7 +156,7 @@ mod tests {
     fn needs_restart_count() -> usize {
         let old = config("");
         let all = "[node]\ndata_dir = \"x\"\n[secrets]\nkey_file = \"y\"\n[http]\naddress = \"127.0.0.1:1\"\n[metrics]\n\
-                   address = \"127.0.0.1:2\"\n[database]\nurl = \"sqlite://z\"\n[shards]\ncount = 63\n[journal]\n\
+                   address = \"127.0.0.1:2\"\n[database]\nurl = \"sqlite://z\"\n[redis]\nurl = \"redis://h\"\nca = \"Cargo.toml\"\n[shards]\ncount = 63\n[journal]\n\
                    fsync_ms = 1\n[[listen]]\n[log]\nformat = \"json\"\n[limits]\nsource_connections = 1\n\
                    max_connections = 1\nstream_idle_seconds = 1\nmax_body_bytes = 2000\nudp_receive_buffer_kib = 64\n[media]\n\
                    ports = \"\"\nthreads = 2\nsilence_seconds = 1\nrest_seconds = 9\n";

@@ -33,6 +33,7 @@ use crate::security::{TlsListeners, start_handshakes};
 use crate::settings::{Fixed, look_at_default_tenant, settings};
 use crate::shard;
 use crate::shards::Shards;
+use crate::sharing::{self, Sharing};
 use crate::status::{Running, Status};
 use crate::{demo, node_id};
 
@@ -85,7 +86,8 @@ impl Node {
 
         status.become_unready("the journal is being read");
         let clock = Clock::start();
-        let location = Arc::new(Location::new(rand::random()));
+        let name = config.node.id.clone().unwrap_or_else(|| node.clone());
+        let location = Arc::new(sharing::location(config.redis.address.as_ref(), &name));
         let restored = block_in_place(|| {
             let options = config.journal.clone();
             bindings::restore(&data.journal(), options, clock.now(), &snapshot, &sip_listeners, &location)
@@ -122,6 +124,8 @@ impl Node {
         let Started { shards, mut threads, media } = start_shards(&config, bound, &journal, &world, &handshakes)?;
         threads.push(handshaker);
         drop(handshakes);
+        let sharing =
+            config.redis.address.as_ref().map(|redis| Sharing::start(redis, &name, &location, &in_force, clock));
         let registrations = Registrations::new(Arc::clone(&location), clock);
         let publication =
             Arc::new(Publication::new(directory, shards.clone(), Arc::clone(&in_force), hasher, registrations));
@@ -145,6 +149,7 @@ impl Node {
             tls: tls.clone(),
             captures: Arc::clone(&captures),
             media: media.clone(),
+            sharing,
             last: Mutex::default(),
         };
         for listener in &fixed.listeners {

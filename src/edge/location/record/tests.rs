@@ -70,6 +70,8 @@ fn bare() -> impl Strategy<Value = Binding<'static>> {
             reg_id,
             has_push_token: is_natted,
             pulse,
+            home: None,
+            is_removed: false,
         }
     })
 }
@@ -209,5 +211,7 @@ fn blank(flow: Flow) -> Binding<'static> {
         reg_id: None,
         has_push_token: false,
         pulse: None,
+        home: None,
+        is_removed: false,
     }
 }

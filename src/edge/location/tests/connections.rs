@@ -15,7 +15,7 @@ fn when_its_connection_closes_a_plain_tcp_contact_waits_to_be_called() {
     let location = Location::new(1);
     let flow = stream(Transport::Tcp, 5);
     save(&location, 0, aor("101"), (7, 1), &[Binding { flow, ..contact("sip:a@198.51.100.7:5062", 0, 60) }]).unwrap();
-    assert_eq!(location.connection_closed(connection(5)), 0);
+    assert_eq!(location.connection_closed(at(0), connection(5)), 0);
     let mut reached = None;
     location.lookup(at(0), &aor("101"), |binding| reached = binding.reach(&Settings::default()));
     let remote = "198.51.100.7:5062".parse().unwrap();
@@ -23,7 +23,7 @@ fn when_its_connection_closes_a_plain_tcp_contact_waits_to_be_called() {
     assert!(!location.is_registered_on(&flow));
     check_invariants(&location);
     // A second word of the same end finds nothing.
-    assert_eq!(location.connection_closed(connection(5)), 0);
+    assert_eq!(location.connection_closed(at(0), connection(5)), 0);
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn when_its_connection_closes_a_contact_that_only_the_device_can_connect_is_gone
         let binding = Binding { flow: stream(Transport::Tcp, 5), ..contact("sip:a@198.51.100.7:5062", 0, 60) };
         save(&location, 0, aor("101"), (7, 1), &[change(binding), contact("sip:b@198.51.100.7", 0, 60)]).unwrap();
         save(&location, 0, aor("102"), (8, 1), &[change(binding)]).unwrap();
-        let removed = location.connection_closed(connection(5));
+        let removed = location.connection_closed(at(0), connection(5));
         assert_eq!(count(&location, TenantId(1)), 3 - removed as u64);
         assert_eq!(listed(&location, 0, aor("102")).len(), 2 - removed.max(1));
         check_invariants(&location);
@@ -46,7 +46,7 @@ fn when_its_connection_closes_a_contact_that_only_the_device_can_connect_is_gone
         let location = Location::new(1);
         let flow = stream(transport, 5);
         save(&location, 0, aor("101"), (7, 1), &[Binding { flow, ..contact("sip:a@198.51.100.7", 0, 60) }]).unwrap();
-        assert_eq!(location.connection_closed(connection(5)), 1, "{transport}");
+        assert_eq!(location.connection_closed(at(0), connection(5)), 1, "{transport}");
         assert!(listed(&location, 0, aor("101")).is_empty());
         check_invariants(&location);
     }
@@ -57,11 +57,11 @@ fn another_connection_of_the_record_lives_on() {
     let location = Location::new(1);
     let on = |serial, uri| Binding { flow: stream(Transport::Tls, serial), ..contact(uri, 0, 60) };
     save(&location, 0, aor("101"), (7, 1), &[on(5, "sip:a@h"), on(6, "sip:b@h")]).unwrap();
-    assert_eq!(location.connection_closed(connection(5)), 1);
+    assert_eq!(location.connection_closed(at(0), connection(5)), 1);
     assert_eq!(lookup(&location, 0, aor("101")), ["sip:b@h"]);
     // A device that moved to another connection has left the first.
     save(&location, 0, aor("101"), (7, 2), &[on(7, "sip:b@h")]).unwrap();
-    assert_eq!(location.connection_closed(connection(6)), 0);
+    assert_eq!(location.connection_closed(at(0), connection(6)), 0);
     assert_eq!(lookup(&location, 0, aor("101")), ["sip:b@h"]);
     check_invariants(&location);
 }

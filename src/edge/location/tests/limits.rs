@@ -15,7 +15,7 @@ fn register(
     let contacts = [Binding { call_id, cseq, ..wanted }];
     let limits = Limits { phones: 2, apps: 1, total: 3, when_full };
     let update = Update { call_id, cseq, contacts: Contacts::Some(&contacts), limits };
-    location.save(at(seconds), &aor("101"), &update, &mut Vec::new())
+    location.save(at(seconds), &aor("101"), &update, &mut Vec::new(), &mut Vec::new())
 }
 
 fn app(user: &str) -> String {
@@ -44,7 +44,7 @@ fn both_together_keep_below_the_ceiling_of_the_node() {
     let contacts = ["sip:a@h", "sip:b@h", &one, &two].map(|uri| contact(uri, 0, 60));
     let save = |contacts| {
         let update = Update { call_id: 0, cseq: 0, contacts: Contacts::Some(contacts), limits };
-        location.save(at(0), &aor("101"), &update, &mut Vec::new())
+        location.save(at(0), &aor("101"), &update, &mut Vec::new(), &mut Vec::new())
     };
     assert_eq!(save(&contacts), Err(Reject::TooManyBindings));
     assert!(save(&contacts[..3]).is_ok());
@@ -115,7 +115,7 @@ fn a_phone_whose_connection_is_closed_gives_way_before_anybody_is_refused() {
     let save = |device, contact| register(&location, WhenFull::Reject, 0, (device, 1), contact);
     save(1, tcp(1, "sip:a@198.51.100.7:5062")).unwrap();
     save(2, tcp(2, "sip:b@198.51.100.8:5062")).unwrap();
-    location.connection_closed(connection(1));
+    location.connection_closed(at(0), connection(1));
     assert_eq!(listed(&location, 0, aor("101")).len(), 2, "its Contact can still be tried");
     save(3, tcp(3, "sip:a@198.51.100.7:5070")).unwrap();
     assert_eq!(listed(&location, 0, aor("101")), ["sip:b@198.51.100.8:5062", "sip:a@198.51.100.7:5070"]);
@@ -171,7 +171,7 @@ fn what_cannot_be_reached_any_more_makes_room() {
     save(1, tls(1)).unwrap();
     save(2, contact("sip:b@h", 0, 60)).unwrap();
     assert_eq!(save(3, contact("sip:c@h", 0, 60)), Err(Reject::TooManyBindings));
-    location.connection_closed(connection(1));
+    location.connection_closed(at(0), connection(1));
     save(3, contact("sip:c@h", 0, 60)).unwrap();
     assert_eq!(listed(&location, 0, aor("101")), ["sip:b@h", "sip:c@h"]);
 }
@@ -201,6 +201,9 @@ fn one_request_with_too_many_contacts_is_refused_whoever_gives_way() {
     let contacts = ["sip:a@h", "sip:b@h", "sip:c@h"].map(|uri| Binding { call_id: 2, cseq: 1, ..contact(uri, 0, 60) });
     let limits = Limits { phones: 2, apps: 1, total: 3, when_full: WhenFull::ReplaceOldest };
     let update = Update { call_id: 2, cseq: 1, contacts: Contacts::Some(&contacts), limits };
-    assert_eq!(location.save(at(0), &aor("101"), &update, &mut Vec::new()), Err(Reject::TooManyBindings));
+    assert_eq!(
+        location.save(at(0), &aor("101"), &update, &mut Vec::new(), &mut Vec::new()),
+        Err(Reject::TooManyBindings)
+    );
     assert_eq!(listed(&location, 0, aor("101")), ["sip:old@h"], "nothing has changed");
 }

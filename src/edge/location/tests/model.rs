@@ -179,7 +179,7 @@ impl Pair {
             }
             Step::RemoveAll { number, call_id, cseq } => self.save(*number, (*call_id, *cseq), None),
             Step::Close(serial) => {
-                self.location.connection_closed(connection(*serial as u64));
+                self.location.connection_closed(at(0), connection(*serial as u64));
                 self.model.close(*serial);
             }
             Step::Sweep => drop(sweep(&self.location, self.seconds)),
@@ -217,10 +217,10 @@ impl Pair {
         let contacts = bindings.as_deref().map_or(Contacts::All, Contacts::Some);
         let update = Update { call_id, cseq, contacts, limits: of_each(CEILING) };
         let mut record = Vec::new();
-        let saved = self.location.save(at(self.seconds), &aor(NUMBERS[number]), &update, &mut record);
+        let saved = self.location.save(at(self.seconds), &aor(NUMBERS[number]), &update, &mut record, &mut Vec::new());
         let expected = self.model.save(self.seconds, number, (call_id, cseq), known.as_deref());
         assert_eq!(saved.map(|saved| saved.version.is_some()), expected);
-        if let Ok(Saved { version: Some(version), expires }) = saved {
+        if let Ok(Saved { version: Some(version), expires, .. }) = saved {
             assert_eq!(expires, latest(&unpack(&record).unwrap()));
             self.journal.push((number, version, record));
         }

@@ -82,7 +82,7 @@ fn connections_of_before_a_restart_are_closed() {
     assert_eq!(reached, [Some(Flow { remote, connection: None, ..tcp.flow })]);
     // A connection that has the same number now is somebody else's.
     assert_eq!(location.tenant_on_flow(&tls.flow), None);
-    assert_eq!(location.connection_closed(connection(6)), 0);
+    assert_eq!(location.connection_closed(at(0), connection(6)), 0);
     // The device comes back; what can't be reached makes room.
     let fresh = Binding { flow: stream(Transport::Tls, 1), ..contact("sip:b@198.51.100.7:2", 0, 60) };
     save(&location, 0, aor("101"), (9, 1), &[fresh]).unwrap();

@@ -57,7 +57,7 @@ fn the_same_request_again_changes_nothing() {
     let contacts = [contact("sip:a@198.51.100.7", 0, 60)];
     let saved = save(&location, 0, aor("101"), (7, 1), &contacts).unwrap();
     let later = [contact("sip:a@198.51.100.7", 20, 60)];
-    assert_eq!(save(&location, 20, aor("101"), (7, 1), &later), Ok(Saved { version: None, expires: saved.expires }));
+    assert_eq!(save(&location, 20, aor("101"), (7, 1), &later), Ok(Saved { version: None, ..saved }));
     assert!(lookup(&location, 60, aor("101")).is_empty(), "the retransmission has not made it longer");
     let other = [contact("sip:a@198.51.100.7", 0, 61)];
     assert_eq!(save(&location, 0, aor("101"), (7, 1), &other), Err(Reject::OutOfOrder));
@@ -66,7 +66,7 @@ fn the_same_request_again_changes_nothing() {
 #[test]
 fn a_removal_of_what_is_not_there_changes_nothing() {
     let location = Location::new(1);
-    let unchanged = Ok(Saved { version: None, expires: 0 });
+    let unchanged = Ok(Saved { version: None, expires: 0, is_shared: false });
     assert_eq!(save(&location, 0, aor("101"), (7, 1), &[contact("sip:a@h", 0, 0)]), unchanged);
     assert_eq!(save_all_removed(&location, 0, aor("101"), (7, 1)), unchanged);
 }
@@ -95,7 +95,7 @@ fn a_lowered_ceiling_lets_a_device_refresh_what_it_has_and_the_newest_stay() {
     let contacts = [Binding { call_id: 7, cseq: 2, ..contact("sip:b@h", 0, 90) }];
     let update = Update { call_id: 7, cseq: 2, contacts: Contacts::Some(&contacts), limits: of_each(1) };
     let mut record = Vec::new();
-    assert_eq!(location.save(at(0), &aor("101"), &update, &mut record).unwrap().expires, START + 90);
+    assert_eq!(location.save(at(0), &aor("101"), &update, &mut record, &mut Vec::new()).unwrap().expires, START + 90);
     let left = unpack(&record).unwrap();
     assert_eq!(left.iter().map(|binding| binding.uri).collect::<Vec<_>>(), [b"sip:b@h"]);
 }
@@ -128,11 +128,11 @@ fn a_refused_save_leaves_nothing_in_its_buffer() {
     save(&location, 0, aor("101"), (7, 2), &[contact("sip:a@h", 0, 60)]).unwrap();
     let mut record = b"left over".to_vec();
     let update = Update { call_id: 7, cseq: 1, contacts: Contacts::All, limits: of_each(3) };
-    assert_eq!(location.save(at(0), &aor("101"), &update, &mut record), Err(Reject::OutOfOrder));
+    assert_eq!(location.save(at(0), &aor("101"), &update, &mut record, &mut Vec::new()), Err(Reject::OutOfOrder));
     assert!(record.is_empty());
     let number = "1".repeat(256);
     let update = Update { call_id: 7, cseq: 1, contacts: Contacts::All, limits: of_each(3) };
-    assert_eq!(location.save(at(0), &aor(&number), &update, &mut record), Err(Reject::UnknownNumber));
+    assert_eq!(location.save(at(0), &aor(&number), &update, &mut record, &mut Vec::new()), Err(Reject::UnknownNumber));
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn write(location: &Location, device: u64) {
         let contacts = [Binding { flow, call_id: device, cseq, ..contact(&uri, round / 100, 600) }];
         let update = Update { call_id: device, cseq, contacts: Contacts::Some(&contacts), limits: of_each(10) };
         let mut record = Vec::new();
-        let saved = location.save(at(round / 100), &aor(&number), &update, &mut record).unwrap();
+        let saved = location.save(at(round / 100), &aor(&number), &update, &mut record, &mut Vec::new()).unwrap();
         assert!(unpack(&record).unwrap().contains(&contacts[0]));
         let last = versions.insert(number, saved.version);
         assert!(last.flatten() < saved.version);

@@ -1,0 +1,252 @@
+//! Following the streams of changes, and finding out what was missed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use redis::{Cmd, RedisError, Value};
+use ringway_edge::location::{Aor, NodeNumber};
+
+use crate::Sharer;
+use crate::blob::{self, Unreadable};
+use crate::keys::{self, PARTITIONS};
+use crate::store::Store;
+
+/// How often the streams are read.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Entries that are read of a stream at once.
+const AT_ONCE: usize = 1000;
+
+/// Blobs that are read at once.
+pub(crate) const BLOBS_AT_ONCE: usize = 1000;
+
+/// Where a stream without entries is read from.
+const BEGINNING: &str = "0-0";
+
+/// Up to where each stream was read.
+#[derive(Debug, Default)]
+pub(crate) struct Positions {
+    /// By partition; `None` for one that was never read, or of which something was missed.
+    read: Vec<Option<String>>,
+    /// Where the streams ended when it was found that something was missed.
+    ends: Vec<String>,
+}
+
+impl Positions {
+    /// Holds the positions against the streams as they are now, and gives the partitions of which something may be missing:
+    /// those that were never read, and those in which the last entry that was read is no more, for the stream was trimmed
+    /// or lost, or is that of a server that had not heard of it.
+    pub(crate) async fn catch_up(&mut self, store: &mut Store) -> Result<BTreeSet<u8>, RedisError> {
+        self.read.resize(PARTITIONS.into(), None);
+        let last = |partition| range("XREVRANGE", partition, "+", "-");
+        self.ends = store.ask((0..PARTITIONS).map(last).collect()).await?.iter().map(first_id).collect();
+        let known = (0..PARTITIONS).map(|partition| {
+            let position = self.read.get(usize::from(partition)).and_then(Option::as_deref).unwrap_or(BEGINNING);
+            range("XRANGE", partition, position, position)
+        });
+        let found: Vec<_> = store.ask(known.collect()).await?.iter().map(first_id).collect();
+        let is_lost = |(at, position): (usize, &Option<String>)| match position.as_deref() {
+            None => true,
+            Some(BEGINNING) => false,
+            Some(position) => found.get(at).is_none_or(|found| found != position),
+        };
+        let lost = (0..=u8::MAX).filter(|partition| {
+            let at = usize::from(*partition);
+            self.read.get(at).is_none_or(|position| is_lost((at, position)))
+        });
+        Ok(lost.collect())
+    }
+
+    /// What these partitions lacked was made good: they are followed from where they ended before that.
+    pub(crate) fn settle(&mut self, partitions: &BTreeSet<u8>) {
+        for partition in partitions {
+            let at = usize::from(*partition);
+            if let (Some(position), Some(end)) = (self.read.get_mut(at), self.ends.get(at)) {
+                *position = Some(end.clone());
+            }
+        }
+    }
+
+    fn of(&self, partition: u16) -> &str {
+        self.read.get(usize::from(partition)).and_then(Option::as_deref).unwrap_or(BEGINNING)
+    }
+}
+
+impl Sharer {
+    /// Learns what other nodes change, until the connection fails.
+    pub(crate) async fn follow(
+        &self,
+        store: &mut Store,
+        positions: &mut Positions,
+    ) -> Result<std::convert::Infallible, RedisError> {
+        loop {
+            let mut changed = BTreeSet::new();
+            let mut has_more = false;
+            for answer in store.ask(reads(store, positions)).await? {
+                if let Value::ServerError(error) = answer {
+                    return Err(error.into());
+                }
+                for (stream, entries) in streams(answer) {
+                    has_more |= entries.len() >= AT_ONCE;
+                    let Some(partition) = partition_of(&stream) else { continue };
+                    for Entry { id, name, node } in entries {
+                        if let Some(position) = positions.read.get_mut(usize::from(partition)) {
+                            *position = Some(id);
+                        }
+                        if node != self.here.0.to_be_bytes() {
+                            changed.insert((partition, name));
+                        }
+                    }
+                }
+            }
+            let changed: Vec<_> = changed.into_iter().collect();
+            for some in changed.chunks(BLOBS_AT_ONCE) {
+                self.read_blobs(store, some).await?;
+            }
+            if !has_more {
+                self.counters.set_current(true);
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+    }
+
+    /// Reads the blobs of these names and learns them.
+    pub(crate) async fn read_blobs(&self, store: &mut Store, names: &[(u8, Vec<u8>)]) -> Result<(), RedisError> {
+        let get = |(partition, name): &(u8, Vec<u8>)| {
+            let mut command = redis::cmd("GET");
+            command.arg(keys::blob(*partition, name));
+            command
+        };
+        let answers = store.ask(names.iter().map(get).collect()).await?;
+        for ((_, name), answer) in names.iter().zip(answers) {
+            match answer {
+                Value::BulkString(blob) => self.learn(name, &blob),
+                Value::Nil => self.learn(name, &[]),
+                // Of another kind than a blob: it is written over when there is something to write.
+                Value::ServerError(error) if error.code() == "WRONGTYPE" => self.counters.garbage.add(1),
+                Value::ServerError(error) => return Err(error.into()),
+                _ => self.counters.garbage.add(1),
+            }
+        }
+        Ok(())
+    }
+
+    /// Learns one blob.
+    pub(crate) fn learn(&self, name: &[u8], blob: &[u8]) {
+        let Some((domain, number)) = keys::split(name) else { return self.counters.garbage.add(1) };
+        // A tenant that this node does not have.
+        let Some(tenant) = self.world.tenant(domain) else { return };
+        let sections = match blob::read(blob) {
+            Ok(sections) => sections,
+            Err(Unreadable::Newer) => return self.counters.newer.add(1),
+            // As if nothing were there.
+            Err(Unreadable::Garbage) => {
+                self.counters.garbage.add(1);
+                Vec::new()
+            }
+        };
+        let own = sections.iter().find(|section| section.node == self.here).map(|section| section.version);
+        let others: Vec<(NodeNumber, &[u8])> = sections
+            .iter()
+            .filter(|section| section.node != self.here)
+            .map(|section| (section.node, section.record))
+            .collect();
+        match self.location.learn(self.world.now(), &Aor { tenant, number }, &others, own) {
+            Ok(_) => self.counters.learned.add(1),
+            Err(_) => self.counters.garbage.add(1),
+        }
+    }
+}
+
+/// The commands that read all streams from where they were read to: one, or with a cluster one each.
+fn reads(store: &Store, positions: &Positions) -> Vec<Cmd> {
+    let together = |partitions: std::ops::Range<u16>| {
+        let mut command = redis::cmd("XREAD");
+        command.arg("COUNT").arg(AT_ONCE).arg("STREAMS");
+        for partition in partitions.clone() {
+            command.arg(keys::changes(partition as u8));
+        }
+        for partition in partitions {
+            command.arg(positions.of(partition));
+        }
+        command
+    };
+    match store {
+        Store::Single(_) => vec![together(0..PARTITIONS)],
+        Store::Cluster(_) => (0..PARTITIONS).map(|partition| together(partition..partition + 1)).collect(),
+    }
+}
+
+fn range(command: &str, partition: u16, from: &str, to: &str) -> Cmd {
+    let mut command = redis::cmd(command);
+    command.arg(keys::changes(partition as u8)).arg(from).arg(to).arg("COUNT").arg(1);
+    command
+}
+
+/// The id of the first entry of an answer.
+fn first_id(answer: &Value) -> String {
+    let id = match answer {
+        Value::Array(entries) => entries.first().and_then(entry).map(|entry| entry.id),
+        _ => None,
+    };
+    id.unwrap_or_else(|| BEGINNING.to_owned())
+}
+
+/// An entry of a stream. What an entry lacks, for somebody else has written it, is empty.
+struct Entry {
+    id: String,
+    /// The name of an address-of-record.
+    name: Vec<u8>,
+    /// The node that has changed it.
+    node: Vec<u8>,
+}
+
+fn entry(value: &Value) -> Option<Entry> {
+    let Value::Array(parts) = value else { return None };
+    let [id, fields] = parts.as_slice() else { return None };
+    let (mut name, mut node) = (Vec::new(), Vec::new());
+    if let Value::Array(fields) = fields {
+        for field in fields.chunks_exact(2) {
+            match field {
+                [Value::BulkString(key), Value::BulkString(value)] if key == b"k" => name.clone_from(value),
+                [Value::BulkString(key), Value::BulkString(value)] if key == b"n" => node.clone_from(value),
+                _ => {}
+            }
+        }
+    }
+    Some(Entry { id: text(id)?, name, node })
+}
+
+/// The streams of an answer to XREAD, with their entries.
+fn streams(answer: Value) -> Vec<(String, Vec<Entry>)> {
+    let pairs: Vec<(Value, Value)> = match answer {
+        Value::Map(pairs) => pairs,
+        Value::Array(streams) => streams
+            .into_iter()
+            .filter_map(|stream| match stream {
+                Value::Array(mut parts) if parts.len() == 2 => {
+                    parts.pop().zip(parts.pop()).map(|(entries, name)| (name, entries))
+                }
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    let read = |(name, entries): (Value, Value)| {
+        let Value::Array(entries) = entries else { return None };
+        Some((text(&name)?, entries.iter().filter_map(entry).collect()))
+    };
+    pairs.into_iter().filter_map(read).collect()
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
+        Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn partition_of(stream: &str) -> Option<u8> {
+    stream.strip_prefix("rw:{b")?.split_once('}')?.0.parse().ok()
+}

@@ -1,0 +1,140 @@
+//! Registrations that several nodes share by Redis.
+//!
+//! Memory is what a node decides by, and no phone ever waits for Redis. What a node's phones register is published a moment
+//! later; what other nodes publish is followed, and learned into the same memory. When something was missed, for Redis was
+//! away, was restarted empty, failed over or has trimmed a stream, everything is compared and set right, both ways.
+//!
+//! See [`blob`] for what lies in Redis, [`keys`] for where, and `ringway_edge::location` for what holds when nodes disagree.
+
+mod address;
+mod blob;
+mod changes;
+mod counters;
+mod keys;
+mod publish;
+mod recent;
+mod reconcile;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::RedisError;
+use ringway_edge::Location;
+use ringway_edge::location::{NodeNumber, TenantId};
+use ringway_sip::Wall;
+
+pub use address::Address;
+pub use counters::{Count, Counters};
+
+use changes::Positions;
+use recent::Recent;
+use store::Store;
+
+/// How long a node waits before it tries to connect again: twice as long after each failure, up to the most.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the rest of the node supplies.
+pub trait World: Send + Sync + 'static {
+    /// The main domain of a tenant.
+    fn domain(&self, tenant: TenantId) -> Option<Box<str>>;
+    /// The tenant whose main domain this is.
+    fn tenant(&self, domain: &str) -> Option<TenantId>;
+    /// The time.
+    fn now(&self) -> Wall;
+}
+
+/// A node that shares.
+pub struct Sharer {
+    /// Where Redis is.
+    pub address: Address,
+    /// This node.
+    pub here: NodeNumber,
+    /// Its bindings.
+    pub location: Arc<Location>,
+    /// Everything else.
+    pub world: Arc<dyn World>,
+    /// What is counted.
+    pub counters: Arc<Counters>,
+}
+
+impl std::fmt::Debug for Sharer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Sharer({:?} at {})", self.here, self.address)
+    }
+}
+
+/// The number of the node with this name: the same on all nodes.
+pub fn node_number(name: &str) -> NodeNumber {
+    use std::hash::Hasher as _;
+    let mut hasher = siphasher::sip::SipHasher13::new();
+    hasher.write(name.as_bytes());
+    NodeNumber(hasher.finish() as u32)
+}
+
+impl Sharer {
+    /// Shares for ever. When Redis can't be reached it tries again, and again.
+    pub async fn run(self) {
+        let (mut positions, recent) = (Positions::default(), Recent::default());
+        let mut pause = FIRST_PAUSE;
+        let mut was_told = false;
+        loop {
+            match Store::connect(&self.address).await {
+                Ok(store) => {
+                    tracing::info!(redis = %self.address, "connected to Redis");
+                    (pause, was_told) = (FIRST_PAUSE, false);
+                    self.counters.set_connected(true);
+                    let error = self.session(store, &mut positions, &recent).await;
+                    self.counters.set_connected(false);
+                    self.counters.set_current(false);
+                    self.counters.disconnects.add(1);
+                    tracing::warn!(
+                        redis = %self.address,
+                        %error,
+                        "Redis is lost. Phones go on registering; other nodes hear of it when Redis is back"
+                    );
+                }
+                Err(error) if !was_told => {
+                    was_told = true;
+                    tracing::error!(
+                        redis = %self.address,
+                        %error,
+                        "Redis can't be reached (redis.url); it is tried again. Until then this node knows its own phones only"
+                    );
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// One connection, until it fails.
+    async fn session(&self, store: Store, positions: &mut Positions, recent: &Recent) -> RedisError {
+        let last = recent.take();
+        let follow = async {
+            let mut store = store.clone();
+            let mut lost = positions.catch_up(&mut store).await?;
+            match last {
+                Some(last) => {
+                    for some in last.chunks(changes::BLOBS_AT_ONCE) {
+                        self.read_blobs(&mut store, some).await?;
+                    }
+                }
+                None => lost = (0..=u8::MAX).collect(),
+            }
+            if !lost.is_empty() {
+                self.reconcile(&mut store, &lost).await?;
+                positions.settle(&lost);
+                self.counters.reconciled.add(1);
+            }
+            self.follow(&mut store, positions).await
+        };
+        let publish = self.publish(store.clone(), recent);
+        match tokio::try_join!(follow, publish) {
+            Err(error) => error,
+            Ok((never, _)) => match never {},
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Nodes that share by a real Redis, which is cut off, killed, filled and lied to.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Cluster, Link, Node, Redis, Sentinels, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_of_one_node_is_known_to_the_other_a_moment_later_and_gone_when_it_unregisters() {
+    let redis = Redis::start(&[]).await;
+    let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
+    a.register("101", 1, 300);
+    eventually("b knows the phone", || b.found("101") == ["sip:101@198.51.100.7"]).await;
+    assert_eq!(redis.keys("rw:{b*}:acme.example:101").await, 1);
+    a.register("101", 2, 0);
+    eventually("the phone is gone", || b.found("101").is_empty()).await;
+    assert_eq!(redis.keys("rw:{b*}:acme.example:101").await, 0);
+    assert!(a.counters.is_current() && b.counters.is_current());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_late_or_was_away_knows_what_it_has_missed() {
+    let redis = Redis::start(&[]).await;
+    let a = Node::start("a", &redis.url());
+    for number in 1000..3000 {
+        a.register(&number.to_string(), 1, 300);
+    }
+    eventually("all is published", || a.unpublished() == 0).await;
+    let link = Link::to(redis.port).await;
+    let b = Node::start("b", &link.url());
+    eventually("b has learned all", || (1000..3000).all(|number| b.found(&number.to_string()).len() == 1)).await;
+    link.cut();
+    eventually("b is cut off", || !b.counters.is_connected()).await;
+    a.register("1000", 2, 0);
+    a.register("4000", 1, 300);
+    eventually("a has published", || a.unpublished() == 0).await;
+    assert_eq!((b.found("1000").len(), b.found("4000").len()), (1, 0), "b knows what it knew");
+    link.mend();
+    eventually("b has caught up", || b.found("1000").is_empty() && b.found("4000").len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_changes_than_a_stream_keeps_are_made_good_by_comparing_everything() {
+    let redis = Redis::start(&[]).await;
+    let link = Link::to(redis.port).await;
+    let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &link.url()));
+    a.register("101", 1, 300);
+    eventually("b follows", || b.found("101").len() == 1).await;
+    let before = b.counters.reconciled.get();
+    link.cut();
+    eventually("b is cut off", || !b.counters.is_connected()).await;
+    a.register("101", 2, 0);
+    eventually("a has published", || a.unpublished() == 0).await;
+    redis.trim_all_streams().await;
+    link.mend();
+    eventually("b has compared", || b.counters.reconciled.get() > before && b.found("101").is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_killed_and_comes_back_empty_is_filled_again_by_all_nodes() {
+    let mut redis = Redis::start(&[]).await;
+    let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
+    a.register("101", 1, 300);
+    b.register("102", 1, 300);
+    eventually("both know both", || a.found("102").len() == 1 && b.found("101").len() == 1).await;
+    redis.kill();
+    eventually("Redis is lost", || !a.counters.is_connected() && !b.counters.is_connected()).await;
+    a.register("103", 1, 300);
+    assert_eq!(a.found("101").len() + a.found("102").len() + a.found("103").len(), 3, "phones go on");
+    redis.restart().await;
+    eventually("b learns what came meanwhile", || b.found("103").len() == 1).await;
+    eventually("all three are in Redis", || a.unpublished() + b.unpublished() == 0).await;
+    assert_eq!(redis.keys("rw:{b*}:acme.example:*").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_black_holed_redis_takes_no_memory_and_loses_nothing() {
+    let redis = Redis::start(&[]).await;
+    let link = Link::to(redis.port).await;
+    let (a, b) = (Node::start("a", &link.url()), Node::start("b", &redis.url()));
+    a.register("101", 1, 300);
+    eventually("b follows", || b.found("101").len() == 1).await;
+    link.black_hole();
+    for cseq in 2..500 {
+        a.register("101", cseq, if cseq % 2 == 0 { 0 } else { 300 });
+    }
+    assert!(a.unpublished() <= 1, "{} wait", a.unpublished());
+    link.mend();
+    a.register("101", 500, 0);
+    eventually("b has heard the last word", || b.found("101").is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_redis_is_late_and_nothing_more() {
+    let redis = Redis::start(&[]).await;
+    let link = Link::to(redis.port).await;
+    link.delay(Duration::from_millis(750));
+    let (a, b) = (Node::start("a", &link.url()), Node::start("b", &redis.url()));
+    for number in 1000..2000 {
+        a.register(&number.to_string(), 1, 300);
+    }
+    eventually("b has heard of all", || (1000..2000).all(|number| b.found(&number.to_string()).len() == 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_redis_is_tried_again_until_it_has_room() {
+    let redis = Redis::start(&[]).await;
+    let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
+    eventually("both are there", || a.counters.is_current() && b.counters.is_current()).await;
+    redis.set("maxmemory", "1").await;
+    a.register("101", 1, 300);
+    eventually("Redis refuses", || a.counters.failed.get() > 0).await;
+    assert!(b.found("101").is_empty() && a.found("101").len() == 1);
+    redis.set("maxmemory", "0").await;
+    eventually("it has got through", || b.found("101").len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_is_written_over_and_a_newer_blob_left_alone() {
+    let redis = Redis::start(&[]).await;
+    let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
+    for number in ["101", "102", "103"] {
+        a.register(number, 1, 300);
+    }
+    eventually("b follows", || ["101", "102", "103"].iter().all(|number| b.found(number).len() == 1)).await;
+    redis.put("101", b"no blob at all").await;
+    redis.put("102", b"\x02of a version to come").await;
+    redis.put_list("103").await;
+    for number in ["101", "102", "103"] {
+        b.register_elsewhere(number, 1, 300);
+    }
+    eventually("what can be written is", || a.found("101").len() == 2 && a.found("103").len() == 2).await;
+    eventually("and what can't is counted", || b.counters.newer.get() > 0).await;
+    assert_eq!(redis.get("102").await, b"\x02of a version to come");
+    assert_eq!((a.found("102").len(), b.found("102").len()), (1, 2), "each node knows its own at least");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_asked_for_and_a_wrong_one_is_no_reason_to_stop() {
+    let redis = Redis::start(&["--requirepass", "secret"]).await;
+    let wrong = Node::start("w", &format!("redis://:wrong@127.0.0.1:{}", redis.port));
+    let right = Node::start("r", &format!("redis://:secret@127.0.0.1:{}", redis.port));
+    eventually("the right one is let in", || right.counters.is_current()).await;
+    wrong.register("101", 1, 300);
+    assert!(!wrong.counters.is_connected() && wrong.found("101").len() == 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_cluster_of_three_serves_as_one_server_does() {
+    let cluster = Cluster::start().await;
+    let (a, b) = (Node::start("a", &cluster.url()), Node::start("b", &cluster.url()));
+    for number in 1000..1100 {
+        a.register(&number.to_string(), 1, 300);
+    }
+    eventually("b has heard of all", || (1000..1100).all(|number| b.found(&number.to_string()).len() == 1)).await;
+    // One that comes later scans all three.
+    let c = Node::start("c", &cluster.url());
+    eventually("c has learned all", || (1000..1100).all(|number| c.found(&number.to_string()).len() == 1)).await;
+    a.register("1000", 2, 0);
+    eventually("the phone is gone", || b.found("1000").is_empty() && c.found("1000").is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_master_dies_the_one_that_sentinels_name_takes_its_place_and_lacks_nothing() {
+    let mut sentinels = Sentinels::start().await;
+    let (a, b) = (Node::start("a", &sentinels.url()), Node::start("b", &sentinels.url()));
+    a.register("101", 1, 300);
+    eventually("b follows", || b.found("101").len() == 1).await;
+    sentinels.kill_master();
+    a.register("101", 2, 0);
+    a.register("102", 1, 300);
+    eventually("b has heard of both", || b.found("101").is_empty() && b.found("102").len() == 1).await;
+}

@@ -1,0 +1,449 @@
+//! A real Redis, a link to it that can be broken, and nodes without anything but a location.
+
+#![allow(dead_code, reason = "not every test breaks everything")]
+
+use std::net::Ipv4Addr;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use redis::aio::MultiplexedConnection;
+use ringway_cluster::{Address, Counters, Sharer, World, node_number};
+use ringway_edge::Location;
+use ringway_edge::location::{Aor, Binding, Contacts, Limits, TenantId, Update, WhenFull};
+use ringway_sip::{Flow, ListenerId, Wall};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// How long something may take until it is so.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until it is so.
+pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < until, "it is not so after {PATIENCE:?}: {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// A server of its own, that keeps nothing on the disk.
+pub struct Redis {
+    pub port: u16,
+    options: Vec<String>,
+    child: Child,
+}
+
+impl Redis {
+    pub async fn start(options: &[&str]) -> Self {
+        let port = free_port();
+        let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
+        let redis = Self { port, child: spawn(port, &options), options };
+        redis.wait().await;
+        redis
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub async fn restart(&mut self) {
+        self.child = spawn(self.port, &self.options);
+        self.wait().await;
+    }
+
+    async fn wait(&self) {
+        let until = Instant::now() + PATIENCE;
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await.is_err() {
+            assert!(Instant::now() < until, "redis-server does not start");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    async fn connection(&self) -> MultiplexedConnection {
+        redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+    }
+
+    /// How many keys there are of this pattern.
+    pub async fn keys(&self, pattern: &str) -> usize {
+        let found: Vec<Vec<u8>> =
+            redis::cmd("KEYS").arg(pattern).query_async(&mut self.connection().await).await.unwrap();
+        found.len()
+    }
+
+    async fn key_of(&self, number: &str) -> Vec<u8> {
+        let pattern = format!("rw:{{b*}}:acme.example:{number}");
+        let found: Vec<Vec<u8>> =
+            redis::cmd("KEYS").arg(pattern).query_async(&mut self.connection().await).await.unwrap();
+        found.into_iter().next().unwrap()
+    }
+
+    pub async fn get(&self, number: &str) -> Vec<u8> {
+        let key = self.key_of(number).await;
+        redis::cmd("GET").arg(key).query_async(&mut self.connection().await).await.unwrap()
+    }
+
+    pub async fn put(&self, number: &str, blob: &[u8]) {
+        let key = self.key_of(number).await;
+        let () = redis::cmd("SET").arg(key).arg(blob).query_async(&mut self.connection().await).await.unwrap();
+    }
+
+    pub async fn put_list(&self, number: &str) {
+        let key = self.key_of(number).await;
+        let mut connection = self.connection().await;
+        let () = redis::cmd("DEL").arg(&key).query_async(&mut connection).await.unwrap();
+        let () = redis::cmd("RPUSH").arg(&key).arg("x").query_async(&mut connection).await.unwrap();
+    }
+
+    pub async fn set(&self, key: &str, value: &str) {
+        let mut connection = self.connection().await;
+        let () = redis::cmd("CONFIG").arg("SET").arg(key).arg(value).query_async(&mut connection).await.unwrap();
+    }
+
+    pub async fn trim_all_streams(&self) {
+        let mut connection = self.connection().await;
+        let found: Vec<String> = redis::cmd("KEYS").arg("rw:{b*}:changes").query_async(&mut connection).await.unwrap();
+        for stream in found {
+            let () = redis::cmd("XTRIM").arg(stream).arg("MAXLEN").arg(0).query_async(&mut connection).await.unwrap();
+        }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // One that was killed is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(port: u16, options: &[String]) -> Child {
+    let mut command = Command::new("redis-server");
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+    let child = command.args(options).stdout(Stdio::null()).spawn();
+    child.unwrap_or_else(|error| panic!("redis-server can't be started ({error}); scripts/test installs it"))
+}
+
+/// Three masters that are one Redis Cluster.
+pub struct Cluster {
+    servers: Vec<Redis>,
+    folder: tempfile::TempDir,
+}
+
+impl Cluster {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut servers = Vec::new();
+        for number in 0..3 {
+            let own = folder.path().join(number.to_string());
+            std::fs::create_dir(&own).unwrap();
+            let options = ["--cluster-enabled", "yes", "--dir", own.to_str().unwrap()];
+            servers.push(Redis::start(&options).await);
+        }
+        let hosts = servers.iter().map(|server| format!("127.0.0.1:{}", server.port));
+        let mut command = Command::new("redis-cli");
+        command.args(["--cluster", "create"]).args(hosts).args(["--cluster-yes"]);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let cluster = Self { servers, folder };
+        for server in &cluster.servers {
+            let until = Instant::now() + PATIENCE;
+            loop {
+                let mut connection = server.connection().await;
+                let info: String = redis::cmd("CLUSTER").arg("INFO").query_async(&mut connection).await.unwrap();
+                if info.contains("cluster_state:ok") {
+                    break;
+                }
+                assert!(Instant::now() < until, "the cluster does not come about: {info}");
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+        cluster
+    }
+
+    pub fn url(&self) -> String {
+        let hosts: Vec<_> = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+        format!("redis-cluster://{}", hosts.join(","))
+    }
+}
+
+/// A master, a replica, and a sentinel that watches them.
+pub struct Sentinels {
+    master: Redis,
+    replica: Redis,
+    port: u16,
+    sentinel: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Sentinels {
+    pub async fn start() -> Self {
+        let master = Redis::start(&[]).await;
+        let replica = Redis::start(&["--replicaof", &format!("127.0.0.1 {}", master.port)]).await;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let mut connection = replica.connection().await;
+            let info: String = redis::cmd("INFO").arg("replication").query_async(&mut connection).await.unwrap();
+            if info.contains("master_link_status:up") {
+                break;
+            }
+            assert!(Instant::now() < until, "the replica does not come about: {info}");
+            sleep(Duration::from_millis(50)).await;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sentinel.conf");
+        let port = free_port();
+        let text = format!(
+            "port {port}\nbind 127.0.0.1\nsentinel monitor calls 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds calls 500\nsentinel failover-timeout calls 2000\n",
+            master.port
+        );
+        std::fs::write(&file, text).unwrap();
+        let sentinel = Command::new("redis-server").arg(&file).arg("--sentinel").stdout(Stdio::null()).spawn().unwrap();
+        let sentinels = Self { master, replica, port, sentinel, folder };
+        // It finds the replica by asking the master every ten seconds, and at once when it begins.
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Ok(client) = redis::Client::open(format!("redis://127.0.0.1:{port}"))
+                && let Ok(mut connection) = client.get_multiplexed_async_connection().await
+            {
+                let mut command = redis::cmd("SENTINEL");
+                let found: Result<Vec<redis::Value>, _> =
+                    command.arg("REPLICAS").arg("calls").query_async(&mut connection).await;
+                if found.is_ok_and(|found| !found.is_empty()) {
+                    return sentinels;
+                }
+            }
+            assert!(Instant::now() < until, "the sentinel finds no replica");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub fn kill_master(&mut self) {
+        self.master.kill();
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis-sentinel://127.0.0.1:{}/calls", self.port)
+    }
+}
+
+impl Drop for Sentinels {
+    fn drop(&mut self) {
+        let _ = self.sentinel.kill();
+        let _ = self.sentinel.wait();
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Open,
+    Cut,
+    BlackHole,
+}
+
+/// A way to a port that can be cut, made slow, or swallow everything.
+pub struct Link {
+    port: u16,
+    state: Arc<Mutex<(Mode, Duration)>>,
+}
+
+impl Link {
+    pub async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let own = listener.local_addr().unwrap().port();
+        let state = Arc::new(Mutex::new((Mode::Open, Duration::ZERO)));
+        let of_task = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                if of_task.lock().unwrap().0 == Mode::Cut {
+                    continue;
+                }
+                let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { continue };
+                let (near_read, near_write) = near.into_split();
+                let (far_read, far_write) = far.into_split();
+                let one = tokio::spawn(pass(near_read, far_write, Arc::clone(&of_task)));
+                let other = tokio::spawn(pass(far_read, near_write, Arc::clone(&of_task)));
+                tokio::spawn(end_together(one, other));
+            }
+        });
+        Self { port: own, state }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn cut(&self) {
+        self.state.lock().unwrap().0 = Mode::Cut;
+    }
+
+    pub fn black_hole(&self) {
+        self.state.lock().unwrap().0 = Mode::BlackHole;
+    }
+
+    pub fn mend(&self) {
+        self.state.lock().unwrap().0 = Mode::Open;
+    }
+
+    pub fn delay(&self, delay: Duration) {
+        self.state.lock().unwrap().1 = delay;
+    }
+}
+
+async fn end_together(mut one: JoinHandle<()>, mut other: JoinHandle<()>) {
+    tokio::select! { _ = &mut one => {}, _ = &mut other => {} }
+    one.abort();
+    other.abort();
+}
+
+/// Passes one direction on, each piece after the delay of the moment.
+async fn pass(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    state: Arc<Mutex<(Mode, Duration)>>,
+) {
+    let (pieces, mut waiting) = tokio::sync::mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+    let (of_reader, of_watch) = (Arc::clone(&state), Arc::clone(&state));
+    let read = async move {
+        let mut buffer = vec![0; 65_536];
+        while let Ok(count @ 1..) = from.read(&mut buffer).await {
+            let delay = of_reader.lock().unwrap().1;
+            if pieces.send((Instant::now() + delay, buffer[..count].to_vec())).is_err() {
+                return;
+            }
+        }
+    };
+    let write = async move {
+        while let Some((at, piece)) = waiting.recv().await {
+            sleep_until(at).await;
+            while state.lock().unwrap().0 == Mode::BlackHole {
+                sleep(Duration::from_millis(10)).await;
+            }
+            if to.write_all(&piece).await.is_err() {
+                return;
+            }
+        }
+    };
+    let is_cut = async {
+        loop {
+            sleep(Duration::from_millis(5)).await;
+            if of_watch.lock().unwrap().0 == Mode::Cut {
+                return;
+            }
+        }
+    };
+    tokio::select! { () = read => {}, () = write => {}, () = is_cut => {} }
+}
+
+struct Tenants;
+
+const TENANT: TenantId = TenantId(1);
+
+impl World for Tenants {
+    fn domain(&self, tenant: TenantId) -> Option<Box<str>> {
+        (tenant == TENANT).then(|| "acme.example".into())
+    }
+
+    fn tenant(&self, domain: &str) -> Option<TenantId> {
+        (domain == "acme.example").then_some(TENANT)
+    }
+
+    fn now(&self) -> Wall {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Wall::from_millis(u64::try_from(since.as_millis()).unwrap())
+    }
+}
+
+pub struct Node {
+    location: Arc<Location>,
+    pub counters: Arc<Counters>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Node {
+    pub fn start(name: &str, url: &str) -> Self {
+        let here = node_number(name);
+        let location = Arc::new(Location::shared(1, here));
+        let counters = Arc::new(Counters::default());
+        let sharer = Sharer {
+            address: Address::parse(url, None).unwrap(),
+            here,
+            location: Arc::clone(&location),
+            world: Arc::new(Tenants),
+            counters: Arc::clone(&counters),
+        };
+        Self { location, counters, task: tokio::spawn(sharer.run()) }
+    }
+
+    /// Registers a phone of this number for so many seconds; unregisters it when that is 0.
+    pub fn register(&self, number: &str, cseq: u32, interval: u32) {
+        self.save(number, &format!("sip:{number}@198.51.100.7"), 7, cseq, interval);
+    }
+
+    /// Another device of the number.
+    pub fn register_elsewhere(&self, number: &str, cseq: u32, interval: u32) {
+        self.save(number, &format!("sip:{number}@203.0.113.9"), 8, cseq, interval);
+    }
+
+    fn save(&self, number: &str, uri: &str, call_id: u64, cseq: u32, interval: u32) {
+        let now = Tenants.now();
+        let seconds = u32::try_from(now.as_seconds()).unwrap();
+        let local = "192.0.2.1:5060".parse().unwrap();
+        let remote = "198.51.100.7:5060".parse().unwrap();
+        let binding = Binding {
+            uri: uri.as_bytes(),
+            parameters: b"",
+            path: b"",
+            user_agent: b"Phone",
+            q: None,
+            registered_at: seconds,
+            expires_at: seconds + interval,
+            cseq,
+            call_id,
+            flow: Flow::udp(ListenerId(0), local, remote),
+            is_natted: false,
+            is_connection_lost: false,
+            instance: None,
+            reg_id: None,
+            has_push_token: false,
+            pulse: None,
+            home: None,
+            is_removed: false,
+        };
+        let limits = Limits { phones: 3, apps: 3, total: 3, when_full: WhenFull::Reject };
+        let update = Update { call_id, cseq, contacts: Contacts::Some(&[binding]), limits };
+        let aor = Aor { tenant: TENANT, number: number.as_bytes() };
+        self.location.save(now, &aor, &update, &mut Vec::new(), &mut Vec::new()).unwrap();
+    }
+
+    /// Where calls for this number go.
+    pub fn found(&self, number: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let aor = Aor { tenant: TENANT, number: number.as_bytes() };
+        self.location
+            .lookup(Tenants.now(), &aor, |binding| found.push(String::from_utf8(binding.uri.to_vec()).unwrap()));
+        found
+    }
+
+    pub fn unpublished(&self) -> usize {
+        self.location.unpublished(Tenants.now()).count
+    }
+}

@@ -1,0 +1,277 @@
+//! Sharing bindings with other nodes: what is told of this node's, and what is learned of theirs.
+//!
+//! Each node publishes its own section of an address-of-record and learns the others'. See [`home`](super::home) for what
+//! holds when they disagree.
+
+use ringway_sip::Wall;
+use smallvec::SmallVec;
+
+use super::aor::{Aor, AorHash};
+use super::binding::Binding;
+use super::home::{NodeNumber, holds_against};
+use super::outbox::{Outbox, Unpublished, Urgency};
+use super::record::{Bindings, Garbage, pack, unpack};
+use super::stripe::{self, SHARED, WAITS, WAITS_LATER, WAITS_SOON};
+use super::update::Update;
+use super::{Location, latest, soonest, unix_seconds};
+
+/// What it takes to share.
+pub(super) struct Sharing {
+    here: NodeNumber,
+    outbox: Outbox,
+}
+
+impl Sharing {
+    pub(super) fn new(here: NodeNumber) -> Self {
+        Self { here, outbox: Outbox::default() }
+    }
+}
+
+/// This node's section of an address-of-record, as it is to be published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section<'a> {
+    /// Whose it is.
+    pub aor: Aor<'a>,
+    /// Grows with every change that a device makes.
+    pub version: u64,
+    /// Unix seconds after which nothing of it lives.
+    pub expires: u32,
+    /// The packed bindings; empty when there are none.
+    pub record: &'a [u8],
+}
+
+/// What learning changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// The record is as it was.
+    Nothing,
+    /// Other nodes' bindings are others now.
+    Others,
+    /// Bindings of this node have given way: their devices have registered with another node.
+    Own,
+}
+
+impl Location {
+    /// Shows the sections that are to be published, those first that can't wait, `most` at the most; each counts as published
+    /// then. `visit` runs under a lock: it copies what it needs. Tells how many were taken, those included that had been
+    /// published meanwhile.
+    pub fn take_unpublished(&self, now: Wall, most: usize, mut visit: impl FnMut(Section<'_>)) -> usize {
+        let Some(sharing) = &self.sharing else { return 0 };
+        let mut packed = Vec::new();
+        sharing.outbox.take(now.as_millis(), most, |aor| {
+            let hash = AorHash::new(&self.seed, &aor);
+            let mut stripe = self.stripes[hash.stripe()].lock();
+            let mut is_empty = false;
+            for entry in stripe.with_hash(hash) {
+                let state = entry.state();
+                if entry.aor() != aor || state & WAITS == 0 {
+                    continue;
+                }
+                entry.set_state(state & !WAITS);
+                let bindings = unpack(entry.record()).unwrap_or_default();
+                let own = own_part(&bindings);
+                packed.clear();
+                pack(&own, &mut packed);
+                visit(Section { aor, version: entry.version(), expires: latest(&own), record: &packed });
+                is_empty = bindings.is_empty();
+            }
+            if is_empty {
+                stripe.remove_empty(hash);
+            }
+        })
+    }
+
+    /// A section of this version could not be published: it is to be taken again, or what has followed it.
+    pub fn publish_again(&self, now: Wall, aor: &Aor<'_>, version: u64) {
+        let hash = AorHash::new(&self.seed, aor);
+        let mut stripe = self.stripes[hash.stripe()].lock();
+        let place = stripe.place(hash, aor);
+        let Some(state) = self.state_to_be_told(place.state()) else { return };
+        let version = place.version().unwrap_or_default().max(version);
+        let (record, soonest) = (place.record().to_vec(), soonest(&unpack(place.record()).unwrap_or_default()));
+        place.put(hash, aor, version, &record, soonest, state);
+        self.announce(hash, aor, Some(Urgency::Soon), now);
+    }
+
+    /// What waits to be published.
+    pub fn unpublished(&self, now: Wall) -> Unpublished {
+        self.sharing.as_ref().map(|sharing| sharing.outbox.look(now.as_millis())).unwrap_or_default()
+    }
+
+    /// Takes the sections that other nodes have of an address-of-record: all of them, in place of what was known. `own` is the
+    /// version of this node's section that the others see, if they see any; when it is not what it should be, it is
+    /// published again.
+    ///
+    /// # Errors
+    /// When a section can't be read. Nothing has changed then.
+    pub fn learn(
+        &self,
+        now: Wall,
+        aor: &Aor<'_>,
+        sections: &[(NodeNumber, &[u8])],
+        own: Option<u64>,
+    ) -> Result<Learned, Garbage> {
+        let Some(sharing) = &self.sharing else { return Ok(Learned::Nothing) };
+        if aor.number.len() > stripe::MAX_NUMBER {
+            return Err(Garbage);
+        }
+        let seconds = unix_seconds(now);
+        let mut learned = Bindings::new();
+        for (node, record) in sections {
+            for binding in unpack(record)? {
+                if binding.home.is_some() || *node == sharing.here {
+                    return Err(Garbage);
+                }
+                if binding.is_live(seconds) {
+                    // Its pings are its own node's.
+                    learned.push(Binding { home: Some(*node), pulse: None, ..binding });
+                }
+            }
+        }
+        // So that what is the same is written the same.
+        learned.sort_by_key(|binding| binding.home);
+        let hash = AorHash::new(&self.seed, aor);
+        let mut stripe = self.stripes[hash.stripe()].lock();
+        stripe.saw_version(own.unwrap_or_default());
+        let mut place = stripe.place(hash, aor);
+        let (mut packed, mut state) = (Vec::new(), place.state() & WAITS);
+        let (is_same, has_lost_own, is_published, soonest);
+        {
+            let old_record = place.record();
+            let old = unpack(old_record).unwrap_or_default();
+            let before = own_part(&old);
+            let mut bindings = before.clone();
+            bindings.extend(learned.iter().map(|binding| Binding { ..*binding }));
+            settle(&mut bindings, sharing.here);
+            has_lost_own = own_part(&bindings).len() < before.len();
+            pack(&bindings, &mut packed);
+            is_same = packed == old_record;
+            is_published = match own {
+                None => before.is_empty(),
+                version => place.version() == version && !before.is_empty(),
+            };
+            if bindings.iter().any(|binding| !binding.is_ours()) {
+                state |= SHARED;
+            }
+            soonest = super::soonest(&bindings);
+            self.account(aor.tenant, hash, &old, &bindings, true);
+        }
+        let tells = has_lost_own || (!is_published && state & WAITS == 0);
+        if is_same && !tells && state == place.state() {
+            return Ok(Learned::Nothing);
+        }
+        let version = match place.version() {
+            // What the others see may be newer than what a journal of before a crash knows.
+            _ if has_lost_own || (tells && own.is_some()) => place.next_version(now.as_millis()),
+            version => version.unwrap_or_default(),
+        };
+        let is_new = tells && state & WAITS_SOON == 0;
+        if tells {
+            state |= WAITS_SOON;
+        }
+        if packed.is_empty() && state & WAITS == 0 {
+            place.remove();
+        } else {
+            place.put(hash, aor, version, &packed, soonest, state);
+        }
+        if is_new {
+            self.announce(hash, aor, Some(Urgency::Soon), now);
+        }
+        Ok(match (is_same, has_lost_own) {
+            (true, _) => Learned::Nothing,
+            (_, true) => Learned::Own,
+            _ => Learned::Others,
+        })
+    }
+
+    /// Shows every address-of-record of one stripe. `visit` runs under a lock.
+    pub fn visit_all(&self, stripe: usize, mut visit: impl FnMut(Aor<'_>)) {
+        let Some(stripe) = self.stripes.get(stripe) else { return };
+        stripe.lock().iter().for_each(|entry| visit(entry.aor()));
+    }
+
+    /// The state of a record with these bindings after a change of this node's, and what is to be announced of it; `None`
+    /// for a node that is alone.
+    pub(super) fn state_after(
+        &self,
+        state: u8,
+        old: &[Binding<'_>],
+        new: &[Binding<'_>],
+    ) -> Option<(u8, Option<Urgency>)> {
+        self.sharing.as_ref()?;
+        let is_shared = new.iter().any(|binding| !binding.is_ours());
+        let waits = state & WAITS;
+        let (waits, urgency) = if is_same_place(old, new) {
+            // Whatever waits takes this along.
+            if waits == 0 { (WAITS_LATER, Some(Urgency::Later)) } else { (waits, None) }
+        } else if waits & WAITS_SOON == 0 {
+            (waits | WAITS_SOON, Some(Urgency::Soon))
+        } else {
+            (waits, None)
+        };
+        Some((waits | if is_shared { SHARED } else { 0 }, urgency))
+    }
+
+    /// The state of a record that others are to be told of soon; `None` when they are anyway, or there are none.
+    pub(super) fn state_to_be_told(&self, state: u8) -> Option<u8> {
+        self.sharing.as_ref()?;
+        (state & WAITS_SOON == 0).then_some(state | WAITS_SOON)
+    }
+
+    /// Puts a record into the outbox, after its state says so.
+    pub(super) fn announce(&self, hash: AorHash, aor: &Aor<'_>, urgency: Option<Urgency>, now: Wall) {
+        if let (Some(sharing), Some(urgency)) = (&self.sharing, urgency) {
+            sharing.outbox.put(hash, aor, urgency, now.as_millis());
+        }
+    }
+
+    /// Completes what a REGISTER has left of a record that others have bindings in: marks stay that are still of use, and
+    /// others' bindings that the REGISTER removed get one each.
+    pub(super) fn mark_removed<'m>(
+        &self,
+        old: &[Binding<'m>],
+        bindings: &mut Bindings<'m>,
+        update: &Update<'_, '_>,
+        seconds: u32,
+    ) {
+        let is_there = |bindings: &Bindings<'m>, one: &Binding<'m>| {
+            bindings.iter().any(|binding| !binding.is_removed && binding.is_same_contact(one))
+        };
+        let mut marks: SmallVec<[Binding<'m>; 2]> = SmallVec::new();
+        for gone in old.iter().filter(|binding| binding.is_live(seconds) && !is_there(bindings, binding)) {
+            if gone.is_removed {
+                marks.push(*gone);
+            } else if gone.home.is_some() {
+                let (call_id, cseq) = (update.call_id, update.cseq);
+                let registered_at = seconds.max(gone.registered_at);
+                marks.push(Binding { home: None, is_removed: true, call_id, cseq, registered_at, ..*gone });
+            }
+        }
+        bindings.extend(marks);
+    }
+}
+
+/// This node's bindings, and its marks.
+pub(super) fn own_part<'m>(bindings: &[Binding<'m>]) -> Bindings<'m> {
+    bindings.iter().filter(|binding| binding.home.is_none()).copied().collect()
+}
+
+/// This node's bindings.
+pub(super) fn own_bindings<'m>(bindings: &[Binding<'m>]) -> Bindings<'m> {
+    bindings.iter().filter(|binding| binding.is_ours()).copied().collect()
+}
+
+/// Takes out what does not hold against another that names the same place.
+fn settle(bindings: &mut Bindings<'_>, here: NodeNumber) {
+    let all = bindings.clone();
+    bindings.retain(|one| !all.iter().any(|other| one.is_same_contact(other) && holds_against(other, one, here)));
+}
+
+/// Whether a change leaves everybody where they were: only when and for how long they registered is new.
+fn is_same_place(old: &[Binding<'_>], new: &[Binding<'_>]) -> bool {
+    old.len() == new.len()
+        && old.iter().zip(new).all(|(old, new)| {
+            let Binding { registered_at, expires_at, cseq, pulse, .. } = *old;
+            *old == Binding { registered_at, expires_at, cseq, pulse, ..*new } && old.interval() <= new.interval()
+        })
+}

@@ -1,0 +1,63 @@
+//! Two nodes on one machine that share registrations by a real Redis.
+
+use crate::harness::{Node, Options, Phone, Redis, wait_for};
+
+const DOMAIN: &str = "cluster.example";
+
+/// A node with the tenant and two extensions, as each node has its own copy of the directory.
+fn node(redis: &Redis, name: &str) -> Node {
+    let mut node = Node::prepare(Options { demo: false, config: redis.config(name), ..Options::default() });
+    node.run("tenant", &["add", DOMAIN]);
+    let file = node.path("extensions.csv");
+    let rows = ["101", "102"].map(|number| format!("{number},{number},secret-{number},{number}@{DOMAIN}\n")).concat();
+    std::fs::write(&file, format!("extension_number,auth_name,extension_password,email\n{rows}")).unwrap();
+    node.run("extension", &["import", "--tenant", DOMAIN, file.to_str().unwrap()]);
+    node.launch();
+    node
+}
+
+fn phone(node: &Node, number: &str) -> Phone {
+    Phone::start(node, number, DOMAIN, &format!("secret-{number}"), &[])
+}
+
+/// How many devices of a number a node knows.
+fn known(node: &Node, number: &str) -> usize {
+    node.run("extension", &["registrations", "--tenant", DOMAIN, number]).lines().count() - 1
+}
+
+#[test]
+fn a_phone_of_one_node_is_called_by_way_of_the_other_and_still_when_its_own_is_killed() {
+    let redis = Redis::start();
+    let (mut a, b) = (node(&redis, "a"), node(&redis, "b"));
+    let (mut callee, mut caller) = (phone(&a, "101"), phone(&b, "102"));
+    callee.register();
+    caller.register();
+    wait_for("both nodes to know both phones", || {
+        ["101", "102"].iter().all(|number| known(&a, number) == 1 && known(&b, number) == 1).then_some(())
+    });
+    assert_eq!((a.metric("ringway_redis_current"), b.metric("ringway_redis_current")), (1.0, 1.0));
+    for round in 0..2 {
+        caller.tell(&format!("call sip:101@{DOMAIN}"));
+        callee.expect("incoming", |_| true);
+        callee.tell("answer 200");
+        caller.expect_state("CONFIRMED");
+        caller.tell("hangup");
+        callee.expect_end(200);
+        if round == 0 {
+            // Nothing is waited for: what b knows it has in its own memory.
+            a.kill();
+        }
+    }
+}
+
+#[test]
+fn a_limit_holds_over_both_nodes() {
+    let redis = Redis::start();
+    let (a, b) = (node(&redis, "a"), node(&redis, "b"));
+    let mut phones = [phone(&a, "101"), phone(&a, "101"), phone(&b, "101")];
+    phones.iter_mut().for_each(Phone::register);
+    wait_for("each node to know all three", || (known(&a, "101") == 3 && known(&b, "101") == 3).then_some(()));
+    let mut fourth = phone(&b, "101");
+    fourth.tell("register");
+    fourth.expect("registration", |event| event["code"] == 403);
+}
