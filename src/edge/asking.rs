@@ -13,6 +13,7 @@ use crate::bans::network_of;
 use crate::core::Core;
 use crate::engine::Engine;
 use crate::gruu::{Gruu, may_be_gruu};
+use crate::notes::Asker;
 use crate::proxy::contact_uri;
 use crate::registrar::{GruuMint, Registration, leads_back, write_min_expires};
 use crate::reject::Reject;
@@ -119,7 +120,7 @@ impl Engine {
             Err(reject @ Reject::IntervalTooBrief) => {
                 let settings = Arc::clone(&core.settings);
                 let essentials = request.essentials;
-                core.count_refusal(reject, essentials.cseq.method, &request.flow, Some(essentials));
+                core.count_refusal(reject, essentials.cseq.method, &request.flow, Asker::Read(essentials));
                 core.answer(request, reject.status(), Some(reject), Bound::None, |writer| {
                     write_min_expires(&settings, writer)
                 });
