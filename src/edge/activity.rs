@@ -6,6 +6,7 @@ use foldhash::quality::FixedState;
 use ringway_directory::TenantId;
 use ringway_sip::ConnectionId;
 
+use crate::memory::Peak;
 use crate::spending::Spending;
 
 /// The second table that all shards share, beside the location service.
@@ -16,6 +17,7 @@ pub struct Activity {
     connections_by_tenant: DashMap<TenantId, u32, FixedState>,
     /// Whose each connection is that counts in its tenant's budget.
     owners: DashMap<ConnectionId, TenantId, FixedState>,
+    most_owners: Peak,
     /// What tenants have asked for of late.
     pub(crate) spending: Spending,
 }
@@ -29,6 +31,7 @@ impl Activity {
             streams_by_tenant: table(),
             connections_by_tenant: table(),
             owners: DashMap::with_hasher(FixedState::with_seed(seed)),
+            most_owners: Peak::default(),
             spending: Spending::new(seed),
         }
     }
@@ -59,7 +62,7 @@ impl Activity {
             return true;
         }
         let is_free = take(&self.connections_by_tenant, tenant, Some(most));
-        // Nobody else asks for the same connection meanwhile: its shard alone reads it.
+        // Nobody else asks for the same connection meanwhile: only its own shard does, for what came on it.
         if is_free {
             self.owners.insert(connection, tenant);
         }
@@ -71,6 +74,11 @@ impl Activity {
         if let Some((_, tenant)) = self.owners.remove(&connection) {
             give_back(&self.connections_by_tenant, tenant);
         }
+    }
+
+    /// Gives back the memory of connections that are gone.
+    pub(crate) fn give_memory_back(&self) {
+        self.most_owners.give_back(&self.owners, self.owners.len());
     }
 
     /// Shows how many calls each tenant has now.
@@ -136,5 +144,20 @@ mod tests {
         assert!(!activity.take_connection(tenant, connection(2), 1), "it had none to give back");
         activity.end_connection(connection(1));
         assert!(activity.take_connection(tenant, connection(2), 1));
+    }
+
+    #[test]
+    fn connections_that_are_gone_leave_no_memory_behind() {
+        let connection = |serial| ConnectionId { shard: ringway_sip::ShardId(0), serial };
+        let activity = Activity::new(1);
+        for serial in 0..100_000 {
+            assert!(activity.take_connection(TenantId(1), connection(serial), u32::MAX));
+        }
+        activity.give_memory_back();
+        assert!(activity.owners.capacity() >= 100_000);
+        (10..100_000).for_each(|serial| activity.end_connection(connection(serial)));
+        activity.give_memory_back();
+        assert!(activity.owners.capacity() < 4096, "{}", activity.owners.capacity());
+        assert!(activity.take_connection(TenantId(1), connection(5), 0), "who is there has its place");
     }
 }

@@ -161,6 +161,11 @@ mod tests {
     const TEN_REQUESTS: Asks = Asks { requests: 10, kind: Item::Request, own: 0 };
 
     impl Sources {
+        /// Places that there is memory for.
+        pub(crate) fn places(&self) -> usize {
+            self.spent_until.capacity()
+        }
+
         /// A stranger asks, of whom a table of eight sources is kept.
         fn lets_in(&mut self, source: IpAddr, now: Monotonic) -> bool {
             self.admit(source, TEN_REQUESTS, 8, now, || false)

@@ -7,6 +7,7 @@ use ringway_sip::{Essentials, Flow, Message, Method, Name, Problem, Via};
 
 use crate::core::Core;
 use crate::keys::Purpose;
+use crate::notes::Asker;
 use crate::reject::{DropReason, Reject};
 use crate::route::REGISTRAR_OPTIONS;
 use crate::watch::Offence;
@@ -106,12 +107,13 @@ impl Core {
             self.counters.drop(DropReason::StrayAck);
             return;
         }
-        self.count_refusal(reject, request.essentials.cseq.method, &request.flow, Some(request.essentials));
+        let is_domain_unknown = matches!(reject, Reject::UnknownDomain | Reject::RegisterUnknownDomain);
+        if is_domain_unknown && self.is_scanner(request.message) {
+            return self.drop_scanner(&request.flow);
+        }
+        self.count_refusal(reject, request.essentials.cseq.method, &request.flow, Asker::Read(request.essentials));
         match reject {
             Reject::UnknownDomain | Reject::RegisterUnknownDomain => {
-                if self.is_scanner(request.message) {
-                    return self.drop_scanner(&request.flow);
-                }
                 self.note_offence(&request.flow, Offence::UnknownDomain);
             }
             Reject::Malformed if request.flow.transport.is_reliable() => {
@@ -236,7 +238,7 @@ impl Core {
                 && add_what_fits(out, start, &optional, room)
         });
         if is_sent {
-            self.count_refusal(reject, message.method(), came_by, None);
+            self.count_refusal(reject, message.method(), came_by, Asker::Unread(message));
             if came_by.transport.is_reliable() {
                 self.note_offence(came_by, Offence::Malformed);
             }

@@ -13,6 +13,7 @@ use crate::bans::network_of;
 use crate::core::Core;
 use crate::engine::Engine;
 use crate::gruu::{Gruu, may_be_gruu};
+use crate::notes::Asker;
 use crate::proxy::contact_uri;
 use crate::registrar::{GruuMint, Registration, leads_back, write_min_expires};
 use crate::reject::Reject;
@@ -50,7 +51,9 @@ impl Engine {
         let verdict =
             self.authenticator.authenticate(core.now, &question, directory, &core.settings, &mut core.counters);
         let verdict = match verdict {
-            Verdict::Verified(_) | Verdict::Trusted(_) if !is_exempt => {
+            // What another shard has passed on may be read when its connection is closed, and then a place would never be
+            // given back: only what comes from the wire takes one.
+            Verdict::Verified(_) | Verdict::Trusted(_) if !is_exempt && request.offered.is_none() => {
                 core.may_hold_connection(tenant, &request.flow).map_or_else(Verdict::Refused, |()| verdict)
             }
             _ => verdict,
@@ -110,16 +113,20 @@ impl Engine {
                     let every = Duration::from_secs(seconds.into());
                     core.out.expect(request.flow, every, every + FLOW_GRACE);
                 }
+                // In the name of a trusted network anybody may ask by UDP, and who asks for nothing but the list is told it
+                // within the bound. Whoever registers is told it whole: a phone without its answer would think that it is not.
+                let is_bare = registered.change.is_none() && tenant.trusts(request.flow.source());
+                let bound = if is_bare { Bound::TwiceTheRequest } else { Bound::None };
                 if let Some(change) = registered.change {
                     core.out.save(change);
                 }
-                core.answer(request, 200, None, Bound::None, |writer| registered.write_headers(writer));
+                core.answer(request, 200, None, bound, |writer| registered.write_headers(writer));
                 Ok(())
             }
             Err(reject @ Reject::IntervalTooBrief) => {
                 let settings = Arc::clone(&core.settings);
                 let essentials = request.essentials;
-                core.count_refusal(reject, essentials.cseq.method, &request.flow, Some(essentials));
+                core.count_refusal(reject, essentials.cseq.method, &request.flow, Asker::Read(essentials));
                 core.answer(request, reject.status(), Some(reject), Bound::None, |writer| {
                     write_min_expires(&settings, writer)
                 });

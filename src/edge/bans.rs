@@ -5,6 +5,7 @@
 mod network;
 mod suspects;
 
+use std::collections::BTreeSet;
 use std::hash::BuildHasher as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -12,14 +13,17 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use foldhash::quality::FixedState;
+use parking_lot::Mutex;
 use ringway_directory::TenantId;
 use ringway_sip::{Flow, Wall};
+
+use crate::memory::Peak;
 
 pub(crate) use network::{network_of, number_of};
 pub(crate) use suspects::Suspects;
 
 /// Who a ban is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Barred {
     /// Everything from an IPv4 address, or from an IPv6 /64 (its first address).
     Source(IpAddr),
@@ -65,8 +69,8 @@ impl BanReason {
     }
 }
 
-/// Bans that are looked at when one has to end.
-const LOOKED_AT: usize = 16;
+/// Bans that end at once to make room for one: more than one when `most` has become less.
+const ENDED_AT_ONCE: usize = 16;
 
 /// One ban.
 #[derive(Debug)]
@@ -102,6 +106,9 @@ pub struct Listed {
 pub struct Bans {
     hashing: FixedState,
     table: DashMap<Barred, Ban, FixedState>,
+    peak: Peak,
+    /// Each ban and when it ends, in that order. Whoever changes the table holds this; who only looks does not need it.
+    ends: Mutex<BTreeSet<(Wall, Barred)>>,
     /// How many there are: what a datagram costs when there is none is a look at this.
     in_force: AtomicUsize,
     /// How many of them are about accounts.
@@ -133,6 +140,8 @@ impl Bans {
         let hashing = FixedState::with_seed(seed);
         Self {
             table: DashMap::with_hasher(hashing.clone()),
+            peak: Peak::default(),
+            ends: Mutex::default(),
             in_force: AtomicUsize::new(0),
             of_accounts: AtomicUsize::new(0),
             made: [const { AtomicU64::new(0) }; BanReason::ALL.len()],
@@ -195,41 +204,48 @@ impl Bans {
         self.hashing.hash_one((tenant, auth_name))
     }
 
-    /// Bans somebody, or bans them anew. When there are `most` already, one that would end soon ends now, unless all that were
-    /// looked at last longer than this one: moments of a forged address end nobody's ban. Tells whether the ban holds.
+    /// Bans somebody, or bans them anew. When there are `most` already, the one that ends first ends now, unless it
+    /// lasts longer than this one: moments of a forged address end nobody's ban. Tells whether the ban holds.
     pub fn add(&self, now: Wall, ban: NewBan, most: usize) -> bool {
         let NewBan { barred, reason, detail, lasts } = ban;
-        if self.len() >= most && !self.table.contains_key(&barred) && !self.make_room(now, now + lasts, most) {
+        let until = now + lasts;
+        let mut ends = self.ends.lock();
+        if ends.len() >= most && !self.table.contains_key(&barred) && !self.make_room(&mut ends, now, until, most) {
             self.without_room.fetch_add(1, Ordering::Relaxed);
             return false;
         }
         self.made[reason as usize].fetch_add(1, Ordering::Relaxed);
-        let ban = Ban { reason, detail, since: now, until: now + lasts, hits: AtomicU64::new(0) };
-        if self.table.insert(barred, ban).is_none() {
-            self.count_in(&barred);
+        let ban = Ban { reason, detail, since: now, until, hits: AtomicU64::new(0) };
+        match self.table.insert(barred, ban) {
+            Some(before) => drop(ends.remove(&(before.until, barred))),
+            None => self.count_in(&barred),
         }
+        ends.insert((until, barred));
         true
     }
 
-    /// Whether there is room for one more that ends at `until`. A few are looked at, not all: a shard has no time for ten thousand.
-    fn make_room(&self, now: Wall, until: Wall, most: usize) -> bool {
-        for _ in 0..LOOKED_AT {
-            if self.len() < most.max(1) {
+    /// Whether there is room for one more that ends at `until`.
+    fn make_room(&self, ends: &mut BTreeSet<(Wall, Barred)>, now: Wall, until: Wall, most: usize) -> bool {
+        for _ in 0..ENDED_AT_ONCE {
+            if ends.len() < most.max(1) || ends.first().is_none_or(|(first, _)| *first > until.max(now)) {
                 break;
             }
-            let some = self.table.iter().take(LOOKED_AT);
-            let soonest = some.min_by_key(|entry| entry.until).map(|entry| (*entry.key(), entry.until));
-            let Some((soonest, _)) = soonest.filter(|(_, ends)| *ends <= until.max(now)) else { return false };
-            if self.table.remove(&soonest).is_some() {
-                self.count_out(&soonest);
-            }
+            self.end_first(ends);
         }
-        self.len() < most.max(1)
+        ends.len() < most.max(1)
+    }
+
+    fn end_first(&self, ends: &mut BTreeSet<(Wall, Barred)>) {
+        if let Some((_, barred)) = ends.pop_first()
+            && self.table.remove(&barred).is_some()
+        {
+            self.count_out(&barred);
+        }
     }
 
     /// Ends every ban that this one's end would end: of a source also those of its addresses and accounts. Tells how many.
     pub fn remove(&self, barred: Barred) -> usize {
-        self.retain(|other, _| match (barred, *other) {
+        self.retain(|other| match (barred, *other) {
             (Barred::Source(source), Barred::Source(other) | Barred::Account(other, _)) => network_of(source) != other,
             (Barred::Source(source), Barred::Address(other)) => network_of(source) != network_of(other.ip()),
             (barred, other) => barred != other,
@@ -238,27 +254,36 @@ impl Bans {
 
     /// Ends every ban. Tells how many there were.
     pub fn clear(&self) -> usize {
-        self.retain(|_, _| false)
+        self.retain(|_| false)
     }
 
     /// Forgets bans that are over.
     pub(crate) fn sweep(&self, now: Wall) {
-        if !self.is_empty() {
-            self.retain(|_, ban| now < ban.until);
+        if self.is_empty() {
+            return;
+        }
+        let mut ends = self.ends.lock();
+        let before = ends.len();
+        while ends.first().is_some_and(|(until, _)| *until <= now) {
+            self.end_first(&mut ends);
+        }
+        if ends.len() < before {
+            self.peak.give_back(&self.table, before);
         }
     }
 
-    fn retain(&self, keep: impl Fn(&Barred, &Ban) -> bool) -> usize {
-        let mut removed = 0;
-        self.table.retain(|barred, ban| {
-            let stays = keep(barred, ban);
-            if !stays {
-                removed += 1;
+    fn retain(&self, keep: impl Fn(&Barred) -> bool) -> usize {
+        let mut ends = self.ends.lock();
+        let before = ends.len();
+        ends.retain(|(_, barred)| {
+            let stays = keep(barred);
+            if !stays && self.table.remove(barred).is_some() {
                 self.count_out(barred);
             }
             stays
         });
-        removed
+        self.peak.give_back(&self.table, before);
+        before - ends.len()
     }
 
     fn count_in(&self, barred: &Barred) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ringway_directory::{Snapshot, Tenant};
 use ringway_sip::transaction::Timer;
 use ringway_sip::write::OverloadControl;
-use ringway_sip::{Edits, Essentials, Flow, Method, Now, ShardId};
+use ringway_sip::{Edits, Flow, Method, Now, ShardId};
 
 use crate::activity::Activity;
 use crate::bans::Bans;
@@ -16,7 +16,7 @@ use crate::fingerprint::Fingerprints;
 use crate::gruu::GruuSealer;
 use crate::keys::Keys;
 use crate::location::Location;
-use crate::notes::Notes;
+use crate::notes::{Asker, Notes};
 use crate::output::Output;
 use crate::overload::{Class, Overload};
 use crate::proxy::ContextKey;
@@ -109,15 +109,9 @@ impl Core {
     }
 
     /// Counts a refusal, and notes it for the log.
-    pub(crate) fn count_refusal(
-        &mut self,
-        reject: Reject,
-        method: Method,
-        flow: &Flow,
-        essentials: Option<&Essentials<'_>>,
-    ) {
+    pub(crate) fn count_refusal(&mut self, reject: Reject, method: Method, flow: &Flow, asker: Asker<'_, '_>) {
         self.counters.reject(reject);
-        self.notes.refused(self.now.monotonic, reject, method, flow, essentials);
+        self.notes.refused(self.now.monotonic, reject, method, flow, asker);
     }
 
     pub(crate) fn start(&mut self, context: ContextKey, part: Part, timer: Timer, after: Duration) {

@@ -40,6 +40,18 @@ impl Emergencies {
         Self { sources: Sources::new(seed), calls: Vec::new(), judged: Vec::new() }
     }
 
+    /// Forgets what is over, and gives back its memory. To be called every so often.
+    pub(crate) fn forget_idle(&mut self, now: Monotonic) {
+        self.sources.forget_idle(now);
+        self.calls.retain(|(.., until)| now < *until);
+        self.judged.retain(|(.., until)| now < *until);
+        for list in [&mut self.calls, &mut self.judged] {
+            if list.len() < list.capacity() / 4 {
+                list.shrink_to(list.len() * 2);
+            }
+        }
+    }
+
     /// Whether the credentials of a banned account are looked at, as an emergency call's.
     pub(crate) fn may_judge(&mut self, source: IpAddr, account: u64, now: Monotonic) -> bool {
         self.judged.retain(|(.., until)| now < *until);
@@ -70,7 +82,8 @@ impl Core {
         let is_sos = uri.raw.get(..SOS.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(SOS))
             && matches!(uri.raw.get(SOS.len()), None | Some(b'.'));
         let numbers = &self.settings.limits.emergency_numbers;
-        is_sos || uri.user.is_some_and(|user| numbers.iter().any(|number| number.as_bytes() == user))
+        let user = uri.user_unescaped();
+        is_sos || (uri.user.is_some() && numbers.iter().any(|number| number.as_bytes() == &*user))
     }
 }
 
@@ -93,7 +106,9 @@ impl Engine {
     pub(crate) fn way_through_ban(&mut self, flow: &Flow, bytes: &[u8]) -> WayThrough {
         let now = self.core.now.monotonic;
         self.emergencies.calls.retain(|(.., until)| now < *until);
-        if self.emergencies.calls.is_empty() && !bytes.starts_with(b"INVITE ") {
+        // Line ends may stand before a message (RFC 3261 section 7.5).
+        let begin = bytes.trim_ascii_start();
+        if self.emergencies.calls.is_empty() && !begin.starts_with(b"INVITE ") {
             return WayThrough::None;
         }
         let Ok(message) = Message::parse(bytes) else { return WayThrough::None };
@@ -131,6 +146,22 @@ fn belongs_to_call(message: &Message<'_>, essentials: &Essentials<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_flood_of_emergencies_has_taken_is_given_back() {
+        let mut emergencies = Emergencies::new(1);
+        let at = |seconds: u64| Monotonic::from_micros(seconds * 1_000_000);
+        let source = |number: u32| IpAddr::V4(number.into());
+        for number in 0..10_000 {
+            let asks = Asks::new(Method::Invite, A_SECOND, 0, 0);
+            assert!(emergencies.sources.admit(source(number), asks, MOST_SOURCES, at(10), || false));
+            emergencies.may_judge(source(number), 1, at(10));
+        }
+        assert!(emergencies.sources.places() >= 10_000 && emergencies.judged.capacity() >= MOST_JUDGED);
+        emergencies.forget_idle(at(100));
+        assert!(emergencies.sources.places() < 10, "{}", emergencies.sources.places());
+        assert_eq!(emergencies.judged.capacity(), 0);
+    }
 
     #[test]
     fn the_credentials_of_a_banned_account_are_looked_at_once_a_minute_and_by_its_source() {

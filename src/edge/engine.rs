@@ -329,6 +329,11 @@ impl Engine {
             if is_over {
                 self.authenticator.expire(self.core.now, &self.core.settings);
                 self.sources.forget_idle(now);
+                self.emergencies.forget_idle(now);
+                // Once in a round is often enough: each table is looked at in all its parts.
+                if self.sweep == 0 {
+                    self.core.activity.give_memory_back();
+                }
                 self.core.bans.sweep(self.core.now.wall);
                 self.core.bans.suspects.sweep(now);
             }

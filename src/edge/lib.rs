@@ -26,6 +26,7 @@ pub mod io;
 pub mod keys;
 pub mod location;
 mod media;
+mod memory;
 mod notes;
 mod output;
 mod overload;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ringway_sip::{Essentials, Flow, Method, Monotonic};
+use ringway_sip::{Essentials, Flow, Message, Method, Monotonic, Name, NameAddr};
 
 use crate::bans::{BanReason, Barred};
 use crate::reject::Reject;
@@ -62,6 +62,28 @@ pub struct Refusal {
     pub untold: u64,
 }
 
+/// Where a refusal's From and Call-ID are read.
+#[derive(Clone, Copy)]
+pub(crate) enum Asker<'m, 'a> {
+    /// The request has been read.
+    Read(&'m Essentials<'a>),
+    /// It has not, for it is malformed, or there was no need to: these are looked for.
+    Unread(&'m Message<'a>),
+}
+
+impl<'a> Asker<'_, 'a> {
+    /// From and the Call-ID, as far as they are there.
+    fn names(self) -> (Option<NameAddr<'a>>, &'a [u8]) {
+        match self {
+            Self::Read(essentials) => (Some(essentials.from), essentials.call_id),
+            Self::Unread(message) => {
+                let value = |name| message.field(name).map(|field| field.value);
+                (value(Name::From).and_then(NameAddr::parse), value(Name::CallId).unwrap_or_default())
+            }
+        }
+    }
+}
+
 /// What there is to tell, of one shard.
 #[derive(Debug)]
 pub(crate) struct Notes {
@@ -91,7 +113,7 @@ impl Notes {
         reject: Reject,
         method: Method,
         flow: &Flow,
-        essentials: Option<&Essentials<'_>>,
+        asker: Asker<'_, '_>,
     ) {
         let (again, untold) = &mut self.by_reason[reject as usize];
         if now < *again {
@@ -100,7 +122,8 @@ impl Notes {
         }
         *again = now + TOLD_EVERY;
         let untold = std::mem::take(untold);
-        let from = essentials.and_then(|essentials| essentials.from.parse_uri().ok()).map(|uri| match uri.user {
+        let (from, call_id) = asker.names();
+        let from = from.and_then(|from| from.parse_uri().ok()).map(|uri| match uri.user {
             Some(user) => [user, b"@", uri.host].concat(),
             None => uri.host.to_vec(),
         });
@@ -109,7 +132,7 @@ impl Notes {
             method,
             flow: *flow,
             from: shortened(&from.unwrap_or_default()),
-            call_id: shortened(essentials.map_or(b"", |essentials| essentials.call_id)),
+            call_id: shortened(call_id),
             untold,
         }));
     }

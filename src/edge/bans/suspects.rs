@@ -9,9 +9,13 @@ use foldhash::quality::FixedState;
 use ringway_sip::Monotonic;
 
 use super::{Barred, network_of};
+use crate::memory::Peak;
 
 /// Suspects that are remembered at once. When there are so many, new ones are not, until points of others have leaked away.
 const MOST: usize = 100_000;
+
+/// Of these, addresses that may be forged: they are at most half of all, so that who is real always finds a place.
+const MOST_UNPROVEN: usize = MOST / 2;
 
 /// A full table is looked through at most this often.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -71,14 +75,23 @@ pub(crate) struct Added {
 #[derive(Debug)]
 pub(crate) struct Suspects {
     table: DashMap<Barred, Tally, FixedState>,
+    peak: Peak,
     length: AtomicUsize,
+    /// How many of them are addresses that may be forged.
+    unproven: AtomicUsize,
     /// Microseconds at which a full table was last looked through.
     swept_at: AtomicU64,
 }
 
 impl Suspects {
     pub(super) fn new(hashing: FixedState) -> Self {
-        Self { table: DashMap::with_hasher(hashing), length: AtomicUsize::new(0), swept_at: AtomicU64::new(0) }
+        Self {
+            table: DashMap::with_hasher(hashing),
+            peak: Peak::default(),
+            length: AtomicUsize::new(0),
+            unproven: AtomicUsize::new(0),
+            swept_at: AtomicU64::new(0),
+        }
     }
 
     /// Whether nothing is held against anybody.
@@ -95,9 +108,9 @@ impl Suspects {
     /// Holds so many points against somebody.
     pub(crate) fn add(&self, now: Monotonic, barred: Barred, points: u32) -> Added {
         let measure = Measure::of(&barred);
-        if self.length.load(Ordering::Relaxed) >= MOST && !self.table.contains_key(&barred) {
+        if self.is_full_for(&barred) && !self.table.contains_key(&barred) {
             self.sweep(now);
-            if self.length.load(Ordering::Relaxed) >= MOST {
+            if self.is_full_for(&barred) {
                 return Added { is_new: true, is_enough: points >= measure.most };
             }
         }
@@ -112,6 +125,7 @@ impl Suspects {
         drop(tally);
         if is_new {
             self.length.fetch_add(1, Ordering::Relaxed);
+            self.unproven.fetch_add(usize::from(is_unproven(&barred)), Ordering::Relaxed);
         }
         if is_enough {
             self.forget(&barred);
@@ -137,15 +151,23 @@ impl Suspects {
     /// Forgets whose points have all leaked away.
     pub(crate) fn sweep(&self, now: Monotonic) {
         let swept_at = self.swept_at.load(Ordering::Relaxed);
-        if self.is_empty() || now.since(Monotonic::from_micros(swept_at)) < SWEEP_EVERY {
+        if now.since(Monotonic::from_micros(swept_at)) < SWEEP_EVERY {
             return;
         }
         self.swept_at.store(now.as_micros(), Ordering::Relaxed);
+        let before = self.len();
+        if before > 0 {
+            self.forget_leaked(now);
+        }
+        self.peak.give_back(&self.table, before);
+    }
+
+    fn forget_leaked(&self, now: Monotonic) {
         self.table.retain(|barred, tally| {
             tally.leak(now, Measure::of(barred));
             let stays = tally.points > 0;
             if !stays {
-                self.length.fetch_sub(1, Ordering::Relaxed);
+                self.count_out(barred);
             }
             stays
         });
@@ -153,7 +175,29 @@ impl Suspects {
 
     fn forget(&self, barred: &Barred) {
         if self.table.remove(barred).is_some() {
-            self.length.fetch_sub(1, Ordering::Relaxed);
+            self.count_out(barred);
         }
     }
+
+    fn count_out(&self, barred: &Barred) {
+        self.length.fetch_sub(1, Ordering::Relaxed);
+        self.unproven.fetch_sub(usize::from(is_unproven(barred)), Ordering::Relaxed);
+    }
+
+    /// Whether there is no place for one more of this kind.
+    fn is_full_for(&self, barred: &Barred) -> bool {
+        self.length.load(Ordering::Relaxed) >= MOST
+            || (is_unproven(barred) && self.unproven.load(Ordering::Relaxed) >= MOST_UNPROVEN)
+    }
+
+    /// Places that there is memory for.
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.table.capacity()
+    }
+}
+
+/// Whether it may be forged. What is proven is held against a source or an account.
+const fn is_unproven(barred: &Barred) -> bool {
+    matches!(barred, Barred::Address(_))
 }

@@ -84,6 +84,59 @@ fn moments_of_forged_addresses_end_nobodys_ban() {
 }
 
 #[test]
+fn the_ban_that_ends_first_is_found_among_many_that_last() {
+    let bans = Bans::new(1);
+    for number in 0..1000_u32 {
+        bans.add(at(0), ban(Barred::Source(IpAddr::V4(number.into())), 86_400), 1001);
+    }
+    bans.add(at(0), ban(source("203.0.113.1"), 30), 1001);
+    assert!(bans.add(at(1), ban(source("203.0.113.2"), 600), 1001));
+    assert!(!bans.list(at(1)).iter().any(|listed| listed.barred == source("203.0.113.1")));
+    assert_eq!((bans.len(), bans.without_room()), (1001, 0));
+    // Whoever is banned anew has one end, and it is the new one.
+    bans.add(at(1), ban(source("203.0.113.2"), 86_401), 1001);
+    assert!(!bans.add(at(1), ban(source("203.0.113.3"), 600), 1001));
+    bans.sweep(at(601));
+    assert_eq!(bans.len(), 1001);
+    bans.sweep(at(86_402));
+    assert!(bans.is_empty() && bans.list(at(0)).is_empty());
+}
+
+#[test]
+fn after_a_flood_the_tables_give_their_memory_back() {
+    let bans = Bans::new(1);
+    let moment = |seconds: u64| Monotonic::from_micros(seconds * 1_000_000);
+    for number in 0..50_000_u32 {
+        let address = Barred::Address((IpAddr::V4(number.into()), 5060).into());
+        bans.add(at(0), ban(address, 30), 100_000);
+        bans.suspects.add(moment(1), address, 1);
+    }
+    assert!(bans.table.capacity() >= 50_000 && bans.suspects.places() >= 50_000);
+    bans.sweep(at(30));
+    bans.suspects.sweep(moment(60));
+    assert!(bans.is_empty() && bans.suspects.is_empty());
+    assert!(bans.table.capacity() < 4096 && bans.suspects.places() < 4096);
+}
+
+#[test]
+fn a_flood_of_forged_addresses_leaves_room_for_suspects_that_are_real() {
+    let suspects = Bans::new(1).suspects;
+    let now = Monotonic::from_micros(1_000_000);
+    for number in 0..200_000_u32 {
+        suspects.add(now, Barred::Address((IpAddr::V4(number.into()), 5060).into()), 2);
+    }
+    assert_eq!(suspects.len(), 50_000);
+    let real = source("198.51.100.1");
+    assert!(!suspects.add(now, real, 20).is_enough);
+    assert!(suspects.add(now, real, 20).is_enough);
+    // What is forgotten makes room again.
+    let later = Monotonic::from_micros(61_000_000);
+    suspects.sweep(later);
+    suspects.add(later, Barred::Address("203.0.113.1:5060".parse().unwrap()), 2);
+    assert_eq!(suspects.len(), 1);
+}
+
+#[test]
 fn to_free_a_source_frees_all_that_is_of_it() {
     let bans = Bans::new(1);
     let address = "198.51.100.1".parse().unwrap();

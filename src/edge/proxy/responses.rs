@@ -17,6 +17,7 @@ use crate::counters::CallOutcome;
 use crate::dialog::{DialogKey, Names, Refresh, Side, Stage};
 use crate::engine::Engine;
 use crate::media::{Expected, Moved};
+use crate::notes::Asker;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
 
@@ -516,9 +517,17 @@ impl Engine {
                 let as_500 = status == 503;
                 let challenges = std::mem::take(&mut context.challenges);
                 context.answer.clear();
+                let mut warning = Vec::new();
+                if as_500 {
+                    write_warning(&self.core.settings, Reject::FlowFailed, &mut warning);
+                    let Ok(request) = Message::parse(&context.request) else { return };
+                    let asker = Asker::Unread(&request);
+                    self.core.count_refusal(Reject::FlowFailed, context.method, &context.flow, asker);
+                }
                 let rewrite = Rewrite {
                     status_line: as_500.then_some(b"SIP/2.0 500 Server Internal Error\r\n".as_slice()),
                     challenges: matches!(status, 401 | 407).then_some(challenges.as_slice()),
+                    warning: &warning,
                     moved: None,
                 };
                 let next = next_via(&message);
@@ -562,7 +571,7 @@ impl Engine {
         }
         writer.finish();
         if let Some(reason) = reason {
-            self.core.count_refusal(reason, context.method, &context.flow, Some(&essentials));
+            self.core.count_refusal(reason, context.method, &context.flow, Asker::Read(&essentials));
             let mut warning = Vec::new();
             write_warning(&self.core.settings, reason, &mut warning);
             insert_before_length(&mut context.answer, 0, &warning);
@@ -618,6 +627,8 @@ struct Rewrite<'a> {
     status_line: Option<&'a [u8]>,
     /// The challenges of all branches, in place of this one's own.
     challenges: Option<&'a [u8]>,
+    /// Our Warning, when it is a refusal of ours; empty when it is none.
+    warning: &'a [u8],
     /// Its description, when the media is to be received elsewhere.
     moved: Option<&'a Moved<'a>>,
 }
@@ -649,7 +660,8 @@ fn write_upstream<'a>(message: &Message<'a>, next: &'a [u8], rewrite: Option<&Re
             edits.remove(Range::from(field.line));
         }
     }
-    let rewrite = rewrite.unwrap_or(&Rewrite { status_line: None, challenges: None, moved: None });
+    let nothing = Rewrite::default();
+    let rewrite = rewrite.unwrap_or(&nothing);
     if let Some(moved) = rewrite.moved {
         moved.edit(message, &mut edits);
     }
@@ -663,6 +675,9 @@ fn write_upstream<'a>(message: &Message<'a>, next: &'a [u8], rewrite: Option<&Re
             }
         }
         edits.insert(message.head_end(), challenges);
+    }
+    if !rewrite.warning.is_empty() {
+        edits.insert(message.head_end(), rewrite.warning);
     }
     edits.apply(bytes, out);
     true

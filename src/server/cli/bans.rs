@@ -10,7 +10,7 @@ use crate::control::{Event, Request};
 use crate::failure::Failure;
 
 pub(super) fn list(overrides: &Overrides, is_json: bool) -> Result<(), Failure> {
-    let mut rows = vec![["SOURCE", "REASON", "SINCE", "UNTIL", "HITS", "DETAIL"].map(str::to_owned)];
+    let mut rows = Vec::new();
     ask(overrides, BansRequest::List, |event| {
         if let Event::Ban(ban) = event {
             if is_json {
@@ -24,10 +24,19 @@ pub(super) fn list(overrides: &Overrides, is_json: bool) -> Result<(), Failure> 
     if is_json {
         return Ok(());
     }
-    for line in table(&rows) {
+    for line in lines(rows) {
         say(line);
     }
     Ok(())
+}
+
+/// What a person reads of these bans.
+fn lines(mut rows: Vec<[String; 6]>) -> Vec<String> {
+    if rows.is_empty() {
+        return vec!["nobody is banned".to_owned()];
+    }
+    rows.insert(0, ["SOURCE", "REASON", "SINCE", "UNTIL", "HITS", "DETAIL"].map(str::to_owned));
+    table(&rows)
 }
 
 pub(super) fn add(overrides: &Overrides, arguments: BansAddArguments) -> Result<(), Failure> {
@@ -61,6 +70,14 @@ fn row(ban: BanRow) -> [String; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn when_nobody_is_banned_it_is_said() {
+        assert_eq!(lines(Vec::new()), ["nobody is banned"]);
+        let row = ["192.0.2.7", "manual", "a", "b", "0", "-"].map(str::to_owned);
+        let lines = lines(vec![row]);
+        assert!(lines.len() == 2 && lines[0].starts_with("SOURCE") && lines[1].starts_with("192.0.2.7"), "{lines:?}");
+    }
 
     #[test]
     fn a_name_from_the_network_can_not_drive_the_terminal() {

@@ -156,7 +156,8 @@ impl Node {
             tracing::info!(transport = %listener.transport, address = %listener.bound, "listening");
         }
         if is_first_start {
-            greet(&fixed, http_address, data.path(), wishes.is_demo);
+            let has_tenants = in_force.load().tenants().next().is_some();
+            greet(&fixed, http_address, data.path(), next_step(wishes.is_demo, has_tenants));
         }
         if wishes.is_demo
             && let Some(proxy) = listeners::reachable(&fixed.listeners)
@@ -313,7 +314,7 @@ fn tell_restored(restored: &Restored) {
 }
 
 /// What the first start says, once.
-fn greet(fixed: &Fixed, http: std::net::SocketAddr, data: &Path, is_demo: bool) {
+fn greet(fixed: &Fixed, http: std::net::SocketAddr, data: &Path, next_step: Option<&str>) {
     let data = data.canonicalize().unwrap_or_else(|_| PathBuf::from(data));
     let listeners: Vec<_> =
         fixed.listeners.iter().map(|listener| format!("{} {}", listener.transport, listener.bound)).collect();
@@ -321,9 +322,30 @@ fn greet(fixed: &Fixed, http: std::net::SocketAddr, data: &Path, is_demo: bool) 
     say(format_args!("  SIP   {}", listeners.join(", ")));
     say(format_args!("  HTTP  http://{http} (health and metrics)"));
     say(format_args!("  data  {}", data.display()));
-    say(if is_demo {
-        "Next: set up two phones, each with one of the lines below, and call one from the other."
+    if let Some(next_step) = next_step {
+        say(next_step);
+    }
+}
+
+/// What is to be done before anybody can call. Tenants may be there at a first start: from a database that is shared or restored.
+fn next_step(is_demo: bool, has_tenants: bool) -> Option<&'static str> {
+    if is_demo {
+        Some("Next: set up two phones, each with one of the lines below, and call one from the other.")
+    } else if has_tenants {
+        None
     } else {
-        "Next: ringway tenant add DOMAIN, then ringway extension add --tenant DOMAIN NUMBER --email ADDRESS"
-    });
+        Some("Next: ringway tenant add DOMAIN, then ringway extension add --tenant DOMAIN NUMBER --email ADDRESS")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_start_asks_for_a_tenant_when_there_is_none() {
+        assert!(next_step(false, false).is_some_and(|step| step.contains("tenant add")));
+        assert_eq!(next_step(false, true), None);
+        assert!(next_step(true, true).is_some_and(|step| step.contains("two phones")));
+    }
 }

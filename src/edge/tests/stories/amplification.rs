@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use ringway_directory::Tenant;
 use ringway_edge::{DropReason, Reject, Settings};
 use ringway_sip::digest::Algorithm;
 
-use crate::scene::{Dialog, Phone, Scene};
+use crate::scene::{Dialog, Phone, Request, Scene, acme};
 
 /// A request that is as short as one can be, from the first phone of a story, with so many bytes in a header that nobody
 /// needs.
@@ -115,6 +116,41 @@ fn a_source_in_a_trusted_network_may_be_forged_too_and_gets_no_more_than_any_oth
     scene.send(phone, &options);
     let answer = scene.expect_response(phone, 200);
     assert!(answer.bytes.len() <= options.len() * 2 && !answer.has("Allow"), "{answer}");
+}
+
+#[test]
+fn who_asks_in_the_name_of_a_trusted_network_for_a_long_list_hears_nothing_and_who_registers_hears_it_whole() {
+    let mut scene = Scene::new();
+    scene.redirect(|edit| {
+        edit.put_tenant(Tenant { trust: Box::new(["198.51.100.0/24".parse().unwrap()]), ..acme() });
+    });
+    let phone = scene.phone("101@acme.example");
+    let stream = scene.tcp_phone("101@acme.example");
+    let register = |scene: &mut Scene, phone, contact: Option<String>| {
+        let request = Request { contact, ..scene.request(phone, "REGISTER", "sip:acme.example") };
+        let length = scene.send_request(phone, &request).len();
+        scene
+            .hear(phone)
+            .map(|answer| (answer.status(), answer.headers("Contact").len(), answer.bytes.len() <= 2 * length))
+    };
+    let contact = |number: usize| Some(format!("<sip:101@198.51.100.1:{};of={}>", 6000 + number, "x".repeat(20)));
+    // With one or two devices all is as ever.
+    for number in 1..=2 {
+        assert_eq!(register(&mut scene, phone, contact(number)), Some((Some(200), number, true)));
+        assert_eq!(register(&mut scene, phone, None), Some((Some(200), number, true)));
+    }
+    for number in 3..=10 {
+        let (status, contacts, _) = register(&mut scene, phone, contact(number)).unwrap();
+        assert_eq!((status, contacts), (Some(200), number));
+    }
+    assert_eq!(scene.drops(DropReason::Amplification), 0);
+    // Nor is it told to who removes what is not there.
+    let nothing = Some("<sip:101@198.51.100.1:9>;expires=0".to_owned());
+    for contact in [None, nothing] {
+        assert_eq!(register(&mut scene, phone, contact), None);
+    }
+    assert_eq!(scene.drops(DropReason::Amplification), 2);
+    assert_eq!(register(&mut scene, stream, None), Some((Some(200), 10, false)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringway_edge::Reject;
+use ringway_edge::{Note, Reject};
 use ringway_sip::Method;
 
 use crate::scene::{Heard, Phone, Request, Scene};
@@ -295,6 +295,45 @@ fn a_subscription_and_a_publication_are_489_for_those_who_may_ask() {
         scene.expect_nothing_more();
     }
     assert_eq!((scene.refusals(Reject::EventNotServed), scene.open_work()), (2, (0, 0)));
+}
+
+#[test]
+fn nobody_publishes_for_himself_or_for_another() {
+    let mut scene = Scene::new();
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    for phone in [alice, bob] {
+        scene.register(phone);
+    }
+    for target in ["sip:101@acme.example", "sip:102@acme.example", "sip:102@globex.example", "sip:acme.example"] {
+        for from in ["<sip:101@acme.example>;tag=a", "<sip:102@acme.example>;tag=a"] {
+            let mut request = scene.request(alice, "PUBLISH", target).header("Event: presence").header("Expires: 3600");
+            from.clone_into(&mut request.from);
+            let request = scene.answer_challenge(alice, request);
+            scene.send_request(alice, &request);
+            let status = scene.hear(alice).and_then(|heard| heard.status());
+            assert!(matches!(status, Some(401 | 403 | 404 | 489)), "{status:?} for {target} from {from}");
+            scene.expect_nothing_more();
+        }
+    }
+    assert!(scene.refusals(Reject::EventNotServed) > 0 && scene.open_work() == (0, 0));
+}
+
+#[test]
+fn of_a_malformed_request_the_log_is_told_what_can_be_read() {
+    for (line, other, from, call_id) in [
+        ("CSeq: 1 ", "CSeq: x ", &b"101@acme.example"[..], &b"call-1@phone"[..]),
+        ("From: <", "From: ><", b"", b"call-1@phone"),
+        ("Call-ID: call-1@phone", "X: y", b"101@acme.example", b""),
+    ] {
+        let mut scene = Scene::new();
+        let alice = scene.phone("101@acme.example");
+        let mut request = scene.request(alice, "OPTIONS", "sip:acme.example");
+        request.from = request.from.replace("101@", "101:password@");
+        scene.send(alice, request.text().replace(line, other));
+        assert_eq!(scene.expect_response(alice, 400).reason_code(), "malformed");
+        let [Note::Refused(refusal)] = &scene.take_notes()[..] else { panic!("one refusal is noted") };
+        assert_eq!((&*refusal.from, &*refusal.call_id), (from, call_id), "{other}");
+    }
 }
 
 #[test]

@@ -238,6 +238,19 @@ fn a_known_scanner_is_not_answered_and_by_udp_only_its_port_is_banned_for_moment
 }
 
 #[test]
+fn a_scanner_that_looks_for_a_domain_is_one_drop_and_no_refusal() {
+    for (method, reject) in [("INVITE", Reject::UnknownDomain), ("REGISTER", Reject::RegisterUnknownDomain)] {
+        let mut scene = Scene::new();
+        let scanner = udp(&mut scene, "101@acme.example", "203.0.113.1:5060");
+        let request = scene.request(scanner, method, "sip:x.example").header("User-Agent: sipvicious");
+        scene.send_request(scanner, &request);
+        scene.expect_nothing_more();
+        assert_eq!((scene.drops(DropReason::Scanner), scene.refusals(reject)), (1, 0), "{method}");
+        assert!(matches!(scene.take_notes()[..], [Note::Banned(_)]), "{method}");
+    }
+}
+
+#[test]
 fn who_looks_for_domains_finds_a_closed_door_for_moments() {
     let mut scene = Scene::new();
     let scanner = udp(&mut scene, "101@acme.example", "203.0.113.1:5060");
@@ -271,7 +284,7 @@ fn a_ban_for_which_there_is_no_room_is_told_as_one_that_does_not_hold() {
     assert!(scene.bans.add(scene.now.wall, NewBan { barred, reason: BanReason::Manual, detail: "".into(), lasts }, 1));
     let scanner = udp(&mut scene, "101@acme.example", "203.0.113.1:5060");
     let scan = scene.request(scanner, "OPTIONS", "sip:acme.example").header("User-Agent: sipvicious");
-    let told = |scene: &mut Scene| match &scene.shards[0].take_notes()[..] {
+    let told = |scene: &mut Scene| match &scene.take_notes()[..] {
         [Note::Banned(banned)] => (banned.reason, banned.holds),
         notes => panic!("one ban is told: {notes:?}"),
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringway_directory::{Budgets, Tenant};
 use ringway_edge::settings::{SourceBudgets, TenantBudgets};
-use ringway_edge::{DropReason, Reject};
+use ringway_edge::{Arrival, DropReason, Input, Reject};
 use ringway_sip::{Method, Transport};
 
 use crate::scene::{ACME, Phone, Scene, acme};
@@ -168,6 +168,24 @@ fn a_tenant_holds_no_more_connections_than_it_may_and_gets_a_place_back_when_one
     scene.close_flow(first);
     assert_eq!(ask(&mut scene).status(), Some(200));
     assert_eq!(scene.refusals(Reject::TenantConnections), 1);
+}
+
+#[test]
+fn what_another_shard_reads_of_a_connection_that_is_closed_takes_no_place() {
+    let mut scene = Scene::with_shards(2, |_| {});
+    // Of the first phone no password is asked, which only the shard would take that has asked for it.
+    scene.redirect(|edit| {
+        let budgets = Budgets { connections: Some(1), ..Budgets::default() };
+        edit.put_tenant(Tenant { budgets, trust: Box::new(["198.51.100.1/32".parse().unwrap()]), ..acme() });
+    });
+    let (gone, next) = (scene.tcp_phone("101@acme.example"), scene.tcp_phone("102@acme.example"));
+    let register = scene.request(gone, "REGISTER", "sip:acme.example").text();
+    let flow = scene.state(gone).flow;
+    scene.close_flow(gone);
+    let arrival = Arrival::HandedOver { offered: 0 };
+    scene.input(1, Input::Message { flow, bytes: register.as_bytes(), arrival });
+    assert_eq!(scene.hear(gone).unwrap().status(), Some(200), "it was read all the same");
+    scene.register(next);
 }
 
 // --- of a source ---

@@ -165,6 +165,27 @@ fn an_emergency_call_comes_through_when_the_tables_of_calls_are_full_and_the_ser
 }
 
 #[test]
+fn an_emergency_is_one_however_its_number_is_written_and_whatever_line_ends_stand_before() {
+    let (mut scene, caller, _) = scene();
+    let barred = Barred::Source("198.51.100.1".parse().unwrap());
+    let ban = NewBan { barred, reason: BanReason::Manual, detail: "".into(), lasts: Duration::from_secs(600) };
+    assert!(scene.bans.add(scene.now.wall, ban, 10));
+    for (uri, before, is_let_in) in [
+        ("sip:10%39@acme.example", "", true),
+        ("sip:%31%30%39@acme.example", "", true),
+        (EMERGENCY, "\r\n\r\n", true),
+        ("sip:10%38@acme.example", "", false),
+        ("sip:102@acme.example", "\r\n\r\n", false),
+        ("sip:acme.example", "", false),
+    ] {
+        let request = scene.request(caller, "INVITE", uri);
+        scene.send(caller, format!("{before}{}", request.text()));
+        let status = scene.hear(caller).and_then(|heard| heard.status());
+        assert_eq!(status, is_let_in.then_some(407), "{uri}");
+    }
+}
+
+#[test]
 fn who_makes_a_habit_of_emergencies_is_judged_like_everybody() {
     let (mut scene, caller, _) = scene();
     scene.reconfigure(|settings| settings.limits.source.requests = 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringway_edge::DropReason;
+use ringway_edge::{DropReason, Note, Reject};
 use ringway_sip::Method;
 
 use crate::scene::{Dialog, Heard, Phone, Scene};
@@ -35,6 +35,23 @@ fn a_response_goes_back_without_our_via_and_otherwise_unchanged() {
         assert_eq!(passed.text(), with(&expected));
         scene.expect_nothing_more();
     }
+}
+
+#[test]
+fn a_503_of_a_device_is_our_refusal_and_keeps_what_the_device_said() {
+    let mut scene = Scene::new();
+    let ringing = scene.ring(1);
+    let (bob, heard) = &ringing.devices[0];
+    let failure =
+        heard.response(503, "bob", "sip:102@198.51.100.2").replace("Contact:", "Reason: Q.850;cause=34\r\nContact:");
+    scene.send(*bob, failure);
+    scene.expect_request(*bob, "ACK");
+    let failure = scene.expect_failed(&ringing, 500);
+    assert_eq!((&*failure.reason_code(), &*failure.header("Reason")), ("flow-failed", "Q.850;cause=34"), "{failure}");
+    assert_eq!(scene.refusals(Reject::FlowFailed), 1);
+    let [Note::Refused(refusal)] = &scene.take_notes()[..] else { panic!("one refusal is noted") };
+    assert_eq!((&*refusal.from, &*refusal.call_id), (&b"101@acme.example"[..], ringing.invite.call_id.as_bytes()));
+    scene.expect_all_quiet();
 }
 
 #[test]

@@ -22,7 +22,7 @@ use std::time::Duration;
 use ringway_directory::validation::MOST_DEVICES;
 use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_edge::settings::Listener;
-use ringway_edge::{Action, Activity, Arrival, Bans, Engine, Input, Location, Parts, Settings};
+use ringway_edge::{Action, Activity, Arrival, Bans, Engine, Input, Location, Note, Parts, Settings};
 use ringway_sip::digest::{Algorithm, ha1};
 use ringway_sip::media::LaneId;
 use ringway_sip::{ConnectionId, Flow, ListenerId, Monotonic, Now, ShardId, Transport, Wall};
@@ -84,6 +84,9 @@ pub struct Scene {
     pub expected: Vec<(Flow, Duration, Duration)>,
     serial: u32,
     boot: u32,
+    /// What was noted for the log.
+    notes: Vec<Note>,
+    refusals: counts::Refusals,
 }
 
 impl Scene {
@@ -127,12 +130,15 @@ impl Scene {
             expected: Vec::new(),
             serial: 0,
             boot: 1,
+            notes: Vec::new(),
+            refusals: counts::Refusals::default(),
         };
         scene.start_engines();
         scene
     }
 
     fn start_engines(&mut self) {
+        self.refusals = counts::Refusals::default();
         self.shards = (0..self.settings.shards)
             .map(|shard| {
                 Engine::new(Parts {
@@ -288,7 +294,7 @@ impl Scene {
     }
 
     fn carry(&mut self, shard: usize) {
-        let mut hand_overs = Vec::new();
+        let (mut hand_overs, mut refusals) = (Vec::new(), Vec::new());
         let Self { shards, phones, kept, streams, strays, expected, settings, .. } = self;
         let engine = &mut shards[shard];
         engine.check_invariants();
@@ -302,6 +308,9 @@ impl Scene {
                 let listener = settings.listener(flow.listener).expect("a message leaves by a listener");
                 assert_eq!(listener.transport, flow.transport, "of its own transport");
                 let heard = Heard::new(bytes);
+                if heard.is_refusal_of(&settings.node) {
+                    refusals.push(heard.clone());
+                }
                 let to = phones
                     .iter_mut()
                     .find(|phone| phone.flow.remote == flow.remote && phone.flow.transport == flow.transport);
@@ -315,6 +324,7 @@ impl Scene {
             Action::Save(_) => {}
             Action::Relay(lane, order) => relay::obey(streams, lane, order),
         });
+        self.check_refusals(shard, refusals);
         for (to, offered, flow, bytes) in hand_overs {
             let arrival = Arrival::HandedOver { offered };
             self.input(usize::from(to.0), Input::Message { flow, bytes: &bytes, arrival });

@@ -84,6 +84,11 @@ impl Heard {
         warning.split('"').nth(1).and_then(|text| text.split(':').next()).unwrap_or_default().to_owned()
     }
 
+    /// Whether it is a refusal that this node has told the reason of.
+    pub fn is_refusal_of(&self, node: &str) -> bool {
+        self.status().is_some() && self.header("Warning").starts_with(&format!("399 {node} "))
+    }
+
     /// The tag of To.
     pub fn to_tag(&self) -> String {
         tag(&self.header("To"))
