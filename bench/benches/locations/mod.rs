@@ -77,6 +77,8 @@ fn binding<'a>(uri: &'a [u8], aor: u32, cseq: u32) -> Binding<'a> {
         reg_id: None,
         has_push_token: false,
         pulse: None,
+        home: None,
+        is_removed: false,
     }
 }
 
@@ -114,7 +116,8 @@ impl Store for Ringway {
             let contacts = [binding(&text.uri, aor, cseq)];
             let contacts = Contacts::Some(&contacts);
             let update = Update { call_id: u64::from(aor), cseq, contacts, limits: LIMITS };
-            let saved = self.0.save(NOW, &Aor { tenant: tenant(aor), number: &text.number }, &update, record);
+            let aor = Aor { tenant: tenant(aor), number: &text.number };
+            let saved = self.0.save(NOW, &aor, &update, record, &mut Vec::new());
             assert!(saved.is_ok(), "{saved:?}");
         });
     }
