@@ -95,6 +95,22 @@ fn strangers_do_not_use_up_what_a_tenant_s_registered_phones_need() {
 }
 
 #[test]
+fn a_phone_that_is_registered_at_another_tenant_is_a_stranger() {
+    let mut scene = scene();
+    let [phone, flooder] = ["101@acme.example", "101@globex.example"].map(|aor| {
+        let phone = scene.tcp_phone(aor);
+        scene.register(phone);
+        phone
+    });
+    with_budgets(&mut scene, Budgets { requests: Some(10), ..Budgets::default() });
+    for _ in 0..30 {
+        flood(&mut scene, flooder, "OPTIONS", "sip:acme.example", 100);
+        scene.register(phone);
+        scene.advance(Duration::from_secs(1));
+    }
+}
+
+#[test]
 fn each_kind_of_request_has_its_own_budget_and_what_is_of_a_call_has_none() {
     let mut scene = scene();
     let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
