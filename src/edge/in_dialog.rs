@@ -195,7 +195,7 @@ impl Engine {
             let dialog = passage.place.and_then(|place| self.dialogs.get(place.key));
             dialog.is_some_and(|dialog| dialog.is_emergency)
         };
-        if may_wait && self.core.overload.is_shedding() && !is_emergency() {
+        if may_wait && self.core.overload.is_shedding(self.core.now.monotonic) && !is_emergency() {
             let drawn = self.core.random.next();
             if !self.core.overload.lets_on(drawn) {
                 return self.core.refuse(request, Reject::TooBusy);
