@@ -308,6 +308,7 @@ impl Engine {
                     names,
                     is_natted,
                     branch: index,
+                    spent_until: 0,
                 });
             }
         }
