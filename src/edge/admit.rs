@@ -123,7 +123,7 @@ impl Core {
         if asks.is_free() {
             return Ok(());
         }
-        let is_known = || self.location.is_registered_on(flow) || tenant.trusts(flow.source());
+        let is_known = || self.location.has_registration_of(tenant.id, flow) || tenant.trusts(flow.source());
         if self.activity.spending.take(tenant.id, asks, self.now.monotonic, is_known) {
             return Ok(());
         }

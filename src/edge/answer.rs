@@ -142,6 +142,7 @@ impl Core {
             | Reject::SourceRate
             | Reject::TenantRate
             | Reject::TenantConnections
+            | Reject::DialogRate
             | Reject::TooBusy => writer.header_with("Retry-After", |out| write_number(out, retry_after)),
             _ => writer,
         });

@@ -21,7 +21,7 @@ pub(crate) enum Item {
 pub(crate) const ITEMS: usize = 3;
 
 /// Nanoseconds.
-const SECOND: u64 = 1_000_000_000;
+pub(crate) const SECOND: u64 = 1_000_000_000;
 
 /// The budget of so many seconds is there to be used at once.
 pub(crate) const BURST: u64 = 2 * SECOND;

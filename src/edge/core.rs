@@ -89,11 +89,14 @@ impl Core {
     }
 
     /// Refuses a tenant's new request when there is more to do than can be done, and the tenant asks for more than its share.
-    pub(crate) fn lets_in(&mut self, tenant: &Tenant, method: Method, flow: &Flow) -> Result<(), Reject> {
-        if !self.overload.is_shedding() {
+    pub(crate) fn lets_in(&mut self, tenant: &Tenant, flow: &Flow) -> Result<(), Reject> {
+        if !self.overload.is_shedding(self.now.monotonic) {
             return Ok(());
         }
-        let is_preferred = method == Method::Invite || self.location.is_registered_on(flow);
+        let source = flow.source();
+        let is_preferred = self.location.has_registration_of(tenant.id, flow)
+            || tenant.trusts(source)
+            || self.settings.is_trusted_source(source);
         let class = if is_preferred { Class::Preferred } else { Class::New };
         if self.overload.lets_in(tenant.id, tenant.budgets.weight(), class, self.random.next()) {
             return Ok(());
@@ -103,7 +106,7 @@ impl Core {
 
     /// What a client is told that knows overload control (RFC 7339).
     pub(crate) fn overload_control(&self) -> OverloadControl {
-        let percent = self.overload.percent();
+        let percent = self.overload.percent(self.now.monotonic);
         let valid_milliseconds = if percent > 0 { CONTROL_HOLDS } else { 0 };
         OverloadControl { percent, valid_milliseconds, sequence: self.now.wall.as_millis() }
     }

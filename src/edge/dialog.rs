@@ -7,6 +7,7 @@ use ringway_sip::{Flow, Monotonic, Transport, Uri};
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use smallvec::SmallVec;
 
+use crate::budget::{BURST, SECOND, moment, spend};
 use crate::media::Media;
 use crate::proxy::ContextKey;
 use crate::reach::call_back;
@@ -28,6 +29,9 @@ impl DialogKey {
 
 /// The most callee sides that one call may have: branches that answered, or may yet.
 const MAX_CALLEES: usize = 16;
+
+/// Requests a second that a side may send into its dialog: more than any keypad or any change of media asks for.
+const REQUESTS_A_SECOND: u64 = 50;
 
 /// One side of a dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +57,8 @@ pub(crate) struct Side {
     pub(crate) is_natted: bool,
     /// The branch of the call's INVITE that it answered on; 0 for the caller.
     pub(crate) branch: u8,
+    /// Until when its requests are spent.
+    pub(crate) spent_until: u64,
 }
 
 /// What a dialog is called, as its sides have said it: for what we send into it ourselves. Empty until somebody has answered.
@@ -143,6 +149,13 @@ pub(crate) enum Direction {
 }
 
 impl Side {
+    /// Takes one from what it may send, of which two seconds' may come at once. False when that is used up.
+    pub(crate) fn may_send(&mut self, now: Monotonic) -> bool {
+        let after = spend(self.spent_until, moment(now), SECOND / REQUESTS_A_SECOND, BURST);
+        self.spent_until = after.unwrap_or(self.spent_until);
+        after.is_some()
+    }
+
     /// Takes a new Contact; the one before is still good for what crosses the change.
     pub(crate) fn refresh(&mut self, refresh: Refresh) {
         if self.contact != refresh.contact {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ringway_directory::Snapshot;
 use ringway_sip::frame::{DatagramKind, datagram_kind};
 use ringway_sip::stun::write_binding_answer;
-use ringway_sip::{Edits, Flow, Method, Monotonic, Now, ShardId, Transport};
+use ringway_sip::{Edits, Flow, ListenerId, Method, Monotonic, Now, ShardId, Transport};
 
 use crate::activity::Activity;
 use crate::admit::Sources;
@@ -145,16 +145,17 @@ impl Engine {
         }
     }
 
-    /// Says how long the message that is handled next has waited for its turn since the kernel received it. By this the engine knows
-    /// whether there is more to do than it can.
+    /// Says how long the message that is handled next has waited for its turn at its listener, where that was measured. By this the
+    /// engine knows whether there is more to do than it can.
     #[inline]
-    pub fn note_waiting(&mut self, now: Now, waited: Duration) {
-        self.core.overload.note(now.monotonic, waited, self.core.settings.limits.max_waiting);
+    pub fn note_waiting(&mut self, now: Now, listener: ListenerId, waited: Duration) {
+        self.core.overload.note(now.monotonic, listener, waited, self.core.settings.limits.max_waiting);
     }
 
-    /// Per cent of the new work that are refused at present, and how long every message at least waits.
-    pub fn overload(&self) -> (u8, Duration) {
-        (self.core.overload.percent(), self.core.overload.wait())
+    /// Per cent of the new work that are refused at present, and how long every message at least waits, at the listener where that is
+    /// the longest.
+    pub fn overload(&self, now: Monotonic) -> (u8, Duration) {
+        (self.core.overload.percent(now), self.core.overload.wait(now))
     }
 
     /// Takes one input. What follows from it waits for [`drain`](Self::drain). Tells the method of a request, so that
@@ -378,7 +379,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use ringway_directory::TenantId;
-    use ringway_sip::{ListenerId, Wall};
+    use ringway_sip::Wall;
 
     use super::*;
     use crate::location::{Aor, Binding, pack};

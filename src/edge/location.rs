@@ -292,6 +292,11 @@ impl Location {
         self.flows.has_registration(flow)
     }
 
+    /// Whether any extension of this tenant is registered on this flow.
+    pub fn has_registration_of(&self, tenant: TenantId, flow: &Flow) -> bool {
+        self.flows.has_registration_of(tenant, flow)
+    }
+
     /// Whether any device is registered from this source: an IPv4 address, or an IPv6 /64.
     pub fn is_registered_from(&self, source: IpAddr) -> bool {
         self.flows.has_source(source)

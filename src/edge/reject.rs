@@ -53,11 +53,12 @@ pub enum Reject {
     TenantConnections,
     TooBusy,
     ContactInsecure,
+    DialogRate,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -105,6 +106,7 @@ impl Reject {
         Self::TenantConnections,
         Self::TooBusy,
         Self::ContactInsecure,
+        Self::DialogRate,
     ];
 
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
@@ -148,7 +150,8 @@ impl Reject {
             | Self::NoMediaPorts
             | Self::TenantRate
             | Self::TenantConnections
-            | Self::TooBusy => 503,
+            | Self::TooBusy
+            | Self::DialogRate => 503,
         }
     }
 
@@ -202,6 +205,7 @@ impl Reject {
             Self::TenantConnections => "tenant-connections",
             Self::TooBusy => "too-busy",
             Self::ContactInsecure => "contact-insecure",
+            Self::DialogRate => "dialog-rate",
         }
     }
 
@@ -255,6 +259,7 @@ impl Reject {
             Self::TenantConnections => "the tenant has as many connections as it may",
             Self::TooBusy => "requests wait too long; new ones are refused",
             Self::ContactInsecure => "a sips Contact is registered over TLS only",
+            Self::DialogRate => "too many requests from this side of the call",
         }
     }
 }

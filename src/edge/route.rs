@@ -207,7 +207,7 @@ impl Engine {
             }
             if let Some(tenant) = asked {
                 self.core.keeps_to_budget(tenant, method, &request.flow)?;
-                self.core.lets_in(tenant, method, &request.flow)?;
+                self.core.lets_in(tenant, &request.flow)?;
             }
             requires_nothing_unknown(request)?;
             self.core.answer_options(request);
@@ -224,7 +224,7 @@ impl Engine {
         let tenant = self.core.tenant_of(&directory, request, uri)?;
         if !is_exempt {
             self.core.keeps_to_budget(tenant, method, &request.flow)?;
-            self.core.lets_in(tenant, method, &request.flow)?;
+            self.core.lets_in(tenant, &request.flow)?;
         }
         let Some(extension) = self.authenticate(request, &directory, tenant, Role::of(method), is_exempt) else {
             return Ok(());

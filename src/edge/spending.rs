@@ -26,8 +26,8 @@ impl Spending {
         Self { spent_until: DashMap::with_hasher(FixedState::with_seed(seed)) }
     }
 
-    /// Takes one of each from its budget. Strangers may use half of the burst; the rest is for those who are known, which is asked
-    /// only when it matters. False when one is used up: what the budget of its own kind refuses uses up nothing of the common one.
+    /// Takes one of each from its budget, or of none when one is used up. Strangers may use half of the burst; the rest is for those
+    /// who are known, which is asked only when it matters.
     pub(crate) fn take(&self, tenant: TenantId, asks: Asks, now: Monotonic, is_known: impl Fn() -> bool) -> bool {
         let found = self.spent_until.get(&tenant);
         let items = found.unwrap_or_else(|| self.spent_until.entry(tenant).or_default().downgrade());
@@ -41,7 +41,15 @@ impl Spending {
             };
             take(burst / 2) || (is_known() && take(burst))
         };
-        take(asks.kind, asks.own) && take(Item::Request, asks.requests)
+        if !take(asks.kind, asks.own) {
+            return false;
+        }
+        let is_taken = take(Item::Request, asks.requests);
+        if !is_taken && let Some(cost) = cost(asks.own) {
+            // What was taken is in the sum until it is given back, whatever others have taken meanwhile.
+            items[asks.kind as usize].fetch_sub(cost, Ordering::Relaxed);
+        }
+        is_taken
     }
 }
 
@@ -86,11 +94,16 @@ mod tests {
     }
 
     #[test]
-    fn what_its_own_budget_refuses_uses_up_no_other() {
+    fn what_one_budget_refuses_uses_up_no_other() {
         let spending = Spending::new(1);
         let asks = of(Method::Invite, 100, 10);
         assert_eq!((0..1000).filter(|_| spending.take(TENANT, asks, at(0), || false)).count(), 10);
         assert_eq!(taken(&spending, 100, at(0), false), 90);
+        // The other way round: the budget of all requests is used up before that of calls.
+        let spending = Spending::new(1);
+        let asks = |requests| of(Method::Invite, requests, 100);
+        let take = |requests| (0..1000).filter(|_| spending.take(TENANT, asks(requests), at(0), || false)).count();
+        assert_eq!((take(10), take(0)), (10, 90));
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl Clock {
         self.start + at.since(Monotonic::START)
     }
 
+    /// What the monotonic clock showed at a moment that the standard library knows.
+    pub(crate) fn at(&self, instant: Instant) -> Monotonic {
+        Monotonic::START + instant.saturating_duration_since(self.start)
+    }
+
     /// Reads both clocks so that kernel time stamps, which are wall-clock time, can be told as monotonic time.
     pub(crate) fn stamp(&self) -> Stamp {
         let mut stamp = self.read_both();

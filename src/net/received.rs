@@ -21,6 +21,9 @@ pub enum Received<'a> {
         bytes: &'a [u8],
         /// When the kernel received it; for a stream, when it was read.
         arrived: Monotonic,
+        /// Since when it has waited for its turn, where that is known: a datagram since the kernel received it, a message of a stream
+        /// since its connection had something to read.
+        waits_since: Option<Monotonic>,
     },
     /// A stream can't be framed any further. A 400 that is sent on the flow now, before the next flush, still goes
     /// out; then the connection is closed, and `Closed` follows.

@@ -205,7 +205,9 @@ impl Sockets {
                 let Outgoing { udp, notices, .. } = &mut self.outgoing;
                 let Some(socket) = udp.get_mut(at) else { return };
                 let Some((flow, bytes, kernel)) = self.batch.datagram(index, socket, notices) else { continue };
-                handle(Received::Message { flow, bytes, arrived: stamp.arrival(kernel) }, &mut self.outgoing);
+                let arrived = stamp.arrival(kernel);
+                let waits_since = kernel.map(|_| arrived);
+                handle(Received::Message { flow, bytes, arrived, waits_since }, &mut self.outgoing);
             }
         }
     }
@@ -223,6 +225,7 @@ impl Sockets {
             }
             let Outgoing { streams, notices, .. } = &mut self.outgoing;
             let Some(mut turn) = streams.begin_turn(&mut self.scratch, notices) else { continue };
+            let waits_since = Some(self.clock.at(turn.waits_since.into_std()));
             while self.outgoing.streams.is_reading(&turn) {
                 if *left == 0 {
                     self.outgoing.streams.leave_rest(&mut turn);
@@ -237,7 +240,7 @@ impl Sockets {
                     Some(Piece::Message(bytes)) => {
                         turn.has_framed = true;
                         self.outgoing.notices.counters.stream_messages_received += 1;
-                        handle(Received::Message { flow, bytes, arrived }, &mut self.outgoing);
+                        handle(Received::Message { flow, bytes, arrived, waits_since }, &mut self.outgoing);
                     }
                     Some(Piece::Ping) => {
                         turn.has_framed = true;

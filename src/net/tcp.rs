@@ -127,8 +127,12 @@ impl Streams {
         let has_more = self.accept(context, notices) | self.take_greeted(context, notices);
         let mut woken = std::mem::take(&mut self.woken);
         self.ready.take(context, &mut woken);
-        for serial in woken.drain(..) {
-            self.give_turn(serial);
+        if !woken.is_empty() {
+            // They were woken just now, all together, when the runtime looked at the sockets.
+            let now = Instant::now();
+            for serial in woken.drain(..) {
+                self.give_turn(serial, now);
+            }
         }
         self.woken = woken;
         let is_due = self.deadlines.poll_due(context);
@@ -192,16 +196,18 @@ impl Streams {
         let serial = connection.serial;
         notices.counters.connections_open += 1;
         self.serial_by_remote.insert((flow.listener, flow.remote), serial);
-        self.give_turn(serial);
+        self.give_turn(serial, now);
         self.schedule(serial);
         Some(serial)
     }
 
-    fn give_turn(&mut self, serial: u64) {
+    /// Queues a connection for its turn, unless it is. `since` is when it began to wait.
+    fn give_turn(&mut self, serial: u64, since: Instant) {
         if let Some(connection) = self.table.get_mut(serial)
             && !connection.is_in_turn
         {
             connection.is_in_turn = true;
+            connection.waits_since = since;
             self.turns.push_back(serial);
         }
     }
@@ -414,8 +420,9 @@ impl Streams {
             Poll::Ready(Ok(())) | Poll::Pending => {}
         }
         if connection.is_held && connection.queue.len() <= half_full {
+            // It was its peer who kept it waiting.
             connection.is_held = false;
-            self.give_turn(serial);
+            self.give_turn(serial, now);
         }
         self.schedule(serial);
     }
@@ -429,7 +436,7 @@ impl Streams {
         }
         notices.closed(connection.flow);
         connection.enter(Phase::Lingering, now);
-        self.give_turn(serial);
+        self.give_turn(serial, now);
         self.schedule(serial);
     }
 

@@ -258,11 +258,13 @@ impl Shard {
         sockets.receive(BATCH, |received, _| {
             let (input, arrived) = match received {
                 Received::Ahead(ahead) => return foresee(engine, ahead, &mut decided),
-                Received::Message { flow, bytes, arrived } => {
+                Received::Message { flow, bytes, arrived, waits_since } => {
                     if let Some(tap) = tap {
                         tap.note(&flow, Way::Received, arrived, bytes);
                     }
-                    engine.note_waiting(now, now.monotonic.since(arrived));
+                    if let Some(since) = waits_since {
+                        engine.note_waiting(now, flow.listener, now.monotonic.since(since));
+                    }
                     (Input::Message { flow, bytes, arrival: Arrival::Wire }, arrived)
                 }
                 Received::FrameError { flow, problem, head } => {

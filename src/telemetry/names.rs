@@ -343,7 +343,7 @@ pub const SHARD_QUEUE_DEPTH: Metric = Metric {
 pub const SHARD_WAITING: Metric = Metric {
     name: "ringway_shard_waiting_seconds",
     kind: Kind::Gauge,
-    help: "How long each message at least waited between the kernel's receipt and its turn, in the last tenth of a second.",
+    help: "How long each message of a listener at least waited for its turn in the last tenth of a second, at the listener where that was the longest.",
     labels: &["shard"],
     at_zero: &[],
 };

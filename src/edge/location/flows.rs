@@ -91,6 +91,13 @@ impl Flows {
         self.tenants[stripe(hash)].lock().find(hash, |entry| entry.flow == hash).is_some()
     }
 
+    /// Whether any extension of this tenant is registered on this flow.
+    pub(super) fn has_registration_of(&self, tenant: TenantId, flow: &Flow) -> bool {
+        let hash = self.hash(flow);
+        let is_of_tenant = |entry: &TenantOnFlow| entry.flow == hash && entry.tenant == tenant;
+        self.tenants[stripe(hash)].lock().find(hash, is_of_tenant).is_some()
+    }
+
     /// Whether any extension is registered from this source.
     pub(super) fn has_source(&self, source: IpAddr) -> bool {
         let hash = self.hash_source(source);

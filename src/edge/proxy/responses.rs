@@ -309,6 +309,7 @@ impl Engine {
                     names,
                     is_natted,
                     branch: index,
+                    spent_until: 0,
                 });
             }
         }

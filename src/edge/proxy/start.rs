@@ -186,6 +186,7 @@ impl Engine {
             names: Names::default(),
             is_natted: behind_nat,
             branch: 0,
+            spent_until: 0,
         }
     }
 

@@ -79,6 +79,8 @@ pub(super) struct Connection {
     /// The flows without a connection that were sent on since the queue was empty: told if it is never written.
     pub(super) asked: Vec<Flow>,
     pub(super) is_in_turn: bool,
+    /// Since when it has had something to do that it has not been able to finish.
+    pub(super) waits_since: Instant,
     pub(super) is_in_flush: bool,
     /// Nothing is read until more of the queue is written.
     pub(super) is_held: bool,
@@ -127,6 +129,7 @@ impl Connection {
             farewell: Vec::new(),
             asked: Vec::new(),
             is_in_turn: false,
+            waits_since: now,
             is_in_flush: false,
             is_held: false,
             watch: None,

@@ -22,6 +22,8 @@ pub(crate) struct Turn {
     pub(crate) flow: Flow,
     pub(crate) framing: Framing,
     reads_left: usize,
+    /// Since when the connection has had something to do, the turns before included that left some of it.
+    pub(crate) waits_since: Instant,
     /// A whole frame came in this turn.
     pub(crate) has_framed: bool,
     /// The turn ended with work left over.
@@ -62,8 +64,9 @@ impl Streams {
                     self.unflushed.push(serial);
                 }
                 let framing = connection.framing.take()?;
-                let flow = connection.flow;
-                Some(Turn { serial, flow, framing, reads_left: READS_A_TURN, has_framed: false, is_unfinished: false })
+                let (flow, waits_since) = (connection.flow, connection.waits_since);
+                let reads_left = READS_A_TURN;
+                Some(Turn { serial, flow, framing, reads_left, waits_since, has_framed: false, is_unfinished: false })
             }
             Phase::Ending => {
                 self.mark_unflushed(serial);
@@ -166,7 +169,7 @@ impl Streams {
         };
         connection.framing = Some(turn.framing);
         if turn.is_unfinished {
-            self.give_turn(turn.serial);
+            self.give_turn(turn.serial, turn.waits_since);
         }
         self.schedule(turn.serial);
     }
@@ -181,6 +184,7 @@ impl Streams {
                 Poll::Ready(Ok(_)) => {}
             }
         }
-        self.give_turn(serial);
+        let since = connection.waits_since;
+        self.give_turn(serial, since);
     }
 }

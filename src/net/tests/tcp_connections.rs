@@ -49,6 +49,24 @@ async fn a_connection_is_opened_once_used_again_and_its_answers_come_by_it() {
 }
 
 #[tokio::test]
+async fn what_a_connection_is_not_asked_for_in_its_turn_waits_since_the_connection_was_found_to_have_something() {
+    let mut shard = listen("127.0.0.1:0", StreamOptions::default());
+    let mut client = connect(shard.address);
+    shard.until(|counters| counters.connections_accepted == 1).await;
+    shard.turn(256, |_, _| ()).await;
+    client.write_all(&options_request(1, "").repeat(3)).unwrap();
+    for _ in 0..3 {
+        assert_eq!(shard.turn(1, |_, _| ()).await.len(), 1);
+    }
+    assert_eq!(shard.turn(256, |_, _| ()).await, [], "nothing is left");
+    client.write_all(&options_request(2, "")).unwrap();
+    shard.event().await;
+    let [first, second, third, next] = shard.waits_since[..] else { panic!("{:?}", shard.waits_since) };
+    assert_eq!([second, third], [first; 2]);
+    assert!(first <= shard.arrivals[0] && shard.arrivals[2] <= next, "who was served has not waited before");
+}
+
+#[tokio::test]
 async fn a_connection_that_the_peer_opened_is_used_for_its_address_too() {
     let mut shard = listen("127.0.0.1:0", StreamOptions::default());
     let mut client = connect(shard.address);

@@ -45,6 +45,7 @@ async fn a_thousand_datagrams(loopback: &str) {
     let batch = &shard.arrivals[..64];
     assert!(batch.iter().any(|arrived| *arrived != batch[0]), "each has the time at which the kernel received it");
     assert!(shard.arrivals.iter().all(|arrived| *arrived <= received_at));
+    assert_eq!(shard.waits_since, shard.arrivals, "since then it waits for its turn");
     let shown: Vec<_> = events.iter().map(Event::bytes).collect();
     assert_eq!(shard.ahead, shown, "each is shown ahead once, in the same order");
     let counters = Counters { datagrams_received: 1000, datagrams_sent: 1000, ..Counters::default() };

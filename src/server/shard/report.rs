@@ -51,7 +51,7 @@ impl Shard {
         self.report_tenants(&mut scrape);
         let shard = self.id.0.to_string();
         scrape.add(&names::SHARD_QUEUE_DEPTH, &[&shard], self.mail.len() as u64);
-        let (refused, waiting) = self.engine.overload();
+        let (refused, waiting) = self.engine.overload(self.clock.monotonic());
         scrape.add_fraction(&names::SHARD_WAITING, &[&shard], waiting.as_secs_f64());
         scrape.add_fraction(&names::SHARD_REFUSING, &[&shard], f64::from(refused) / 100.0);
         scrape.add(&names::SIP_RESPONSES_FROM_ELSEWHERE, &[], counters.responses_from_elsewhere);

@@ -78,6 +78,8 @@ fn a_flow_tells_whose_extensions_are_registered_on_it() {
     let other = Aor { tenant: TenantId(2), number: b"101" };
     save(&location, 0, other, (9, 1), &[binding]).unwrap();
     assert_eq!((location.tenant_on_flow(&udp(1)), location.is_registered_on(&udp(1))), (None, true));
+    let of_tenants = |flow| [1, 2, 3].map(|tenant| location.has_registration_of(TenantId(tenant), &udp(flow)));
+    assert_eq!((of_tenants(1), of_tenants(2)), ([true, true, false], [false; 3]));
     save_all_removed(&location, 0, other, (9, 2)).unwrap();
     save_all_removed(&location, 0, aor("101"), (7, 2)).unwrap();
     assert_eq!(location.tenant_on_flow(&udp(1)), Some(TenantId(1)));

@@ -8,7 +8,7 @@ use ringway_edge::settings::{SourceBudgets, TenantBudgets};
 use ringway_edge::{Arrival, DropReason, Input, Reject};
 use ringway_sip::{Method, Transport};
 
-use crate::scene::{ACME, Phone, Scene, acme};
+use crate::scene::{ACME, Dialog, Phone, Scene, acme};
 
 /// Gives acme these budgets, and globex none.
 fn with_budgets(scene: &mut Scene, budgets: Budgets) {
@@ -92,6 +92,75 @@ fn strangers_do_not_use_up_what_a_tenant_s_registered_phones_need() {
         scene.register(phone);
         scene.advance(Duration::from_secs(1));
     }
+}
+
+#[test]
+fn a_phone_that_is_registered_at_another_tenant_is_a_stranger() {
+    let mut scene = scene();
+    let [phone, flooder] = ["101@acme.example", "101@globex.example"].map(|aor| {
+        let phone = scene.tcp_phone(aor);
+        scene.register(phone);
+        phone
+    });
+    with_budgets(&mut scene, Budgets { requests: Some(10), ..Budgets::default() });
+    for _ in 0..30 {
+        flood(&mut scene, flooder, "OPTIONS", "sip:acme.example", 100);
+        scene.register(phone);
+        scene.advance(Duration::from_secs(1));
+    }
+}
+
+/// Sends so many requests of one side into a call, and answers what comes through; how many that are.
+#[track_caller]
+fn send_within(scene: &mut Scene, dialog: &mut Dialog, way: (Phone, Phone), method: &str, count: usize) -> usize {
+    let (sender, receiver) = way;
+    let mut passed = 0;
+    for _ in 0..count {
+        let request = dialog.request(scene, sender, method);
+        scene.send_request(sender, &request);
+        if let Some(heard) = scene.hear(receiver) {
+            scene.respond(receiver, &heard, 200);
+            scene.expect_response(sender, 200);
+            passed += 1;
+        } else if let Some(refused) = scene.hear(sender) {
+            assert_eq!((refused.status(), &*refused.reason_code()), (Some(503), "dialog-rate"));
+            assert!(refused.has("Retry-After"), "{refused}");
+        }
+    }
+    passed
+}
+
+#[test]
+fn a_side_of_a_call_that_floods_is_held_up_and_nobody_is_kept_from_hanging_up() {
+    let mut scene = Scene::with(|settings| {
+        settings.limits.source = SourceBudgets::default();
+        settings.limits.emergency_numbers = vec!["103".into()];
+    });
+    let [alice, bob, carol] = ["101", "102", "103"].map(|number| scene.phone(&format!("{number}@acme.example")));
+    scene.register(bob);
+    scene.register(carol);
+    let (mut from, mut to) = scene.call(alice, bob);
+    let (mut emergency, _) = scene.call(alice, carol);
+    assert_eq!(send_within(&mut scene, &mut from, (alice, bob), "INFO", 300), 100);
+    assert_eq!(scene.refusals(Reject::DialogRate), 200);
+    // The other side has a budget of its own, and so has another call; help has none.
+    assert_eq!(send_within(&mut scene, &mut to, (bob, alice), "INFO", 50), 50);
+    assert_eq!(send_within(&mut scene, &mut emergency, (alice, carol), "INFO", 300), 300);
+    scene.advance(Duration::from_secs(1));
+    assert_eq!(send_within(&mut scene, &mut from, (alice, bob), "INFO", 300), 50);
+    assert_eq!(send_within(&mut scene, &mut from, (alice, bob), "BYE", 1), 1);
+}
+
+#[test]
+fn what_is_of_a_call_that_was_forgotten_in_a_restart_is_held_against_its_source() {
+    let mut scene = Scene::with(|settings| settings.limits.source.requests = 10);
+    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    scene.register(bob);
+    let (mut from, _) = scene.call(alice, bob);
+    scene.restart();
+    assert_eq!(send_within(&mut scene, &mut from, (alice, bob), "INFO", 100), 20);
+    assert_eq!(scene.drops(DropReason::SourceRate), 80);
+    assert_eq!(send_within(&mut scene, &mut from, (alice, bob), "BYE", 1), 1);
 }
 
 #[test]

@@ -129,19 +129,31 @@ fn tenants_that_flood_alike_share_what_there_is_by_their_weight() {
 }
 
 #[test]
-fn calls_are_refused_later_than_registrations() {
+fn whoever_is_registered_at_the_tenant_is_refused_later_than_strangers_and_a_call_is_no_pass() {
     let mut scene = scene();
+    let [own, others] = ["101@acme.example", "101@globex.example"].map(|aor| {
+        let phone = scene.phone(aor);
+        scene.register(phone);
+        phone
+    });
     let crowded = flooder(&mut scene, "acme.example", 40_000);
     // Some is refused, and less than half.
     crowd(&mut scene, crowded, MILLISECOND * 6, 500);
-    let caller = flooder(&mut scene, "acme.example", 40_001);
-    let mut refused = [0, 0];
+    let asked = [
+        (own, "INVITE", "sip:102@acme.example"),
+        (own, "REGISTER", "sip:acme.example"),
+        (crowded, "INVITE", "sip:102@acme.example"),
+        (crowded, "REGISTER", "sip:acme.example"),
+        (others, "OPTIONS", "sip:acme.example"),
+    ];
+    let mut refused = [0; 5];
     for _ in 0..200 {
         scene.advance(MILLISECOND / 2);
-        refused[0] += usize::from(is_refused(&mut scene, crowded, "REGISTER", "sip:acme.example"));
-        refused[1] += usize::from(is_refused(&mut scene, caller, "INVITE", "sip:102@acme.example"));
+        for (count, (phone, method, uri)) in refused.iter_mut().zip(asked) {
+            *count += usize::from(is_refused(&mut scene, phone, method, uri));
+        }
     }
-    assert!(refused[0] > 10 && refused[1] == 0, "{refused:?}");
+    assert!(refused[..2] == [0, 0] && refused[2..].iter().all(|count| *count > 10), "{refused:?}");
 }
 
 #[test]

@@ -286,8 +286,8 @@ impl Scene {
 
     /// Gives one shard an input and carries everything that follows to where it goes.
     pub fn input(&mut self, shard: usize, input: Input<'_>) {
-        if matches!(input, Input::Message { .. }) {
-            self.shards[shard].note_waiting(self.now, self.waiting);
+        if let Input::Message { flow, .. } = &input {
+            self.shards[shard].note_waiting(self.now, flow.listener, self.waiting);
         }
         self.shards[shard].handle(self.now, input);
         self.carry(shard);

@@ -48,6 +48,8 @@ pub struct Shard {
     pub address: SocketAddr,
     pub clock: Clock,
     pub arrivals: Vec<Monotonic>,
+    /// Since when it waited, of each message of which that is known.
+    pub waits_since: Vec<Monotonic>,
     /// The datagrams that were shown ahead.
     pub ahead: Vec<Vec<u8>>,
     /// How long a turn may have nothing to do before the test fails.
@@ -89,7 +91,8 @@ impl Shard {
             let address = bound.listeners().unwrap()[0].0.address;
             let shard = ShardId(u8::try_from(number).unwrap());
             let sockets = Sockets::new(shard, bound, options, admission.clone(), handshakes.clone(), clock).unwrap();
-            Self { sockets, address, clock, arrivals: Vec::new(), ahead: Vec::new(), patience: Duration::from_secs(20) }
+            let (arrivals, waits_since, ahead) = Default::default();
+            Self { sockets, address, clock, arrivals, waits_since, ahead, patience: Duration::from_secs(20) }
         };
         bound.into_iter().enumerate().map(open).collect()
     }
@@ -109,8 +112,9 @@ impl Shard {
     fn receive(&mut self, budget: usize, mut answer: impl FnMut(&Event, &mut Outgoing)) -> Vec<Event> {
         let mut events = Vec::new();
         self.sockets.receive(budget, |received, outgoing| {
-            if let Received::Message { arrived, .. } = &received {
+            if let Received::Message { arrived, waits_since, .. } = &received {
                 self.arrivals.push(*arrived);
+                self.waits_since.extend(*waits_since);
             }
             let event = match received {
                 Received::Message { flow, bytes, .. } => Event::Message(flow, bytes.to_vec()),
