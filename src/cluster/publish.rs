@@ -1,5 +1,6 @@
 //! This node's sections into Redis, a moment after a device has changed them.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use redis::{Cmd, RedisError, ServerErrorKind, Value};
@@ -33,6 +34,20 @@ const LATE: i64 = 0;
 const NEWER: i64 = -1;
 const WAS_GARBAGE: i64 = 2;
 
+/// Sections on their way. Whatever has had no answer when this is dropped, for the connection has failed or nobody waits for
+/// it any more, is taken again.
+struct Batch<'s> {
+    sharer: &'s Sharer,
+    leaving: VecDeque<Leaving>,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.sharer.counters.failed.add(self.leaving.len() as u64);
+        self.leaving.iter().for_each(|section| self.sharer.again(section));
+    }
+}
+
 /// A section on its way.
 struct Leaving {
     tenant: TenantId,
@@ -53,24 +68,17 @@ impl Sharer {
         loop {
             let waiting = self.location.unpublished(self.world.now()).count;
             let most = if waiting > AT_ONCE_OF_MANY { AT_ONCE_OF_MANY } else { AT_ONCE };
-            let (leaving, commands) = self.take(&script, most);
-            if leaving.is_empty() {
+            let (mut batch, commands) = self.take(&script, most);
+            if commands.is_empty() {
                 tokio::time::sleep(GATHER).await;
                 continue;
             }
-            let is_full = leaving.len() == most;
-            let answers = match store.ask(commands).await {
-                Ok(answers) => answers,
-                Err(error) => {
-                    self.counters.failed.add(leaving.len() as u64);
-                    leaving.iter().for_each(|section| self.again(section));
-                    return Err(error);
-                }
-            };
+            let is_full = commands.len() == most;
+            let answers = store.ask(commands).await?;
             let mut refusal = None;
             let mut answers = answers.into_iter();
             let now = Instant::now();
-            for section in leaving {
+            while let Some(section) = batch.leaving.pop_front() {
                 match answers.next() {
                     Some(Value::Int(outcome)) => {
                         self.note(outcome);
@@ -105,9 +113,9 @@ impl Sharer {
     }
 
     /// Takes what is to go out, as commands.
-    fn take(&self, script: &str, most: usize) -> (Vec<Leaving>, Vec<Cmd>) {
+    fn take(&self, script: &str, most: usize) -> (Batch<'_>, Vec<Cmd>) {
         let now = self.world.now();
-        let (mut leaving, mut commands) = (Vec::new(), Vec::new());
+        let (mut leaving, mut commands) = (VecDeque::new(), Vec::new());
         self.location.take_unpublished(now, most, |section| {
             let Aor { tenant, number } = section.aor;
             // Of a tenant that is no more nothing is told; what was told expires.
@@ -121,9 +129,9 @@ impl Sharer {
             command.arg(&section.expires.to_be_bytes()[..]);
             command.arg(section.record).arg(now.as_seconds()).arg(GRACE).arg(KEPT_CHANGES).arg(&name);
             commands.push(command);
-            leaving.push(Leaving { tenant, number: number.into(), version: section.version, partition, name });
+            leaving.push_back(Leaving { tenant, number: number.into(), version: section.version, partition, name });
         });
-        (leaving, commands)
+        (Batch { sharer: self, leaving }, commands)
     }
 
     fn note(&self, outcome: i64) {

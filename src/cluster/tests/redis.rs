@@ -94,6 +94,34 @@ async fn a_black_holed_redis_takes_no_memory_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_under_way_when_the_connection_failed_is_published_again() {
+    let redis = Redis::start(&[]).await;
+    let link = Link::to(redis.port).await;
+    let (a, b) = (Node::start("a", &link.url()), Node::start("b", &redis.url()));
+    a.register("101", 1, 300);
+    eventually("b follows", || b.found("101").len() == 1).await;
+    link.black_hole();
+    a.register("102", 1, 300);
+    eventually("it is under way", || a.unpublished() == 0).await;
+    eventually("Redis is given up", || !a.counters.is_connected()).await;
+    link.mend();
+    eventually("b has heard of it", || b.found("102").len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_of_an_acl_needs_no_more_than_the_page_says() {
+    let rights =
+        "--user ringway on >secret ~rw:* +evalsha +script|load +get +set +del +xadd +xread +xrange +xrevrange +scan";
+    let redis = Redis::start(&rights.split(' ').collect::<Vec<_>>()).await;
+    let url = format!("redis://ringway:secret@127.0.0.1:{}", redis.port);
+    let (a, b) = (Node::start("a", &url), Node::start("b", &url));
+    a.register("101", 1, 300);
+    eventually("b follows", || b.found("101").len() == 1).await;
+    a.register("101", 2, 0);
+    eventually("and hears of the end", || b.found("101").is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_redis_is_late_and_nothing_more() {
     let redis = Redis::start(&[]).await;
     let link = Link::to(redis.port).await;
