@@ -4,7 +4,7 @@
 //! later; what other nodes publish is followed, and learned into the same memory. When something was missed, for Redis was
 //! away, was restarted empty, failed over or has trimmed a stream, everything is compared and set right, both ways.
 //!
-//! See [`blob`] for what lies in Redis, [`keys`] for where, and `ringway_edge::location` for what holds when nodes disagree.
+//! See `blob` for what lies in Redis, `keys` for where, and `ringway_edge::location` for what holds when nodes disagree.
 
 mod address;
 mod blob;
