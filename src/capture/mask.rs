@@ -29,12 +29,16 @@ const SIGNED: &[u8] = b"rw.";
 /// What is no secret by itself stays: user names, realms, nonces, addresses.
 pub fn mask(message: &mut [u8]) {
     let lines = lines(message);
-    for field in folded(message, &lines) {
-        mask_line(&mut message[field]);
-    }
-    // A line that looks folded may be none.
+    let mut folded: Vec<_> = folded(message, &lines).into_iter().map(|at| (at.start, message[at].to_vec())).collect();
+    // A line that looks folded may be none, so each is looked at alone too: both as they came, or what the one has masked would
+    // hide from the other what it masks by.
     for line in &lines {
         mask_line(&mut message[line.clone()]);
+    }
+    for (start, field) in &mut folded {
+        mask_line(field);
+        let masked = field.iter().enumerate().filter(|(_, byte)| **byte == MASK);
+        masked.for_each(|(at, _)| message[*start + at] = MASK);
     }
     mask_bodies(message, &lines);
     if find(message, b"kpml").is_some() {

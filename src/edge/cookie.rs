@@ -23,10 +23,13 @@ const FIXED: usize = 2 + 1 + 4 + 8 + 4 + 8 + 8;
 const LONGEST_FLOW: usize = 1 + 1 + 2 * (16 + 2) + CONNECTION;
 /// A connection's shard and serial number.
 const CONNECTION: usize = 1 + 8;
-/// Marks of a flow's first byte, beside the transport: IPv6 addresses; a connection behind them; a NAT before the side.
+/// Marks of a flow's first byte, beside the transport: IPv6 addresses; a connection behind them; a NAT before the side; and,
+/// of the caller's, an emergency call.
 const IS_WIDE: u8 = 0x80;
 const HAS_CONNECTION: u8 = 0x40;
 const IS_NATTED: u8 = 0x20;
+const IS_EMERGENCY: u8 = 0x10;
+const MARKS: u8 = IS_WIDE | HAS_CONNECTION | IS_NATTED | IS_EMERGENCY;
 const LONGEST: usize = FIXED + 2 * LONGEST_FLOW + MAC_LENGTH;
 const LONGEST_TEXT: usize = LONGEST.div_ceil(3) * 4;
 
@@ -53,6 +56,8 @@ pub(crate) struct Cookie {
     pub(crate) is_caller_natted: bool,
     /// Whether the callee is.
     pub(crate) is_callee_natted: bool,
+    /// Whether it is an emergency call.
+    pub(crate) is_emergency: bool,
 }
 
 /// What a URI's user part turned out to be.
@@ -80,8 +85,10 @@ impl Cookie {
         bytes.put(&self.tenant.0.to_be_bytes());
         bytes.put(&self.call_id.to_be_bytes());
         bytes.put(&self.caller_tag.to_be_bytes());
-        bytes.put_flow(&self.caller, self.is_caller_natted);
-        bytes.put_flow(&self.callee, self.is_callee_natted);
+        let mark = |is_marked: bool, mark: u8| if is_marked { mark } else { 0 };
+        let of_caller = mark(self.is_caller_natted, IS_NATTED) | mark(self.is_emergency, IS_EMERGENCY);
+        bytes.put_flow(&self.caller, of_caller);
+        bytes.put_flow(&self.callee, mark(self.is_callee_natted, IS_NATTED));
         let mac = keys.mac(Purpose::Cookie, period, &[bytes.as_slice()]);
         bytes.put(&mac);
 
@@ -123,8 +130,8 @@ impl Cookie {
         let tenant = TenantId(u32::from_be_bytes(reader.array()?));
         let call_id = u64::from_be_bytes(reader.array()?);
         let caller_tag = u64::from_be_bytes(reader.array()?);
-        let (caller, is_caller_natted) = reader.flow()?;
-        let (callee, is_callee_natted) = reader.flow()?;
+        let (caller, of_caller) = reader.flow()?;
+        let (callee, of_callee) = reader.flow()?;
         Some(Self {
             shard,
             boot,
@@ -134,8 +141,9 @@ impl Cookie {
             caller_tag,
             caller,
             callee,
-            is_caller_natted,
-            is_callee_natted,
+            is_caller_natted: of_caller & IS_NATTED != 0,
+            is_callee_natted: of_callee & IS_NATTED != 0,
+            is_emergency: of_caller & IS_EMERGENCY != 0,
         })
     }
 }
@@ -160,18 +168,15 @@ impl Bytes {
         }
     }
 
-    fn put_flow(&mut self, flow: &Flow, is_natted: bool) {
+    fn put_flow(&mut self, flow: &Flow, marks: u8) {
         let (local, remote) = (flow.local.ip().to_canonical(), flow.remote.ip().to_canonical());
         let wide = local.is_ipv6() || remote.is_ipv6();
-        let mut kind = flow.transport as u8;
+        let mut kind = flow.transport as u8 | marks;
         if wide {
             kind |= IS_WIDE;
         }
         if flow.connection.is_some() {
             kind |= HAS_CONNECTION;
-        }
-        if is_natted {
-            kind |= IS_NATTED;
         }
         self.put(&[kind, flow.listener.0]);
         for (ip, port) in [(local, flow.local.port()), (remote, flow.remote.port())] {
@@ -211,9 +216,10 @@ impl Reader<'_> {
         Some(SocketAddr::new(ip, u16::from_be_bytes(self.array()?)))
     }
 
-    fn flow(&mut self) -> Option<(Flow, bool)> {
+    /// A flow, and its first byte.
+    fn flow(&mut self) -> Option<(Flow, u8)> {
         let [kind, listener] = self.array::<2>()?;
-        let transport = *Transport::ALL.get(usize::from(kind & !(IS_WIDE | HAS_CONNECTION | IS_NATTED)))?;
+        let transport = *Transport::ALL.get(usize::from(kind & !MARKS))?;
         let wide = kind & IS_WIDE != 0;
         let (local, remote) = (self.address(wide)?, self.address(wide)?);
         let connection = if kind & HAS_CONNECTION == 0 {
@@ -223,7 +229,7 @@ impl Reader<'_> {
             Some(ConnectionId { shard: ShardId(shard), serial: u64::from_be_bytes(self.array()?) })
         };
         let flow = Flow { transport, listener: ListenerId(listener), local, remote, connection };
-        Some((flow, kind & IS_NATTED != 0))
+        Some((flow, kind))
     }
 }
 
@@ -244,6 +250,7 @@ mod tests {
             callee: flow(callee),
             is_caller_natted: false,
             is_callee_natted: true,
+            is_emergency: false,
         }
     }
 
@@ -266,8 +273,11 @@ mod tests {
             let connection = Some(ConnectionId { shard: ShardId(3), serial: 9 });
             let connected =
                 Cookie { callee: Flow { transport: Transport::Tcp, connection, ..cookie.callee }, ..cookie };
-            let text = written(&connected, 20_000);
-            assert_eq!(Cookie::read(&text, &mut Keys::new([1; 32]), 20_000), Reading::Valid(connected));
+            for is_emergency in [false, true] {
+                let cookie = Cookie { is_emergency, is_caller_natted: is_emergency, ..connected };
+                let text = written(&cookie, 20_000);
+                assert_eq!(Cookie::read(&text, &mut Keys::new([1; 32]), 20_000), Reading::Valid(cookie));
+            }
         }
     }
 

@@ -89,6 +89,8 @@ impl Core {
 
 impl Engine {
     /// Whether a call is an emergency that is above budgets, bans and shares: takes one from what its source may have of them.
+    /// Where somebody is registered there is as much again: forged emergencies from ever other addresses fill the table, and what
+    /// they share then must not be all that there is for a phone that needs help.
     pub(crate) fn is_exempt(&mut self, method: Method, uri: Option<&Uri<'_>>, flow: &Flow) -> bool {
         method == Method::Invite
             && uri.is_some_and(|uri| self.core.is_emergency(uri))
@@ -97,7 +99,7 @@ impl Engine {
                 Asks::new(method, A_SECOND, 0, 0),
                 MOST_SOURCES,
                 self.core.now.monotonic,
-                || false,
+                || self.core.location.is_registered_on(flow),
             )
     }
 

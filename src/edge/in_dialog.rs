@@ -190,12 +190,11 @@ impl Engine {
             return;
         }
         // What ends a call, or completes its answer, is never refused, and nothing of an emergency call is.
-        let may_wait = !matches!(method, Method::Bye | Method::Prack);
+        let may_wait = !matches!(method, Method::Bye | Method::Prack) && !cookie.is_emergency;
         if may_wait && !self.is_within_dialog_rate(request, &passage) {
             return;
         }
-        let is_emergency = || self.is_of_emergency(&passage);
-        if may_wait && self.core.overload.is_shedding(self.core.now.monotonic) && !is_emergency() {
+        if may_wait && self.core.overload.is_shedding(self.core.now.monotonic) {
             let drawn = self.core.random.next();
             if !self.core.overload.lets_on(drawn) {
                 return self.core.refuse(request, Reject::TooBusy);
@@ -220,15 +219,10 @@ impl Engine {
         self.proxy_within_dialog(request, &routing, within, realm);
     }
 
-    fn is_of_emergency(&self, passage: &Passage) -> bool {
-        let dialog = passage.place.and_then(|place| self.dialogs.get(place.key));
-        dialog.is_some_and(|dialog| dialog.is_emergency)
-    }
-
     /// Whether the side of a call that sends this may send as much. When the dialog was forgotten in a restart, its source may or may
     /// not. If not, it has been told. What comes from elsewhere is held against its source in any case.
     fn is_within_dialog_rate(&mut self, request: Received<'_, '_>, passage: &Passage) -> bool {
-        if !passage.is_from_known_flow || self.is_of_emergency(passage) {
+        if !passage.is_from_known_flow {
             return true;
         }
         let Some(place) = passage.place else { return self.admit(request) };

@@ -156,6 +156,10 @@ fn what_is_malformed_is_masked_as_well() {
         "X a SIP/2.0\rVia: x\rAuthorization: Basic **\r\rk=**",
     );
     check_raw("X\r\nVia: x\r\n Authorization: Basic ab", "X\r\nVia: x\r\n Authorization: Basic **");
+    check_raw(
+        "Authorization: Digest response=\"\r\n Authentication-Info: rspauth=\"ab\"\r\nX",
+        "Authorization: Digest response=\"\r\n******************************\"**\"\r\nX",
+    );
     check_raw("X\r\nAuthorization: Digest,response=ab", "X\r\nAuthorization: Digest,response=**");
     check_raw("X\r\nAuthorization: token", "X\r\nAuthorization: *****");
     check_raw(r#"Authorization: Digest response="a\"b",x=y"#, r#"Authorization: Digest response="****",x=y"#);

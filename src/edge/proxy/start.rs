@@ -357,6 +357,10 @@ impl Engine {
                 callee: target.flow,
                 is_caller_natted: context.is_sender_natted,
                 is_callee_natted: target.is_natted,
+                is_emergency: context
+                    .dialog
+                    .and_then(|place| self.dialogs.get(place.key))
+                    .is_some_and(|dialog| dialog.is_emergency),
             }),
             None => None,
         };

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "not every test breaks everything")]
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -38,13 +39,16 @@ pub struct Redis {
     pub port: u16,
     options: Vec<String>,
     child: Child,
+    /// What a replica is sent at first goes through a file.
+    folder: tempfile::TempDir,
 }
 
 impl Redis {
     pub async fn start(options: &[&str]) -> Self {
         let port = free_port();
         let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
-        let redis = Self { port, child: spawn(port, &options), options };
+        let folder = tempfile::tempdir().unwrap();
+        let redis = Self { port, child: spawn(port, folder.path(), &options), options, folder };
         redis.wait().await;
         redis
     }
@@ -55,7 +59,7 @@ impl Redis {
     }
 
     pub async fn restart(&mut self) {
-        self.child = spawn(self.port, &self.options);
+        self.child = spawn(self.port, self.folder.path(), &self.options);
         self.wait().await;
     }
 
@@ -128,9 +132,10 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(port: u16, options: &[String]) -> Child {
+fn spawn(port: u16, folder: &Path, options: &[String]) -> Child {
     let mut command = Command::new("redis-server");
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+    command.arg("--dir").arg(folder);
     let child = command.args(options).stdout(Stdio::null()).spawn();
     child.unwrap_or_else(|error| panic!("redis-server can't be started ({error}); scripts/test installs it"))
 }
@@ -138,25 +143,20 @@ fn spawn(port: u16, options: &[String]) -> Child {
 /// Three masters that are one Redis Cluster.
 pub struct Cluster {
     servers: Vec<Redis>,
-    folder: tempfile::TempDir,
 }
 
 impl Cluster {
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let mut servers = Vec::new();
-        for number in 0..3 {
-            let own = folder.path().join(number.to_string());
-            std::fs::create_dir(&own).unwrap();
-            let options = ["--cluster-enabled", "yes", "--dir", own.to_str().unwrap()];
-            servers.push(Redis::start(&options).await);
+        for _ in 0..3 {
+            servers.push(Redis::start(&["--cluster-enabled", "yes"]).await);
         }
         let hosts = servers.iter().map(|server| format!("127.0.0.1:{}", server.port));
         let mut command = Command::new("redis-cli");
         command.args(["--cluster", "create"]).args(hosts).args(["--cluster-yes"]);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        let cluster = Self { servers, folder };
+        let cluster = Self { servers };
         for server in &cluster.servers {
             let until = Instant::now() + PATIENCE;
             loop {

@@ -153,13 +153,20 @@ fn a_side_of_a_call_that_floods_is_held_up_and_nobody_is_kept_from_hanging_up() 
 
 #[test]
 fn what_is_of_a_call_that_was_forgotten_in_a_restart_is_held_against_its_source() {
-    let mut scene = Scene::with(|settings| settings.limits.source.requests = 10);
-    let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+    let mut scene = Scene::with(|settings| {
+        settings.limits.source.requests = 10;
+        settings.limits.emergency_numbers = vec!["103".into()];
+    });
+    let [alice, bob, carol] = ["101", "102", "103"].map(|number| scene.phone(&format!("{number}@acme.example")));
     scene.register(bob);
+    scene.register(carol);
     let (mut from, _) = scene.call(alice, bob);
+    let (mut emergency, _) = scene.call(alice, carol);
     scene.restart();
     assert_eq!(send_within(&mut scene, &mut from, (alice, bob), "INFO", 100), 20);
     assert_eq!(scene.drops(DropReason::SourceRate), 80);
+    // Help is help after a restart too.
+    assert_eq!(send_within(&mut scene, &mut emergency, (alice, carol), "INFO", 100), 100);
     assert_eq!(send_within(&mut scene, &mut from, (alice, bob), "BYE", 1), 1);
 }
 

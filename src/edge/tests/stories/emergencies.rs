@@ -119,6 +119,29 @@ fn a_banned_source_may_begin_as_many_emergency_calls_as_any_other() {
 }
 
 #[test]
+fn forged_emergencies_from_ever_other_addresses_leave_room_for_those_of_registered_phones() {
+    let (mut scene, stranger, helper) = scene();
+    // Nothing but an emergency is let in.
+    scene.reconfigure(|settings| settings.draining = true);
+    let is_let_in = |scene: &mut Scene, phone: Phone| {
+        let request = scene.request(phone, "INVITE", EMERGENCY);
+        scene.send_request(phone, &request);
+        scene.hear(phone).is_some_and(|heard| heard.status() == Some(407))
+    };
+    let forged = (0..11_000_u32)
+        .filter(|number| {
+            let from = format!("203.{}.{}.113:5060", number / 250, number % 250 + 1);
+            let forger = scene.phone_at("101@acme.example", Transport::Udp, &from);
+            is_let_in(&mut scene, forger)
+        })
+        .count();
+    assert_eq!(forged, 10_010, "a source each while there is room, and what the others share");
+    assert!(!is_let_in(&mut scene, stranger));
+    let registered = (0..20).filter(|_| is_let_in(&mut scene, helper)).count();
+    assert_eq!(registered, 10);
+}
+
+#[test]
 fn the_call_id_of_an_emergency_opens_no_way_through_a_ban() {
     let (mut scene, caller, _) = scene();
     let barred = Barred::Source("198.51.100.1".parse().unwrap());
