@@ -1,6 +1,6 @@
 //! What sharing has counted, for the metrics. All threads add to them.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Numbers since the start, and the state.
 #[derive(Debug, Default)]
@@ -21,6 +21,7 @@ pub struct Counters {
     pub reconciled: Count,
     is_connected: AtomicBool,
     is_current: AtomicBool,
+    nodes: AtomicUsize,
 }
 
 impl Counters {
@@ -32,6 +33,15 @@ impl Counters {
     /// Whether what other nodes have is known, but for the last moments.
     pub fn is_current(&self) -> bool {
         self.is_current.load(Ordering::Relaxed)
+    }
+
+    /// How many other nodes live and can be asked.
+    pub fn nodes(&self) -> usize {
+        self.nodes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_nodes(&self, nodes: usize) {
+        self.nodes.store(nodes, Ordering::Relaxed);
     }
 
     pub(crate) fn set_connected(&self, is_connected: bool) {

@@ -11,11 +11,13 @@ mod blob;
 mod changes;
 mod counters;
 mod keys;
+mod presence;
 mod publish;
 mod recent;
 mod reconcile;
 mod store;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +28,10 @@ use ringway_sip::Wall;
 
 pub use address::Address;
 pub use counters::{Count, Counters};
+pub use presence::Presence;
 
 use changes::Positions;
+use presence::Others;
 use recent::Recent;
 use store::Store;
 
@@ -43,14 +47,18 @@ pub trait World: Send + Sync + 'static {
     fn tenant(&self, domain: &str) -> Option<TenantId>;
     /// The time.
     fn now(&self) -> Wall;
+    /// What was sent to another node's listener and not answered will not be.
+    fn node_is_gone(&self, address: SocketAddr);
 }
 
 /// A node that shares.
 pub struct Sharer {
     /// Where Redis is.
     pub address: Address,
-    /// This node.
+    /// This node's number.
     pub here: NodeNumber,
+    /// What others are to know of it.
+    pub presence: Presence,
     /// Its bindings.
     pub location: Arc<Location>,
     /// Everything else.
@@ -77,6 +85,7 @@ impl Sharer {
     /// Shares for ever. When Redis can't be reached it tries again, and again.
     pub async fn run(self) {
         let (mut positions, recent) = (Positions::default(), Recent::default());
+        let mut others = Others::default();
         let mut pause = FIRST_PAUSE;
         let mut was_told = false;
         loop {
@@ -85,7 +94,7 @@ impl Sharer {
                     tracing::info!(redis = %self.address, "connected to Redis");
                     (pause, was_told) = (FIRST_PAUSE, false);
                     self.counters.set_connected(true);
-                    let error = self.session(store, &mut positions, &recent).await;
+                    let error = self.session(store, &mut positions, &recent, &mut others).await;
                     self.counters.set_connected(false);
                     self.counters.set_current(false);
                     self.counters.disconnects.add(1);
@@ -111,7 +120,13 @@ impl Sharer {
     }
 
     /// One connection, until it fails.
-    async fn session(&self, store: Store, positions: &mut Positions, recent: &Recent) -> RedisError {
+    async fn session(
+        &self,
+        store: Store,
+        positions: &mut Positions,
+        recent: &Recent,
+        others: &mut Others,
+    ) -> RedisError {
         let last = recent.take();
         let follow = async {
             let mut store = store.clone();
@@ -132,9 +147,10 @@ impl Sharer {
             self.follow(&mut store, positions).await
         };
         let publish = self.publish(store.clone(), recent);
-        match tokio::try_join!(follow, publish) {
+        let beat = self.beat(store.clone(), others);
+        match tokio::try_join!(follow, publish, beat) {
             Err(error) => error,
-            Ok((never, _)) => match never {},
+            Ok((never, ..)) => match never {},
         }
     }
 }

@@ -12,14 +12,15 @@ use ringway_sip::{ConnectionId, Flow, ListenerId, ShardId, Transport};
 use subtle::ConstantTimeEq;
 
 use crate::keys::{ACCEPTED_PERIODS, Keys, MAC_LENGTH, Purpose};
+use crate::location::NodeNumber;
 
 /// What the user part of a cookie's URI begins with.
 const PREFIX: &[u8] = b"rw.";
 /// The user part of the second Record-Route entry, which only says where we listen on the caller's side.
 pub(crate) const COMPANION: &[u8] = b"rw";
 
-/// The fixed part: period, shard, boot, dialog, tenant, Call-ID, caller's tag.
-const FIXED: usize = 2 + 1 + 4 + 8 + 4 + 8 + 8;
+/// The fixed part: period, shard, node, boot, dialog, tenant, Call-ID, caller's tag.
+const FIXED: usize = 2 + 1 + 4 + 4 + 8 + 4 + 8 + 8;
 const LONGEST_FLOW: usize = 1 + 1 + 2 * (16 + 2) + CONNECTION;
 /// A connection's shard and serial number.
 const CONNECTION: usize = 1 + 8;
@@ -38,6 +39,8 @@ const LONGEST_TEXT: usize = LONGEST.div_ceil(3) * 4;
 pub(crate) struct Cookie {
     /// The shard that owns the dialog.
     pub(crate) shard: ShardId,
+    /// The node that made it.
+    pub(crate) node: NodeNumber,
     /// Which start of the node it was made in: a dialog of this start that is not in the table has ended.
     pub(crate) boot: u32,
     /// The dialog in the shard's table; 0 when none is tracked.
@@ -80,6 +83,7 @@ impl Cookie {
         let mut bytes = Bytes::default();
         bytes.put(&(period as u16).to_be_bytes());
         bytes.put(&[self.shard.0]);
+        bytes.put(&self.node.0.to_be_bytes());
         bytes.put(&self.boot.to_be_bytes());
         bytes.put(&self.dialog.to_be_bytes());
         bytes.put(&self.tenant.0.to_be_bytes());
@@ -125,6 +129,7 @@ impl Cookie {
             return None;
         }
         let shard = ShardId(reader.array::<1>()?[0]);
+        let node = NodeNumber(u32::from_be_bytes(reader.array()?));
         let boot = u32::from_be_bytes(reader.array()?);
         let dialog = u64::from_be_bytes(reader.array()?);
         let tenant = TenantId(u32::from_be_bytes(reader.array()?));
@@ -134,6 +139,7 @@ impl Cookie {
         let (callee, of_callee) = reader.flow()?;
         Some(Self {
             shard,
+            node,
             boot,
             dialog,
             tenant,
@@ -241,6 +247,7 @@ mod tests {
         let flow = |remote: &str| Flow::udp(ListenerId(1), "192.0.2.1:5060".parse().unwrap(), remote.parse().unwrap());
         Cookie {
             shard: ShardId(2),
+            node: NodeNumber(5),
             boot: 77,
             dialog: 0x1_0000_0005,
             tenant: TenantId(9),

@@ -15,7 +15,7 @@ use crate::dialog::DialogKey;
 use crate::fingerprint::Fingerprints;
 use crate::gruu::GruuSealer;
 use crate::keys::Keys;
-use crate::location::Location;
+use crate::location::{Location, NodeNumber};
 use crate::notes::{Asker, Notes};
 use crate::output::Output;
 use crate::overload::{Class, Overload};
@@ -58,6 +58,8 @@ pub(crate) enum Alarm {
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) shard: ShardId,
+    /// Which node this is.
+    pub(crate) here: NodeNumber,
     /// Which start of the node this is.
     pub(crate) boot: u32,
     pub(crate) settings: Arc<Settings>,

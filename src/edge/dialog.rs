@@ -61,31 +61,36 @@ pub(crate) struct Side {
     pub(crate) spent_until: u64,
 }
 
-/// What a dialog is called, as its sides have said it: for what we send into it ourselves. Empty until somebody has answered.
+/// How many parts [`Names`] have.
+const PARTS: usize = 5;
+
+/// What a dialog is called, as its sides have said it, and the way to them: for what we send into it ourselves. Empty until somebody
+/// has answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Names(Box<[u8]>);
 
 impl Names {
-    /// The Call-ID, and the values of From and To in the 2xx to the INVITE.
-    pub(crate) fn new(call_id: &[u8], caller: &[u8], callee: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(4 + call_id.len() + caller.len() + callee.len());
-        for length in [call_id.len(), caller.len()] {
+    /// The Call-ID, the values of From and To in the 2xx to the INVITE, and the routes to the caller and to the callee.
+    pub(crate) fn new(parts: [&[u8]; PARTS]) -> Self {
+        let length: usize = parts.iter().map(|part| 2 + part.len()).sum();
+        let mut bytes = Vec::with_capacity(length);
+        for part in parts {
             // A head has no more than 65,535 bytes.
-            bytes.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
+            bytes.extend_from_slice(&u16::try_from(part.len()).unwrap_or(u16::MAX).to_be_bytes());
+            bytes.extend_from_slice(part);
         }
-        bytes.extend_from_slice(call_id);
-        bytes.extend_from_slice(caller);
-        bytes.extend_from_slice(callee);
         Self(bytes.into())
     }
 
-    /// Call-ID, caller and callee.
-    pub(crate) fn parts(&self) -> Option<[&[u8]; 3]> {
-        let (lengths, rest) = self.0.split_first_chunk::<4>()?;
-        let length = |at: usize| usize::from(u16::from_be_bytes([lengths[at], lengths[at + 1]]));
-        let (call_id, rest) = rest.split_at_checked(length(0))?;
-        let (caller, callee) = rest.split_at_checked(length(2))?;
-        Some([call_id, caller, callee])
+    /// What it was made of.
+    pub(crate) fn parts(&self) -> Option<[&[u8]; PARTS]> {
+        let mut parts = [&[][..]; PARTS];
+        let mut rest = &*self.0;
+        for part in &mut parts {
+            let (length, behind) = rest.split_first_chunk::<2>()?;
+            (*part, rest) = behind.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        }
+        Some(parts)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -116,6 +121,8 @@ pub(crate) struct Dialog {
     pub(crate) is_confirmed: bool,
     /// Whether it is an emergency call.
     pub(crate) is_emergency: bool,
+    /// Whether another node has let it through: it counts there.
+    pub(crate) is_vouched: bool,
     /// The INVITE that opened it: while it may still be answered, the call is not over.
     pub(crate) invite: Option<ContextKey>,
     /// How long the tenant lets a call be, when it has a bound of its own.

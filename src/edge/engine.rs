@@ -123,6 +123,7 @@ impl Engine {
             due_pings: DuePings::default(),
             core: Core {
                 shard,
+                here: location.here(),
                 boot,
                 settings: own(&settings),
                 directory: own(&directory),

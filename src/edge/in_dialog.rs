@@ -20,6 +20,7 @@ use crate::proxy::{DialogPlace, Forward, Routing, Target, WithinDialog, contact_
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::{DropReason, Reject};
 use crate::settings::{Settings, listener_of_now};
+use crate::voucher::Voucher;
 
 /// Route entries of ours that a request may begin with: a pair of Record-Routes, and as many again for a spiral.
 const MAX_OWN_ROUTES: usize = 8;
@@ -28,12 +29,14 @@ const MAX_OWN_ROUTES: usize = 8;
 const ACK_BREADTH: u32 = 60;
 
 /// What the Route header says of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
 pub(crate) enum RouteReading {
     /// It names a dialog of ours.
     Dialog(Cookie),
-    /// It bears a cookie that we did not sign.
+    /// It bears what another node of ours has let it through with.
+    Vouched(Box<Voucher>),
+    /// It bears a cookie or a voucher that we did not sign.
     Forged,
     /// Nothing of ours that means a dialog.
     None,
@@ -78,7 +81,20 @@ impl Core {
         let mut own = 0;
         for value in routing.rest.iter().take(MAX_OWN_ROUTES) {
             let Some(uri) = NameAddr::parse(value).and_then(|entry| entry.parse_uri().ok()) else { break };
+            if own == 0 && uri.user.is_some_and(Voucher::is_meant) {
+                let voucher = Voucher::read(uri.user.unwrap_or_default(), &mut self.keys, self.now.wall.as_seconds());
+                reading = voucher.map_or(RouteReading::Forged, |voucher| RouteReading::Vouched(Box::new(voucher)));
+                own += 1;
+                continue;
+            }
             match self.read_cookie(&uri, flow, period) {
+                // Behind what this node has put there stands what another has, for itself.
+                Reading::Valid(cookie)
+                    if cookie.node != self.here
+                        && matches!(&reading, RouteReading::Dialog(own) if own.node == self.here) =>
+                {
+                    break;
+                }
                 // An outbound proxy setting of the phone: our address, or a domain that we serve, without a cookie.
                 Reading::Foreign if !self.names_us(&uri, flow) => break,
                 read => reading = note(reading, read),
@@ -117,7 +133,7 @@ impl Core {
 
 fn note(reading: RouteReading, read: Reading) -> RouteReading {
     match (reading, read) {
-        (RouteReading::None, Reading::Valid(cookie)) => RouteReading::Dialog(cookie),
+        (RouteReading::None | RouteReading::Vouched(_), Reading::Valid(cookie)) => RouteReading::Dialog(cookie),
         (_, Reading::Forged) => RouteReading::Forged,
         (reading, _) => reading,
     }

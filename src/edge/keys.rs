@@ -21,9 +21,12 @@ pub enum Purpose {
     Ping,
     /// Temporary GRUUs.
     Gruu,
+    /// Vouchers of one node for another.
+    Voucher,
 }
 
-const PURPOSES: [Purpose; 5] = [Purpose::Nonce, Purpose::Cookie, Purpose::Tag, Purpose::Ping, Purpose::Gruu];
+const PURPOSES: [Purpose; 6] =
+    [Purpose::Nonce, Purpose::Cookie, Purpose::Tag, Purpose::Ping, Purpose::Gruu, Purpose::Voucher];
 
 /// How long one key is minted with, in seconds.
 pub const PERIOD_SECONDS: u64 = 24 * 3600;

@@ -42,6 +42,7 @@ mod session;
 pub mod settings;
 mod spending;
 mod tenancy;
+mod voucher;
 mod watch;
 mod wheel;
 

@@ -250,7 +250,7 @@ impl Engine {
         let Self { core, dialogs, reserve, .. } = self;
         let Some(dialog) = dialogs.get_mut(passing.dialog) else { return Ok(Passage::Untouched) };
         let begun = dialog.media.as_ref().is_some_and(|media| media.session(passing.branch).is_some());
-        let may_be_relayed = begun || (offer.may_begin && core.settings.media.is_on);
+        let may_be_relayed = begun || (offer.may_begin && core.settings.media.is_on && !dialog.is_vouched);
         if !may_be_relayed {
             return Ok(Passage::Untouched);
         }

@@ -54,11 +54,12 @@ pub enum Reject {
     TooBusy,
     ContactInsecure,
     DialogRate,
+    FlowGone,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 49] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -107,6 +108,7 @@ impl Reject {
         Self::TooBusy,
         Self::ContactInsecure,
         Self::DialogRate,
+        Self::FlowGone,
     ];
 
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
@@ -139,6 +141,7 @@ impl Reject {
             | Self::ContactInsecure => 403,
             Self::NotRegistered => 480,
             Self::NoAnswer => 408,
+            Self::FlowGone => 430,
             Self::NoDialog | Self::TransactionUnknown => 481,
             Self::SessionTooBrief => 422,
             Self::IntervalTooBrief => 423,
@@ -206,6 +209,7 @@ impl Reject {
             Self::TooBusy => "too-busy",
             Self::ContactInsecure => "contact-insecure",
             Self::DialogRate => "dialog-rate",
+            Self::FlowGone => "flow-gone",
         }
     }
 
@@ -260,6 +264,7 @@ impl Reject {
             Self::TooBusy => "requests wait too long; new ones are refused",
             Self::ContactInsecure => "a sips Contact is registered over TLS only",
             Self::DialogRate => "too many requests from this side of the call",
+            Self::FlowGone => "the device is no longer reached by this node",
         }
     }
 }

@@ -124,14 +124,20 @@ impl Engine {
         let (routing, reading) = self.core.read_route(request.message, uri.as_ref(), &request.flow);
         let has_to_tag = request.essentials.to_tag.is_some();
         // Without a To-tag it opens something new, and is judged as such.
-        if let RouteReading::Dialog(cookie) = reading
+        if let RouteReading::Dialog(cookie) = &reading
             && has_to_tag
         {
             match self.core.validate(request, uri) {
-                Ok(_) => self.handle_within_dialog(request, routing, cookie),
+                Ok(_) => self.handle_within_dialog(request, routing, *cookie),
                 Err(reject) => self.refuse_stranger(request, reject),
             }
             return Ok(());
+        }
+        if let RouteReading::Vouched(voucher) = &reading
+            && !has_to_tag
+        {
+            let uri = self.core.validate(request, uri)?;
+            return self.pass_on(request, &uri, &routing, voucher);
         }
         // An emergency call is above budgets, shares and bans of accounts.
         let is_exempt = is_exempt || self.is_exempt(request.essentials.cseq.method, uri.as_ref(), &request.flow);
@@ -139,7 +145,7 @@ impl Engine {
             return Ok(());
         }
         let uri = self.core.validate(request, uri)?;
-        if reading == RouteReading::Forged {
+        if matches!(reading, RouteReading::Forged | RouteReading::Vouched(_)) {
             return Err(Reject::CookieForged);
         }
         // New work ends with the server.
@@ -279,6 +285,7 @@ impl Engine {
             caller: &caller.number,
             callee: &callee.number,
             targets,
+            vouched: None,
         };
         self.proxy_initial(request, routing, initial);
         Ok(())

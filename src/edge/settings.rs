@@ -288,6 +288,13 @@ impl Settings {
         }
     }
 
+    /// The way to an address from a listener of ours; `None` when none speaks so.
+    pub fn way_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+        let (listener, bound) = self.listener_of(transport, remote.is_ipv4())?;
+        let local = SocketAddr::new(self.address_towards(remote.ip(), bound.ip()), bound.port());
+        Some(Flow { transport, listener, local, remote, connection: None })
+    }
+
     /// The address from which a listener that is bound to `bound` sends to this one: one of ours when it is bound to all.
     pub(crate) fn address_towards(&self, remote: IpAddr, bound: IpAddr) -> IpAddr {
         let remote = remote.to_canonical();

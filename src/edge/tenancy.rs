@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use ringway_directory::{Snapshot, Tenant, TenantId};
-use ringway_sip::{Flow, Method, Scheme, Uri};
+use ringway_sip::{Flow, Method, Scheme, Transport, Uri};
 
 use crate::answer::Received;
 use crate::auth::plain_user;
 use crate::core::Core;
 use crate::gruu::{Gruu, Temporary};
-use crate::location::Aor;
+use crate::location::{Aor, Binding};
 use crate::proxy::Target;
 use crate::reject::Reject;
 
@@ -134,16 +134,7 @@ impl Core {
             if let Some(Gruu::Temporary(temporary)) = gruu {
                 latest = latest.max(Some((binding.registered_at, binding.call_id == temporary.call_id)));
             }
-            if let Some(flow) = binding.reach(&self.settings) {
-                targets.push(Target {
-                    q: binding.preference(),
-                    is_natted: binding.is_natted,
-                    path: binding.path.into(),
-                    instance: binding.instance,
-                    registered_at: binding.registered_at,
-                    ..Target::new(Some(binding.uri.into()), flow)
-                });
-            }
+            targets.extend(self.target(binding, number));
         });
         // A temporary GRUU holds until its device registers by another Call-ID, whatever is left of the registrations of
         // before (RFC 5627 section 5.1).
@@ -151,6 +142,29 @@ impl Core {
             targets.clear();
         }
         targets
+    }
+
+    /// The way to a device: through the node that it is registered with when that is another and lives, else straight there.
+    fn target(&self, binding: &Binding<'_>, number: &str) -> Option<Target> {
+        let target = |flow| Target {
+            q: binding.preference(),
+            is_natted: binding.is_natted,
+            instance: binding.instance,
+            registered_at: binding.registered_at,
+            ..Target::new(Some(binding.uri.into()), flow)
+        };
+        let straight = binding.reach(&self.settings).map(|flow| Target { path: binding.path.into(), ..target(flow) });
+        let node = binding.asked_through().and_then(|node| self.location.address_of(node));
+        match node.and_then(|address| self.settings.way_to(Transport::Udp, address)) {
+            // Where its Contact says that it is, is nothing to this node, and so as with a NAT.
+            Some(flow) => Some(Target {
+                is_natted: true,
+                vouched_for: Some(number.into()),
+                alternatives: straight.into_iter().collect(),
+                ..target(flow)
+            }),
+            None => straight,
+        }
     }
 }
 

@@ -41,6 +41,13 @@ impl Shards {
         answered
     }
 
+    /// Writes to every shard without waiting. One whose mailbox is full does without.
+    pub(crate) fn post(&self, letter: impl Fn() -> Mail) {
+        for mailbox in self.mailboxes.iter() {
+            let _ = mailbox.try_send(letter());
+        }
+    }
+
     /// Ends every shard once it has done what was written to it before.
     pub(crate) async fn stop(&self) {
         for mailbox in self.mailboxes.iter() {

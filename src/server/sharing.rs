@@ -1,15 +1,20 @@
 //! Sharing registrations with other nodes: what the cluster floor needs of this node, and its numbers.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use ringway_cluster::{Address, Counters, Sharer, World, node_number};
+use ringway_cluster::{Address, Counters, Presence, Sharer, World, node_number};
 use ringway_directory::{Snapshot, TenantId};
-use ringway_edge::Location;
+use ringway_edge::keys::{Keys, Purpose};
+use ringway_edge::{Location, Settings};
 use ringway_net::Clock;
-use ringway_sip::Wall;
+use ringway_sip::{Transport, Wall};
 use ringway_telemetry::{Scrape, names};
 use tokio::task::JoinHandle;
+
+use crate::shard::Mail;
+use crate::shards::Shards;
 
 /// A node that shares, as the rest of it sees that.
 #[derive(Debug)]
@@ -20,9 +25,13 @@ pub(crate) struct Sharing {
     task: JoinHandle<()>,
 }
 
-struct Around {
-    directory: Arc<ArcSwap<Snapshot>>,
-    clock: Clock,
+/// What sharing needs of the node.
+pub(crate) struct Around {
+    pub(crate) directory: Arc<ArcSwap<Snapshot>>,
+    /// Its listeners never change.
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) shards: Shards,
+    pub(crate) clock: Clock,
 }
 
 impl World for Around {
@@ -40,6 +49,12 @@ impl World for Around {
     fn now(&self) -> Wall {
         self.clock.now().wall
     }
+
+    fn node_is_gone(&self, address: SocketAddr) {
+        if let Some(flow) = self.settings.way_to(Transport::Udp, address) {
+            self.shards.post(|| Mail::SendFailed(flow));
+        }
+    }
 }
 
 /// An empty location: of a node that shares when there is an address of Redis.
@@ -50,21 +65,33 @@ pub(crate) fn location(redis: Option<&Address>, node: &str) -> Location {
     }
 }
 
+/// What other nodes are to know of this one. `address` is where they are to hand it calls, when that is not its first UDP
+/// listener.
+pub(crate) fn presence(name: &str, address: Option<SocketAddr>, settings: &Settings, secret: &[u8; 32]) -> Presence {
+    let [a, b, c, d, ..] = Keys::new(*secret).mac(Purpose::Voucher, 0, &[b"which secret"]);
+    let first_listener = || {
+        let bound = settings.listeners.iter().find(|listener| listener.transport == Transport::Udp)?.bound;
+        let of_family = |address: &&IpAddr| address.is_ipv4() == bound.is_ipv4();
+        let own =
+            || settings.local_addresses.iter().filter(of_family).min_by_key(|address| address.is_loopback()).copied();
+        let ip = if bound.ip().is_unspecified() { own()? } else { bound.ip() };
+        Some(SocketAddr::new(ip, bound.port()))
+    };
+    let address = address.or_else(first_listener);
+    Presence { name: name.into(), boot: rand::random(), keys: u32::from_be_bytes([a, b, c, d]), address }
+}
+
 impl Sharing {
     /// Begins to share.
-    pub(crate) fn start(
-        address: &Address,
-        node: &str,
-        location: &Arc<Location>,
-        directory: &Arc<ArcSwap<Snapshot>>,
-        clock: Clock,
-    ) -> Self {
+    pub(crate) fn start(address: &Address, presence: Presence, location: &Arc<Location>, around: Around) -> Self {
         let counters = Arc::new(Counters::default());
+        let clock = around.clock;
         let sharer = Sharer {
             address: address.clone(),
-            here: node_number(node),
+            here: node_number(&presence.name),
+            presence,
             location: Arc::clone(location),
-            world: Arc::new(Around { directory: Arc::clone(directory), clock }),
+            world: Arc::new(around),
             counters: Arc::clone(&counters),
         };
         let task = tokio::spawn(sharer.run());
@@ -91,6 +118,7 @@ impl Sharing {
         ] {
             scrape.add(&names::REDIS_ERRORS, &[kind], count.get());
         }
+        scrape.add(&names::NODES, &[], self.counters.nodes() as u64);
         scrape.add(&names::REDIS_RECONCILIATIONS, &[], self.counters.reconciled.get());
     }
 }

@@ -222,6 +222,15 @@ pub const REDIS_ERRORS: Metric = Metric {
     at_zero: &[&["refused"], &["disconnect"], &["garbage"], &["newer"]],
 };
 
+/// Other nodes that live.
+pub const NODES: Metric = Metric {
+    name: "ringway_nodes",
+    kind: Kind::Gauge,
+    help: "Other nodes that share registrations with this one and can be handed calls.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
 /// Comparisons of everything with Redis.
 pub const REDIS_RECONCILIATIONS: Metric = Metric {
     name: "ringway_redis_reconciliations_total",
@@ -576,6 +585,7 @@ pub const ALL: &[&Metric] = &[
     &REDIS_CURRENT,
     &REDIS_SECTIONS,
     &REDIS_ERRORS,
+    &NODES,
     &REDIS_RECONCILIATIONS,
     &UDP_RECEIVE_ERRORS,
     &CONNECTIONS,

@@ -202,3 +202,42 @@ async fn when_the_master_dies_the_one_that_sentinels_name_takes_its_place_and_la
     a.register("102", 1, 300);
     eventually("b has heard of both", || b.found("101").is_empty() && b.found("102").len() == 1).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_know_of_each_other_while_they_live_and_of_none_that_has_another_secret() {
+    let redis = Redis::start(&[]).await;
+    let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
+    let stranger = Node::with_secret("c", &redis.url(), 2);
+    eventually("a and b know each other", || a.asks(&b).is_some() && b.asks(&a).is_some()).await;
+    eventually("the stranger beats", || stranger.counters.is_current()).await;
+    assert_eq!((a.asks(&stranger), stranger.asks(&a)), (None, None));
+    assert_eq!((a.counters.nodes(), a.gone()), (1, 0));
+    let address = b.asks(&a);
+    b.stop();
+    eventually("b is gone", || a.asks(&b).is_none()).await;
+    assert_eq!((a.counters.nodes(), a.gone(), address), (0, 1, a.address()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_node_is_taken_for_dead_because_redis_is_slow_or_away() {
+    let mut redis = Redis::start(&[]).await;
+    let link = Link::to(redis.port).await;
+    let (a, b) = (Node::start("a", &link.url()), Node::start("b", &link.url()));
+    eventually("a and b know each other", || a.asks(&b).is_some() && b.asks(&a).is_some()).await;
+    link.delay(Duration::from_millis(750));
+    let published = a.counters.published.get();
+    for cseq in 1..6 {
+        a.register("101", cseq, 300 + cseq * 60);
+        a.register_elsewhere("102", 2 * cseq - 1, 300);
+        a.register_elsewhere("102", 2 * cseq, 0);
+        eventually("a change goes round", || a.unpublished() == 0).await;
+    }
+    assert!(a.counters.published.get() > published);
+    link.delay(Duration::ZERO);
+    redis.kill();
+    eventually("Redis is lost", || !a.counters.is_connected() && !b.counters.is_connected()).await;
+    assert!(a.asks(&b).is_some() && b.asks(&a).is_some(), "who was there is taken to be");
+    redis.restart().await;
+    eventually("Redis is back", || a.counters.is_current() && b.counters.is_current()).await;
+    assert_eq!((a.gone(), b.gone()), (0, 0));
+}

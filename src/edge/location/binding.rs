@@ -119,7 +119,7 @@ impl Binding<'_> {
         Some(reach(&uri, &self.flow, false, settings))
     }
 
-    /// The way from this node to a device that has registered with another: to the same address from a listener of our own.
+    /// The way from this node alone to a device that has registered with another: to the same address from a listener of our own.
     /// `None` for one that only a connection of the other node leads to.
     fn reach_from_afar(&self, settings: &Settings) -> Option<Flow> {
         let is_bound = self.is_reached_by_flow();
@@ -133,9 +133,13 @@ impl Binding<'_> {
             let uri = Uri::parse(self.uri).ok()?;
             SocketAddr::new(uri.ip()?, uri.port.unwrap_or_else(|| transport.default_port()))
         };
-        let (listener, bound) = settings.listener_of(transport, remote.is_ipv4())?;
-        let local = SocketAddr::new(settings.address_towards(remote.ip(), bound.ip()), bound.port());
-        Some(Flow { transport, listener, local, remote, connection: None })
+        settings.way_to(transport, remote)
+    }
+
+    /// The other node that this device is better asked through, as long as that node lives: it holds the connection, or its
+    /// address is the one that the NAT lets in.
+    pub(crate) fn asked_through(&self) -> Option<NodeNumber> {
+        self.home.filter(|_| self.is_reached_by_flow() || self.flow.transport.is_reliable())
     }
 
     /// The way when the connection is closed.

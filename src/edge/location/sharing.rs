@@ -3,12 +3,14 @@
 //! Each node publishes its own section of an address-of-record and learns the others'. See [`home`](super::home) for what
 //! holds when they disagree.
 
+use parking_lot::RwLock;
 use ringway_sip::Wall;
 use smallvec::SmallVec;
 
 use super::aor::{Aor, AorHash};
 use super::binding::Binding;
 use super::home::{NodeNumber, holds_against};
+use super::nodes::OtherNode;
 use super::outbox::{Outbox, Unpublished, Urgency};
 use super::record::{Bindings, Garbage, pack, unpack};
 use super::stripe::{self, SHARED, WAITS, WAITS_LATER, WAITS_SOON};
@@ -17,13 +19,15 @@ use super::{Location, latest, soonest, unix_seconds};
 
 /// What it takes to share.
 pub(super) struct Sharing {
-    here: NodeNumber,
+    pub(super) here: NodeNumber,
+    /// Few, and asked for seldom: only for devices of other nodes.
+    pub(super) nodes: RwLock<Box<[OtherNode]>>,
     outbox: Outbox,
 }
 
 impl Sharing {
     pub(super) fn new(here: NodeNumber) -> Self {
-        Self { here, outbox: Outbox::default() }
+        Self { here, nodes: RwLock::default(), outbox: Outbox::default() }
     }
 }
 

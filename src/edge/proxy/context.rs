@@ -47,6 +47,8 @@ pub(crate) struct Target {
     pub(crate) is_natted: bool,
     /// The Route that leads there (RFC 3327), empty when there is none.
     pub(crate) path: Box<[u8]>,
+    /// The number whose device it is, when another node is asked for it: the request bears a voucher for it then.
+    pub(crate) vouched_for: Option<Box<str>>,
     /// A hash of the device's instance-id.
     pub(crate) instance: Option<u64>,
     /// When it was registered, in Unix seconds.
@@ -65,6 +67,7 @@ impl Target {
             redirected_to: None,
             is_natted: false,
             path: Box::default(),
+            vouched_for: None,
             instance: None,
             registered_at: 0,
             alternatives: Vec::new(),
@@ -86,8 +89,13 @@ impl Target {
             if targets.iter().skip(at + 1).any(is_same) {
                 let (mut same, others): (Vec<_>, Vec<_>) = targets.drain(at..).partition(is_same);
                 same.sort_by_key(|target| std::cmp::Reverse(target.registered_at));
-                let first = same.remove(0);
-                targets.push(Self { alternatives: same, ..first });
+                let mut first = same.remove(0);
+                for mut other in same {
+                    let further = std::mem::take(&mut other.alternatives);
+                    first.alternatives.push(other);
+                    first.alternatives.extend(further);
+                }
+                targets.push(first);
                 targets.extend(others);
             }
             at += 1;

@@ -10,12 +10,12 @@ use std::time::Duration;
 use ringway_directory::TenantId;
 use ringway_sip::transaction::{NonInviteClient, NonInviteServer};
 use ringway_sip::write::{write_header, write_number, write_via};
-use ringway_sip::{Message, Method};
+use ringway_sip::{Flow, Message, Method, Name, NameAddr};
 use smallvec::SmallVec;
 
 use super::context::{Branch, Cancelling, Client, Context, ContextKey, Progress, Server, Target};
 use crate::branch;
-use crate::core::Alarm;
+use crate::core::{Alarm, Core};
 use crate::counters::CallEnd;
 use crate::dialog::{Dialog, DialogKey, Side, Stage};
 use crate::engine::Engine;
@@ -34,6 +34,33 @@ struct Bye {
     target: Target,
     /// From, To, Call-ID and CSeq, each a line.
     names: Vec<u8>,
+}
+
+impl Core {
+    /// The Route to the caller and the one to the callee, by the Record-Route of the 2xx: what other proxies have put there, on
+    /// either side of what is ours (section 12.1). Both are empty for most calls.
+    pub(crate) fn routes_beyond(&self, response: &Message<'_>, flow: &Flow) -> [Vec<u8>; 2] {
+        let is_own = |value: &[u8]| {
+            let uri = NameAddr::parse(value).and_then(|entry| entry.parse_uri().ok());
+            uri.is_some_and(|uri| self.is_own(&uri, flow))
+        };
+        let recorded: SmallVec<[(&[u8], bool); 4]> =
+            response.values(Name::RecordRoute).map(|value| (value, is_own(value))).collect();
+        let first = recorded.iter().position(|(_, is_own)| *is_own).unwrap_or(recorded.len());
+        let last = recorded.iter().rposition(|(_, is_own)| *is_own).unwrap_or(first);
+        let joined = |values: &mut dyn Iterator<Item = &(&[u8], bool)>| {
+            let mut route = Vec::new();
+            for (value, _) in values {
+                if !route.is_empty() {
+                    route.extend_from_slice(b", ");
+                }
+                route.extend_from_slice(value);
+            }
+            route
+        };
+        let beyond = recorded.get(last + 1..).unwrap_or_default();
+        [joined(&mut beyond.iter()), joined(&mut recorded[..first].iter().rev())]
+    }
 }
 
 impl Engine {
@@ -213,12 +240,12 @@ impl Engine {
 
     /// A BYE to the caller or the callee of a dialog; none when it can't be told what it is called, or where it is.
     fn bye_to(&self, dialog: &Dialog, callee: &Side, to_caller: bool) -> Option<Bye> {
-        let [call_id, caller_name, callee_name] = callee.names.parts()?;
+        let [call_id, caller_name, callee_name, to_caller_by, to_callee_by] = callee.names.parts()?;
         let caller = &dialog.caller;
-        let (side, from, to, cseq) = if to_caller {
-            (caller, callee_name, caller_name, callee.cseq)
+        let (side, from, to, cseq, route) = if to_caller {
+            (caller, callee_name, caller_name, callee.cseq, to_caller_by)
         } else {
-            (callee, caller_name, callee_name, caller.cseq)
+            (callee, caller_name, callee_name, caller.cseq, to_callee_by)
         };
         if side.contact.is_empty() {
             return None;
@@ -234,10 +261,11 @@ impl Engine {
         names.extend_from_slice(b" BYE\r\n");
         // Whoever has given its GRUU for a Contact is where it is registered now, and else may still be where it was.
         let registered = self.core.gruu_target(&side.contact, dialog.tenant, side).ok().flatten();
-        let target = registered.unwrap_or_else(|| {
+        let target = registered.filter(|_| route.is_empty()).unwrap_or_else(|| {
             let uri = || Some(side.contact.clone());
             let another = side.call_back().map(|way| Target::new(uri(), way));
-            Target { alternatives: another.into_iter().collect(), ..Target::new(uri(), side.target) }
+            let alternatives = another.into_iter().collect();
+            Target { path: route.into(), alternatives, ..Target::new(uri(), side.target) }
         });
         Some(Bye { target, names })
     }

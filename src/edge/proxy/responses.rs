@@ -293,7 +293,8 @@ impl Engine {
                 let is_answer = is_success && place.callee_tag.is_none();
                 let stage = if is_answer { Stage::Confirmed } else { Stage::Early };
                 let names = if is_answer && dialog.names_of(tag).is_none_or(Names::is_empty) {
-                    Names::new(essentials.call_id, essentials.from.raw, essentials.to.raw)
+                    let [to_caller, to_callee] = self.core.routes_beyond(message, flow);
+                    Names::new([essentials.call_id, essentials.from.raw, essentials.to.raw, &to_caller, &to_callee])
                 } else {
                     Names::default()
                 };
@@ -317,7 +318,9 @@ impl Engine {
             dialog.is_confirmed = true;
             // Ringing does not count.
             dialog.ends_at = now + dialog.max_length(max_call);
-            *self.core.counters.calls.entry((tenant, CallOutcome::Answered)).or_default() += 1;
+            if !dialog.is_vouched {
+                *self.core.counters.calls.entry((tenant, CallOutcome::Answered)).or_default() += 1;
+            }
         }
     }
 
@@ -591,7 +594,9 @@ impl Engine {
         let (tenant, method) = (context.tenant, context.method);
         let ends = match (method, place.callee_tag) {
             (Method::Invite, None) => {
-                *self.core.counters.calls.entry((tenant, CallOutcome::of_status(status))).or_default() += 1;
+                if self.dialogs.get(place.key).is_none_or(|dialog| !dialog.is_vouched) {
+                    *self.core.counters.calls.entry((tenant, CallOutcome::of_status(status))).or_default() += 1;
+                }
                 true
             }
             // Challenged, it comes again.
@@ -616,7 +621,9 @@ impl Engine {
     /// Forgets a dialog, and gives its place among the tenant's calls back.
     pub(crate) fn close_dialog(&mut self, key: DialogKey) {
         if let Some(dialog) = self.dialogs.remove(key) {
-            self.core.activity.end_call(dialog.tenant);
+            if !dialog.is_vouched {
+                self.core.activity.end_call(dialog.tenant);
+            }
             self.end_media(dialog.tenant, dialog.media);
         }
     }

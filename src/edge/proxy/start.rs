@@ -1,6 +1,7 @@
 //! Letting a request through: the response context, its first branches, and the dialog that an INVITE opens.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ringway_directory::TenantId;
@@ -21,6 +22,7 @@ use crate::media::{Expected, Standpoint};
 use crate::output::fits;
 use crate::reach::{is_behind_nat, reach};
 use crate::reject::Reject;
+use crate::voucher::Voucher;
 
 /// Max-Breadth of a request that bears none, and the most that one may bear (RFC 5393 section 5.3.3).
 const MAX_BREADTH: u32 = 60;
@@ -43,6 +45,8 @@ pub(crate) struct Initial<'a> {
     pub(crate) callee: &'a str,
     /// Where it goes: not empty.
     pub(crate) targets: Vec<Target>,
+    /// What another node has let it through with, which has looked at budgets and limits, counts it, and relays its media.
+    pub(crate) vouched: Option<&'a Voucher>,
 }
 
 /// A request of a dialog: its place, and the one way on.
@@ -66,13 +70,15 @@ impl Engine {
         let dialog = if request.essentials.cseq.method == Method::Invite {
             // Help is not refused for whoever else is calling.
             let uri = Uri::parse(request.message.request_uri());
-            let is_emergency = uri.is_ok_and(|uri| self.core.is_emergency(&uri));
+            let is_emergency = initial
+                .vouched
+                .map_or_else(|| uri.is_ok_and(|uri| self.core.is_emergency(&uri)), |voucher| voucher.is_emergency);
             let most = self.core.settings.limits.max_dialogs;
             if self.dialogs.len() >= if is_emergency { most + most / RESERVED } else { most } {
                 return self.core.refuse(request, Reject::Overloaded);
             }
             let most = initial.max_calls.filter(|_| !is_emergency);
-            if !self.core.activity.take_call(initial.tenant, most) {
+            if initial.vouched.is_none() && !self.core.activity.take_call(initial.tenant, most) {
                 return self.core.refuse(request, Reject::CallLimit);
             }
             let key;
@@ -152,6 +158,7 @@ impl Engine {
             callees: SmallVec::new(),
             is_confirmed: false,
             is_emergency,
+            is_vouched: initial.vouched.is_some(),
             invite: None,
             tenant_max,
             ends_at: self.core.now.monotonic + tenant_max.map_or(max_call, |tenant| tenant.min(max_call)),
@@ -343,11 +350,14 @@ impl Engine {
             Err(reject) => return self.note_refusal(key, reject),
         };
         let Some(context) = self.contexts.get(key) else { return };
+        let dialog = context.dialog.and_then(|place| self.dialogs.get(place.key));
+        let is_emergency = dialog.is_some_and(|dialog| dialog.is_emergency);
         let cookie = match &context.cookie {
             Some(cookie) => Some(Cookie::clone(cookie)),
             // Whatever may open a dialog: an unknown method might.
             None if essentials.to_tag.is_none() && may_open_dialog(context.method) => Some(Cookie {
                 shard: self.core.shard,
+                node: self.core.here,
                 boot: self.core.boot,
                 dialog: context.dialog.map_or(0, |place| place.key.number()),
                 tenant: context.tenant,
@@ -357,13 +367,15 @@ impl Engine {
                 callee: target.flow,
                 is_caller_natted: context.is_sender_natted,
                 is_callee_natted: target.is_natted,
-                is_emergency: context
-                    .dialog
-                    .and_then(|place| self.dialogs.get(place.key))
-                    .is_some_and(|dialog| dialog.is_emergency),
+                is_emergency,
             }),
             None => None,
         };
+        let directory = Arc::clone(&self.core.directory);
+        let asked = target.vouched_for.as_deref().zip(directory.tenant(context.tenant));
+        let route = asked.map(|(number, tenant)| {
+            self.core.route_with_voucher(essentials.call_id, number, tenant, is_emergency, &target.flow)
+        });
         let forward = Forward {
             request_uri: target.uri.as_deref(),
             routing,
@@ -376,7 +388,7 @@ impl Engine {
             breadth,
             realm,
             moved: moved.moved(),
-            path: &target.path,
+            path: route.as_deref().unwrap_or(&target.path),
         };
         let mut sent = Vec::with_capacity(message.bytes().len() + 512);
         self.core.write_forward(message, &forward, &mut sent);

@@ -1,5 +1,6 @@
 //! `[node]` and `[secrets]`: who this node is and where it keeps what it must not lose.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ringway_directory::validation::Domain;
@@ -17,6 +18,8 @@ pub const KEY_FILE: &str = "DATA/master.key";
 pub struct Node {
     /// Its name in Warning headers; `None`: a random one that is kept in the data directory.
     pub id: Option<Box<str>>,
+    /// Where other nodes hand it calls; `None`: at its first UDP listener.
+    pub address: Option<SocketAddr>,
     /// The data directory.
     pub data_dir: PathBuf,
     /// The domain of the tenant that is meant when only our address is named.
@@ -30,13 +33,23 @@ pub struct Node {
 pub(super) fn read(reader: &Reader<'_>, data: Option<&Path>) -> Node {
     let section = reader.section("node");
     let id = section.text("id", "", parse_id).flatten();
+    let address = section.text("address", "", parse_address).flatten();
     let configured = section.text("data_dir", DATA_DIR, not_empty).unwrap_or_else(|| DATA_DIR.into());
     let data_dir = data.map_or_else(|| PathBuf::from(configured), Path::to_owned);
     let default_tenant = section.text("default_tenant", "", parse_domain).flatten();
     let hide_version = section.flag("hide_version", false);
     let key_file = reader.section("secrets").text("key_file", KEY_FILE, not_empty).unwrap_or_else(|| KEY_FILE.into());
     let key_file = key_file.strip_prefix("DATA/").map_or_else(|| PathBuf::from(&key_file), |name| data_dir.join(name));
-    Node { id, data_dir, default_tenant, hide_version, key_file }
+    Node { id, address, data_dir, default_tenant, hide_version, key_file }
+}
+
+fn parse_address(text: &str) -> Result<Option<SocketAddr>, String> {
+    let parse = |text: &str| {
+        let address: Option<SocketAddr> = text.parse().ok();
+        let address = address.filter(|address| !address.ip().is_unspecified() && address.port() != 0);
+        address.ok_or_else(|| format!("`{text}` is no address and port of this machine, as 10.0.0.1:5060"))
+    };
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
 }
 
 /// A node's name stands in front of a quoted text in a Warning header (RFC 3261 section 20.43), like a host name.

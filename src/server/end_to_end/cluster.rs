@@ -6,7 +6,8 @@ const DOMAIN: &str = "cluster.example";
 
 /// A node with the tenant and two extensions, as each node has its own copy of the directory.
 fn node(redis: &Redis, name: &str) -> Node {
-    let mut node = Node::prepare(Options { demo: false, config: redis.config(name), ..Options::default() });
+    let config = redis.config(name);
+    let mut node = Node::prepare(Options { demo: false, tls: true, config, ..Options::default() });
     node.run("tenant", &["add", DOMAIN]);
     let file = node.path("extensions.csv");
     let rows = ["101", "102"].map(|number| format!("{number},{number},secret-{number},{number}@{DOMAIN}\n")).concat();
@@ -48,6 +49,44 @@ fn a_phone_of_one_node_is_called_by_way_of_the_other_and_still_when_its_own_is_k
             a.kill();
         }
     }
+}
+
+#[test]
+fn a_phone_whose_connection_is_at_the_other_node_is_called_through_it_and_talks() {
+    let redis = Redis::start();
+    let (mut a, b) = (node(&redis, "a"), node(&redis, "b"));
+    let by_tls = format!("127.0.0.1:{}", a.tls_port);
+    let further = ["--transport", "tls", "--proxy", &by_tls];
+    let mut callee = Phone::start(&a, "101", DOMAIN, "secret-101", &further);
+    let mut caller = phone(&b, "102");
+    callee.register();
+    caller.register();
+    wait_for("b to know the phone, and a", || {
+        (known(&b, "101") == 1 && b.metric("ringway_nodes") == 1.0).then_some(())
+    });
+    for caller_hangs_up in [true, false] {
+        caller.tell(&format!("call sip:101@{DOMAIN}"));
+        callee.expect("incoming", |_| true);
+        callee.tell("answer 200");
+        caller.expect_state("CONFIRMED");
+        callee.expect_state("CONFIRMED");
+        wait_for("RTP both ways", || {
+            let heard = [caller.packets(), callee.packets()].map(|(received, _)| received);
+            heard.iter().all(|received| *received > 10).then_some(())
+        });
+        let active = format!("ringway_calls_active{{tenant=\"{DOMAIN}\"}}");
+        assert_eq!((a.metric(&active), b.metric(&active)), (0.0, 1.0), "it is b's call");
+        let (hangs_up, hears) = if caller_hangs_up { (&mut caller, &mut callee) } else { (&mut callee, &mut caller) };
+        hangs_up.tell("hangup");
+        hears.expect_end(200);
+        hangs_up.expect_state("DISCONNECTED");
+        wait_for("the end of the call", || (b.metric(&active) == 0.0).then_some(()));
+    }
+    // Without its node the phone is not there, and the caller hears so at once.
+    a.kill();
+    wait_for("b to see that a is gone", || (b.metric("ringway_nodes") == 0.0).then_some(()));
+    caller.tell(&format!("call sip:101@{DOMAIN}"));
+    caller.expect_end(480);
 }
 
 #[test]

@@ -72,6 +72,8 @@ fn refusal(wishes: &Wishes, key: &str) -> String {
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let (limits, wanted) = (&old.limits, &new.limits);
     let changes = [
+        ("node.id", old.node.id != new.node.id),
+        ("node.address", old.node.address != new.node.address),
         ("node.data_dir", old.node.data_dir != new.node.data_dir),
         ("secrets.key_file", old.node.key_file != new.node.key_file),
         ("[[listen]]", old.listen != new.listen),
@@ -114,7 +116,7 @@ mod tests {
                     \"debug\"\n[node]\nhide_version = true\n[limits]\nsource_rps = 10\nsource_registers_ps = 10\nsource_calls_ps = 10\ntrusted = [\"192.0.2.1\"]\n[media]\n\
                     advertise = [\"192.0.2.1\"]\n";
         assert!(needs_restart(&old, &config(live)).is_empty());
-        let fixed = "[node]\ndata_dir = \"x\"\n[http]\naddress = \"127.0.0.1:1\"\n[shards]\ncount = 63\n[journal]\n\
+        let fixed = "[node]\nid = \"n\"\naddress = \"10.0.0.1:5060\"\ndata_dir = \"x\"\n[http]\naddress = \"127.0.0.1:1\"\n[shards]\ncount = 63\n[journal]\n\
                      fsync_ms = 1\n[[listen]]\n[log]\nformat = \"json\"\n";
         assert_eq!(
             needs_restart(&old, &config(fixed)),

@@ -33,7 +33,7 @@ use crate::security::{TlsListeners, start_handshakes};
 use crate::settings::{Fixed, look_at_default_tenant, settings};
 use crate::shard;
 use crate::shards::Shards;
-use crate::sharing::{self, Sharing};
+use crate::sharing::{self, Around, Sharing};
 use crate::status::{Running, Status};
 use crate::{demo, node_id};
 
@@ -124,8 +124,16 @@ impl Node {
         let Started { shards, mut threads, media } = start_shards(&config, bound, &journal, &world, &handshakes)?;
         threads.push(handshaker);
         drop(handshakes);
-        let sharing =
-            config.redis.address.as_ref().map(|redis| Sharing::start(redis, &name, &location, &in_force, clock));
+        let sharing = config.redis.address.as_ref().map(|redis| {
+            let presence = sharing::presence(&name, config.node.address, &settings, &world.secret);
+            let around = Around {
+                directory: Arc::clone(&in_force),
+                settings: Arc::clone(&settings),
+                shards: shards.clone(),
+                clock,
+            };
+            Sharing::start(redis, presence, &location, around)
+        });
         let registrations = Registrations::new(Arc::clone(&location), clock);
         let publication =
             Arc::new(Publication::new(directory, shards.clone(), Arc::clone(&in_force), hasher, registrations));

@@ -2,14 +2,14 @@
 
 #![allow(dead_code, reason = "not every test breaks everything")]
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::aio::MultiplexedConnection;
-use ringway_cluster::{Address, Counters, Sharer, World, node_number};
+use ringway_cluster::{Address, Counters, Presence, Sharer, World, node_number};
 use ringway_edge::Location;
 use ringway_edge::location::{Aor, Binding, Contacts, Limits, TenantId, Update, WhenFull};
 use ringway_sip::{Flow, ListenerId, Wall};
@@ -347,7 +347,15 @@ async fn pass(
     tokio::select! { () = read => {}, () = write => {}, () = is_cut => {} }
 }
 
-struct Tenants;
+#[derive(Default)]
+struct Tenants {
+    gone: Mutex<Vec<SocketAddr>>,
+}
+
+fn now() -> Wall {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Wall::from_millis(u64::try_from(since.as_millis()).unwrap())
+}
 
 const TENANT: TenantId = TenantId(1);
 
@@ -361,14 +369,23 @@ impl World for Tenants {
     }
 
     fn now(&self) -> Wall {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        Wall::from_millis(u64::try_from(since.as_millis()).unwrap())
+        now()
+    }
+
+    fn node_is_gone(&self, address: SocketAddr) {
+        self.gone.lock().unwrap().push(address);
     }
 }
 
+fn address_of(name: &str) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, name.as_bytes()[0]], 5060))
+}
+
 pub struct Node {
+    name: String,
     location: Arc<Location>,
     pub counters: Arc<Counters>,
+    tenants: Arc<Tenants>,
     task: JoinHandle<()>,
 }
 
@@ -380,17 +397,43 @@ impl Drop for Node {
 
 impl Node {
     pub fn start(name: &str, url: &str) -> Self {
+        Self::with_secret(name, url, 1)
+    }
+
+    pub fn with_secret(name: &str, url: &str, keys: u32) -> Self {
+        let tenants = Arc::new(Tenants::default());
+        let presence = Presence { name: name.into(), boot: std::process::id(), keys, address: Some(address_of(name)) };
         let here = node_number(name);
         let location = Arc::new(Location::shared(1, here));
         let counters = Arc::new(Counters::default());
         let sharer = Sharer {
             address: Address::parse(url, None).unwrap(),
             here,
+            presence,
             location: Arc::clone(&location),
-            world: Arc::new(Tenants),
+            world: Arc::<Tenants>::clone(&tenants),
             counters: Arc::clone(&counters),
         };
-        Self { location, counters, task: tokio::spawn(sharer.run()) }
+        Self { name: name.into(), location, counters, tenants, task: tokio::spawn(sharer.run()) }
+    }
+
+    /// Where this node would hand another one a call.
+    pub fn asks(&self, other: &Self) -> Option<SocketAddr> {
+        self.location.address_of(node_number(&other.name))
+    }
+
+    pub fn address(&self) -> Option<SocketAddr> {
+        Some(address_of(&self.name))
+    }
+
+    /// It beats no more.
+    pub fn stop(&self) {
+        self.task.abort();
+    }
+
+    /// Nodes that were told to be gone.
+    pub fn gone(&self) -> usize {
+        self.tenants.gone.lock().unwrap().len()
     }
 
     /// Registers a phone of this number for so many seconds; unregisters it when that is 0.
@@ -404,7 +447,7 @@ impl Node {
     }
 
     fn save(&self, number: &str, uri: &str, call_id: u64, cseq: u32, interval: u32) {
-        let now = Tenants.now();
+        let now = now();
         let seconds = u32::try_from(now.as_seconds()).unwrap();
         let local = "192.0.2.1:5060".parse().unwrap();
         let remote = "198.51.100.7:5060".parse().unwrap();
@@ -438,12 +481,11 @@ impl Node {
     pub fn found(&self, number: &str) -> Vec<String> {
         let mut found = Vec::new();
         let aor = Aor { tenant: TENANT, number: number.as_bytes() };
-        self.location
-            .lookup(Tenants.now(), &aor, |binding| found.push(String::from_utf8(binding.uri.to_vec()).unwrap()));
+        self.location.lookup(now(), &aor, |binding| found.push(String::from_utf8(binding.uri.to_vec()).unwrap()));
         found
     }
 
     pub fn unpublished(&self) -> usize {
-        self.location.unpublished(Tenants.now()).count
+        self.location.unpublished(now()).count
     }
 }

@@ -21,6 +21,7 @@ mod injection;
 mod limits;
 mod media;
 mod media_exchanges;
+mod nodes;
 mod outbound;
 mod overload;
 mod pings;

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use ringway_directory::validation::MOST_DEVICES;
 use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_edge::location::NodeNumber;
 use ringway_edge::settings::Listener;
 use ringway_edge::{Action, Activity, Arrival, Bans, Engine, Input, Location, Note, Parts, Settings};
 use ringway_sip::digest::{Algorithm, ha1};
@@ -64,6 +65,8 @@ pub struct Kept {
 }
 
 pub struct Scene {
+    /// Where the node listens.
+    edge: SocketAddr,
     pub now: Now,
     pub shards: Vec<Engine>,
     pub settings: Arc<Settings>,
@@ -101,7 +104,17 @@ impl Scene {
     }
 
     pub fn with_shards(shards: u8, change: impl FnOnce(&mut Settings)) -> Self {
-        let listener = |transport| Listener { transport, bound: EDGE.parse().unwrap(), advertise: None };
+        Self::at(EDGE, Location::new(7), shards, change)
+    }
+
+    /// One of several nodes that share registrations.
+    pub fn of_node(number: NodeNumber, edge: &str) -> Self {
+        Self::at(edge, Location::shared(7, number), 1, |settings| settings.node = format!("node-{}", number.0).into())
+    }
+
+    fn at(edge: &str, location: Location, shards: u8, change: impl FnOnce(&mut Settings)) -> Self {
+        let edge = edge.parse().unwrap();
+        let listener = |transport| Listener { transport, bound: edge, advertise: None };
         let mut settings = Settings {
             node: "edge".into(),
             shards,
@@ -118,7 +131,8 @@ impl Scene {
             shards: Vec::new(),
             settings: Arc::new(settings),
             directory: Arc::new(directory()),
-            location: Arc::new(Location::new(7)),
+            edge,
+            location: Arc::new(location),
             activity: Arc::new(Activity::new(7)),
             bans: Arc::new(Bans::new(7)),
             waiting: Duration::ZERO,
@@ -227,7 +241,7 @@ impl Scene {
         let connection = transport.is_reliable().then_some(ConnectionId { shard: ShardId(shard as u8), serial });
         let listener = SPOKEN.iter().position(|spoken| *spoken == transport).unwrap();
         let listener = ListenerId(u8::try_from(listener).unwrap());
-        let flow = Flow { transport, listener, local: EDGE.parse().unwrap(), remote, connection };
+        let flow = Flow { transport, listener, local: self.edge, remote, connection };
         self.phones.push(PhoneState {
             number: number.into(),
             domain: domain.into(),

@@ -8,21 +8,30 @@ use super::{free_port, wait_for};
 pub struct Redis {
     port: u16,
     child: Child,
+    /// Where the key of all nodes lies, and what Redis may want to write.
+    folder: tempfile::TempDir,
 }
 
 impl Redis {
     pub fn start() -> Self {
         let port = free_port();
+        let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("redis-server");
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        command.arg("--dir").arg(folder.path());
         let child = command.stdout(Stdio::null()).spawn().expect("redis-server; scripts/install-peers installs it");
         wait_for("Redis", || TcpStream::connect(("127.0.0.1", port)).ok());
-        Self { port, child }
+        Self { port, child, folder }
     }
 
     /// Lines of a node's configuration with which it shares by this Redis.
     pub fn config(&self, node: &str) -> String {
-        format!("[node]\nid = \"{node}\"\n[redis]\nurl = \"redis://127.0.0.1:{}\"\n", self.port)
+        let key = self.folder.path().join("master.key");
+        format!(
+            "[node]\nid = \"{node}\"\n[secrets]\nkey_file = \"{}\"\n[redis]\nurl = \"redis://127.0.0.1:{}\"\n",
+            key.display(),
+            self.port
+        )
     }
 }
 
