@@ -118,7 +118,7 @@ level = \"loud\"
         faults(text),
         [
             "r.toml:2: hide_version is neither true nor false; write for example hide_version = false",
-            "r.toml:3: [node] has no key colour; its keys are id, data_dir, default_tenant, hide_version",
+            "r.toml:3: [node] has no key colour; its keys are id, address, data_dir, default_tenant, hide_version",
             "r.toml:6: [registrar] has no key max_expire; did you mean max_expires?",
             "r.toml:7: min_expires is text; write a whole number from 1 to 86400 (seconds), for example \
              min_expires = 60",

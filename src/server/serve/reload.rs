@@ -116,7 +116,7 @@ mod tests {
                     \"debug\"\n[node]\nhide_version = true\n[limits]\nsource_rps = 10\nsource_registers_ps = 10\nsource_calls_ps = 10\ntrusted = [\"192.0.2.1\"]\n[media]\n\
                     advertise = [\"192.0.2.1\"]\n";
         assert!(needs_restart(&old, &config(live)).is_empty());
-        let fixed = "[node]\nid = \"n\"\naddress = \"10.0.0.1:5060\"\ndata_dir = \"x\"\n[http]\naddress = \"127.0.0.1:1\"\n[shards]\ncount = 63\n[journal]\n\
+        let fixed = "[node]\ndata_dir = \"x\"\n[http]\naddress = \"127.0.0.1:1\"\n[shards]\ncount = 63\n[journal]\n\
                      fsync_ms = 1\n[[listen]]\n[log]\nformat = \"json\"\n";
         assert_eq!(
             needs_restart(&old, &config(fixed)),
@@ -157,7 +157,7 @@ mod tests {
 
     fn needs_restart_count() -> usize {
         let old = config("");
-        let all = "[node]\ndata_dir = \"x\"\n[secrets]\nkey_file = \"y\"\n[http]\naddress = \"127.0.0.1:1\"\n[metrics]\n\
+        let all = "[node]\nid = \"n\"\naddress = \"10.0.0.1:5060\"\ndata_dir = \"x\"\n[secrets]\nkey_file = \"y\"\n[http]\naddress = \"127.0.0.1:1\"\n[metrics]\n\
                    address = \"127.0.0.1:2\"\n[database]\nurl = \"sqlite://z\"\n[redis]\nurl = \"redis://h\"\nca = \"Cargo.toml\"\n[shards]\ncount = 63\n[journal]\n\
                    fsync_ms = 1\n[[listen]]\n[log]\nformat = \"json\"\n[limits]\nsource_connections = 1\n\
                    max_connections = 1\nstream_idle_seconds = 1\nmax_body_bytes = 2000\nudp_receive_buffer_kib = 64\n[media]\n\
