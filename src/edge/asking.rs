@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringway_directory::{Extension, Snapshot, Tenant, TenantId};
-use ringway_sip::{Method, Uri};
+use ringway_sip::{Method, Transport, Uri};
 
 use crate::answer::{Bound, Received};
 use crate::auth::{Challenge, Question, Role, Verdict, is_anonymous, names_extension};
@@ -113,14 +113,19 @@ impl Engine {
                     let every = Duration::from_secs(seconds.into());
                     core.out.expect(request.flow, every, every + FLOW_GRACE);
                 }
-                // In the name of a trusted network anybody may ask by UDP, and who asks for nothing but the list is told it
-                // within the bound. Whoever registers is told it whole: a phone without its answer would think that it is not.
-                let is_bare = registered.change.is_none() && tenant.trusts(request.flow.source());
-                let bound = if is_bare { Bound::TwiceTheRequest } else { Bound::None };
+                // In the name of a trusted network anybody may ask by UDP, so what is told stays within the bound. When the list
+                // is too long, whoever registers hears of what it has registered: a phone without an answer would think
+                // that it is not.
+                let is_unproven = request.flow.transport == Transport::Udp && tenant.trusts(request.flow.source());
+                let bound = if is_unproven { Bound::TwiceTheRequest } else { Bound::None };
+                let is_too_long = registered.length() > request.message.bytes().len();
+                let is_cut = is_unproven && is_too_long && registered.change.is_some();
                 if let Some(change) = registered.change {
                     core.out.save(change);
                 }
-                core.answer(request, 200, None, bound, |writer| registered.write_headers(writer));
+                core.answer(request, 200, None, bound, |writer| {
+                    if is_cut { registered.write_own_headers(writer) } else { registered.write_headers(writer) }
+                });
                 Ok(())
             }
             Err(reject @ Reject::IntervalTooBrief) => {

@@ -275,10 +275,16 @@ impl Authenticator {
         let ha2 = known.unwrap_or_else(|| credentials.ha2(question.request.method_token(), question.request.body()));
         let is_verified = credentials.verify_with(&ha1.unwrap_or(nobody), &ha2);
         let is_offered = settings.algorithms.contains(&credentials.algorithm);
+        let is_datagram = question.flow.transport == Transport::Udp;
+        let is_proven = || nonce.witness == self.witness(question.flow.source());
         let extension = match extension {
+            // A datagram in somebody else's name may bear what its sender was asked at home. Whoever is there hears a challenge.
+            Some(_) if is_verified && ha1.is_some() && is_offered && is_datagram && !is_proven() => {
+                return Err(Flaw::Stale);
+            }
             Some(extension) if is_verified && ha1.is_some() && is_offered => extension,
             _ => {
-                let is_proven = nonce.witness == self.witness(question.flow.source());
+                let is_proven = is_proven();
                 let name = credentials.username.as_ref().into();
                 self.failure = Some(Failure { name, is_known: extension.is_some(), is_proven });
                 return Err(Flaw::Wrong);
@@ -296,11 +302,10 @@ impl Authenticator {
         self.windows.make_room(owner, now, lifetime);
         // Clients of RFC 2069 send no count. Whoever has seen their answer could repeat it, so it is good for one message.
         let count = if credentials.qop.is_some() { credentials.nc.unwrap_or_default() } else { 1 };
-        let is_repeatable = question.flow.transport == Transport::Udp;
         let epoch = now.as_seconds() / RETRANSMISSION_SECONDS;
         // What was remembered in the epoch before is still a retransmission; what is older is a replay.
         for epoch in [epoch, epoch.saturating_sub(1)] {
-            let message = is_repeatable.then(|| self.fingerprint(question, epoch));
+            let message = is_datagram.then(|| self.fingerprint(question, epoch));
             match self.windows.use_count((&nonce, &mac), owner, count, message, settings.limits.max_nonces) {
                 Use::First | Use::Retransmission => return Ok(extension),
                 Use::Repeated => {}

@@ -83,8 +83,16 @@ impl Core {
             && matches!(uri.raw.get(SOS.len()), None | Some(b'.'));
         let numbers = &self.settings.limits.emergency_numbers;
         let user = uri.user_unescaped();
-        is_sos || (uri.user.is_some() && numbers.iter().any(|number| number.as_bytes() == &*user))
+        is_sos || (uri.user.is_some() && numbers.iter().any(|number| is_number(&user, number.as_bytes())))
     }
+}
+
+/// Whether a user part is this number, however it is written: with parameters behind it (RFC 3261 section 19.1.6), or with
+/// visual separators (RFC 3966 section 5.1.1).
+fn is_number(user: &[u8], number: &[u8]) -> bool {
+    let end = user.iter().position(|byte| *byte == b';').unwrap_or(user.len());
+    let digits = user[..end].iter().filter(|byte| !b"-.()".contains(byte));
+    user == number || digits.eq(number.iter())
 }
 
 impl Engine {

@@ -59,6 +59,8 @@ pub struct Registered<'r> {
     pub change: Option<BindingChange<'r>>,
     /// The packed record as it is now.
     record: &'r [u8],
+    /// Call-ID and CSeq of the request.
+    put_by: (u64, u32),
     now: Wall,
     /// The Path of the request.
     path: &'r [u8],
@@ -138,6 +140,7 @@ impl Registrar {
         Ok(Registered {
             change,
             record,
+            put_by: (call_id, essentials.cseq.number),
             now: now.wall,
             path: self.text.get(..path_length).unwrap_or_default(),
             service_route: &self.service_route,

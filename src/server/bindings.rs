@@ -170,6 +170,7 @@ mod tests {
             has_push_token: false,
             pulse: None,
             home: None,
+            came_with_others: false,
             is_removed: false,
         };
         let mut packed = Vec::new();

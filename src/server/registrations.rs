@@ -125,6 +125,7 @@ mod tests {
             has_push_token: false,
             pulse: Some(pulse),
             home: None,
+            came_with_others: false,
             is_removed: false,
         };
         let row = row(b"101", &binding);
@@ -159,6 +160,7 @@ mod tests {
             has_push_token: false,
             pulse: None,
             home: None,
+            came_with_others: false,
             is_removed: false,
         };
         let tls = Flow { transport: Transport::Tls, ..udp };

@@ -78,6 +78,7 @@ fn binding<'a>(uri: &'a [u8], aor: u32, cseq: u32) -> Binding<'a> {
         has_push_token: false,
         pulse: None,
         home: None,
+        came_with_others: false,
         is_removed: false,
     }
 }

@@ -71,6 +71,8 @@ pub struct Binding<'a> {
     pub pulse: Option<Pulse>,
     /// The node that it is registered with, when that is not this one.
     pub home: Option<NodeNumber>,
+    /// Whether its REGISTER has put others along with it: then it is a place on purpose, and none that its device has left.
+    pub came_with_others: bool,
     /// Whether it is no binding, but the mark of one of another node that was removed by way of the home.
     pub is_removed: bool,
 }
@@ -211,9 +213,9 @@ impl Binding<'_> {
             }
     }
 
-    /// Whether pings go unanswered.
-    pub fn is_silent(&self) -> bool {
-        self.pulse.is_some_and(|pulse| pulse.is_silent())
+    /// Whether the device has answered pings and does so no longer.
+    pub fn is_missed(&self) -> bool {
+        self.pulse.is_some_and(|pulse| pulse.is_missed())
     }
 
     /// The binding as it is after `contact` has registered it again: by the same way its pings go on.
@@ -222,13 +224,15 @@ impl Binding<'_> {
             (Some(pulse), Some(fresh)) if self.flow == contact.flow => Some(pulse.refreshed(fresh)),
             (_, fresh) => fresh,
         };
-        Binding { pulse, ..*contact }
+        // As long as it is the same device's.
+        let came_with_others = contact.came_with_others || (self.came_with_others && self.call_id == contact.call_id);
+        Binding { pulse, came_with_others, ..*contact }
     }
 
     /// Whether `self` is what `other` would make it again: the mark of a retransmission.
     pub(super) fn is_repeated_by(&self, other: &Binding<'_>) -> bool {
-        let Binding { registered_at, expires_at, pulse, .. } = *other;
-        let repeated = Self { registered_at, expires_at, pulse, ..*self };
+        let Binding { registered_at, expires_at, pulse, came_with_others, .. } = *other;
+        let repeated = Self { registered_at, expires_at, pulse, came_with_others, ..*self };
         repeated == *other && self.interval() == other.interval()
     }
 }

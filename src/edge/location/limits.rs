@@ -7,7 +7,7 @@ use ringway_directory::WhenFull;
 
 use super::binding::Binding;
 use super::record::Bindings;
-use super::update::{Contacts, Update};
+use super::update::Update;
 use crate::reject::Reject;
 
 /// The most bindings that an address-of-record may have.
@@ -60,8 +60,8 @@ impl Limits {
     ) -> Result<(), Reject> {
         while let Some(exceeded) = self.exceeded(bindings, before) {
             let gives_way = oldest(bindings, |binding| exceeded.concerns(binding) && binding.is_connection_lost)
-                .or_else(|| oldest(bindings, |binding| exceeded.concerns(binding) && binding.is_silent()))
-                .or_else(|| left_behind(bindings, exceeded, update))
+                .or_else(|| oldest(bindings, |binding| exceeded.concerns(binding) && binding.is_missed()))
+                .or_else(|| left_behind(bindings, exceeded))
                 .or_else(|| {
                     (self.when_full == WhenFull::ReplaceOldest).then(|| oldest_before(bindings, exceeded, update))?
                 });
@@ -103,23 +103,22 @@ impl Exceeded {
     }
 }
 
-/// The oldest binding that a device has left behind: its REGISTER has one Contact, and its Call-ID had others, each alone.
-/// That is a phone whose address has changed, by its NAT for example. As long as there is room all stay, as RFC 3261 has
-/// it; Contacts that came together are places on purpose, and so are flows and instances that differ.
-fn left_behind(bindings: &[Binding<'_>], exceeded: Exceeded, update: &Update<'_, '_>) -> Option<usize> {
-    let Contacts::Some([contact]) = update.contacts else { return None };
+/// The oldest binding that a device has left behind, whoever it is that needs the room: its Call-ID has a later one that came by a
+/// REGISTER of its own, as it did itself. That is a phone whose address has changed, by its NAT for example, and no device
+/// more. As long as there is room all stay, as RFC 3261 has it; Contacts that came together are places on purpose, and so
+/// are flows and instances that differ.
+fn left_behind(bindings: &[Binding<'_>], exceeded: Exceeded) -> Option<usize> {
     let differ = |one: Option<u64>, other: Option<u64>| one.is_some() && other.is_some() && one != other;
-    let is_left = |binding: &Binding<'_>| {
-        binding.call_id == update.call_id
-            && exceeded.concerns(binding)
-            && !binding.is_same_contact(contact)
-            && !differ(binding.instance, contact.instance)
-            && !differ(binding.reg_id.map(u64::from), contact.reg_id.map(u64::from))
+    let follows = |later: &Binding<'_>, binding: &Binding<'_>| {
+        later.call_id == binding.call_id
+            && later.cseq > binding.cseq
+            && !later.came_with_others
+            && !differ(binding.instance, later.instance)
+            && !differ(binding.reg_id.map(u64::from), later.reg_id.map(u64::from))
     };
-    let left = || bindings.iter().enumerate().filter(|(_, binding)| is_left(binding));
-    let (at, oldest) = left().min_by_key(|(_, binding)| binding.cseq)?;
-    let came_alone = left().filter(|(_, binding)| binding.cseq == oldest.cseq).count() == 1;
-    came_alone.then_some(at)
+    oldest(bindings, |binding| {
+        exceeded.concerns(binding) && !binding.came_with_others && bindings.iter().any(|later| follows(later, binding))
+    })
 }
 
 /// The binding that was registered longest ago, of those that this update has not put.

@@ -1,7 +1,7 @@
 //! The pulse of a device behind a NAT: the pings that it was sent, and what came of them.
 //!
 //! The pings keep the NAT's door open and tell who is still there. One that stays silent is pinged less and less often,
-//! then gives way where there are too many devices, and at last is removed when it had ever answered. It stands in the
+//! then gives way where there are too many devices when it had ever answered, and at last is removed then. It stands in the
 //! record, and a ping is no change of it: the journal is not told.
 
 /// Pings without an answer after which a device counts as silent, and is pinged less often.
@@ -67,8 +67,12 @@ impl Pulse {
         self.unanswered > SILENT_AFTER
     }
 
-    /// Whether nobody is there any more. Only who has ever answered a ping can be missed: there are phones that answer
-    /// none.
+    /// Whether who is silent had answered before. Nobody else can be missed: there are phones that answer no ping.
+    pub fn is_missed(&self) -> bool {
+        self.is_silent() && self.round_trip.is_some()
+    }
+
+    /// Whether nobody is there any more.
     pub(super) fn is_gone(&self) -> bool {
         self.unanswered >= GONE_AFTER && self.round_trip.is_some()
     }

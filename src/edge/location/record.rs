@@ -16,7 +16,7 @@
 //! listener                      u8, its place in the configuration of the time
 //! home                          u32, the node's number      if the flag says so
 //! expires at, registered at     u32 each, Unix seconds
-//! CSeq                          u32
+//! CSeq                          u32; its highest bit: it came with others
 //! Call-ID                       u64, a hash
 //! our end, the other end        4 + 2 bytes; for IPv6 16 + 4 (zone) + 2
 //! connection                    u8 shard, u64 serial        if the flag says so
@@ -61,6 +61,9 @@ const PATH: u8 = 64;
 const PUSH_TOKEN: u8 = 32;
 const HOME: u8 = 16;
 const REMOVED: u8 = 8;
+
+/// Beside the CSeq.
+const CAME_WITH_OTHERS: u32 = 1 << 31;
 
 /// A round trip that is none.
 const NO_ROUND_TRIP: u16 = u16::MAX;
@@ -125,7 +128,9 @@ fn pack_binding(binding: &Binding<'_>, out: &mut Vec<u8>) {
     out.extend(binding.home.map(|home| home.0.to_le_bytes()).iter().flatten());
     out.extend(binding.expires_at.to_le_bytes());
     out.extend(binding.registered_at.to_le_bytes());
-    out.extend(binding.cseq.to_le_bytes());
+    // A CSeq has 31 bits (RFC 3261 section 8.1.1.5).
+    let came_with_others = if binding.came_with_others { CAME_WITH_OTHERS } else { 0 };
+    out.extend((binding.cseq & !CAME_WITH_OTHERS | came_with_others).to_le_bytes());
     out.extend(binding.call_id.to_le_bytes());
     pack_address(&flow.local, out);
     pack_address(&flow.remote, out);
@@ -216,6 +221,7 @@ impl<'a> Reader<'a> {
         let expires_at = u32::from_le_bytes(self.array()?);
         let registered_at = u32::from_le_bytes(self.array()?);
         let cseq = u32::from_le_bytes(self.array()?);
+        let (cseq, came_with_others) = (cseq & !CAME_WITH_OTHERS, cseq & CAME_WITH_OTHERS != 0);
         let call_id = u64::from_le_bytes(self.array()?);
         let number = transport & !(PULSE | PATH | PUSH_TOKEN | HOME | REMOVED);
         let transport_of_flow = *Transport::ALL.get(usize::from(number)).ok_or(Garbage)?;
@@ -256,6 +262,7 @@ impl<'a> Reader<'a> {
             has_push_token: has_beside(PUSH_TOKEN),
             pulse,
             home,
+            came_with_others,
             is_removed: has_beside(REMOVED),
         })
     }

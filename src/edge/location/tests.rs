@@ -64,6 +64,7 @@ fn contact(uri: &str, seconds: u32, interval: u32) -> Binding<'_> {
         has_push_token: false,
         pulse: None,
         home: None,
+        came_with_others: false,
         is_removed: false,
     }
 }

@@ -62,8 +62,9 @@ impl<'m> Update<'_, 'm> {
         };
         let before = self.limits.count(bindings);
         let (mut applied, mut has_added) = (Applied::Unchanged, false);
+        let came_with_others = contacts.iter().filter(|contact| contact.interval() > 0).count() > 1;
         for contact in contacts {
-            match put_or_remove(bindings, contact) {
+            match put_or_remove(bindings, &Binding { came_with_others, ..*contact }) {
                 Done::Nothing => continue,
                 Done::Added => has_added = true,
                 Done::Replaced | Done::Removed => {}

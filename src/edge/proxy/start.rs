@@ -28,6 +28,8 @@ use crate::voucher::Voucher;
 const MAX_BREADTH: u32 = 60;
 /// One in so many places of the transaction table is kept for requests within dialogs.
 const RESERVED: usize = 8;
+/// And one in so many for help alone.
+const RESERVED_FOR_HELP: usize = 64;
 /// Max-Forwards of a request that bears none (section 16.6, step 3).
 const DEFAULT_MAX_FORWARDS: u8 = 70;
 
@@ -208,7 +210,11 @@ impl Engine {
         let most = self.core.settings.limits.max_transactions;
         let is_emergency =
             dialog.is_some_and(|place| self.dialogs.get(place.key).is_some_and(|dialog| dialog.is_emergency));
-        let reserved = if is_emergency || request.essentials.to_tag.is_some() { 0 } else { most / RESERVED };
+        let reserved = match request.essentials.to_tag {
+            _ if is_emergency => 0,
+            Some(_) => most / RESERVED_FOR_HELP,
+            None => most / RESERVED,
+        };
         if self.contexts.len() >= most - reserved {
             self.core.refuse(request, Reject::Overloaded);
             return None;

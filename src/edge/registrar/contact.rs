@@ -297,6 +297,7 @@ impl<'q, 'a> Common<'q, 'a> {
             has_push_token: self.has_push_token,
             pulse: is_pinged.then(|| Pulse::first(self.seconds, registrar.ping_seconds, self.spread)),
             home: None,
+            came_with_others: false,
             is_removed: false,
         })
     }

@@ -17,10 +17,28 @@ impl Registered<'_> {
     /// Appends what the 200 says: every binding with what is left of it, and the Date (section 10.3, step 8); the Path as it
     /// came (RFC 3327 section 5.3); that a flow was registered, and how often it is to be used (RFC 5626 section 6); the
     /// way for the device's own requests (RFC 3608).
-    pub fn write_headers<'o, 'm, 'a>(&self, mut response: ResponseWriter<'o, 'm, 'a>) -> ResponseWriter<'o, 'm, 'a> {
+    pub fn write_headers<'o, 'm, 'a>(&self, response: ResponseWriter<'o, 'm, 'a>) -> ResponseWriter<'o, 'm, 'a> {
+        self.write_headers_of(response, |_| true)
+    }
+
+    /// As [`write_headers`](Self::write_headers), with the Contacts alone that this request has put.
+    pub fn write_own_headers<'o, 'm, 'a>(&self, response: ResponseWriter<'o, 'm, 'a>) -> ResponseWriter<'o, 'm, 'a> {
+        self.write_headers_of(response, |binding| (binding.call_id, binding.cseq) == self.put_by)
+    }
+
+    /// How long the list of all Contacts is, about.
+    pub fn length(&self) -> usize {
+        self.record.len() + self.gruus.len()
+    }
+
+    fn write_headers_of<'o, 'm, 'a>(
+        &self,
+        mut response: ResponseWriter<'o, 'm, 'a>,
+        is_listed: impl Fn(&Binding<'_>) -> bool,
+    ) -> ResponseWriter<'o, 'm, 'a> {
         let seconds = u32::try_from(self.now.as_seconds()).unwrap_or(u32::MAX);
         for (at, binding) in unpack(self.record).unwrap_or_default().iter().enumerate() {
-            if binding.is_live(seconds) && !binding.is_removed {
+            if binding.is_live(seconds) && !binding.is_removed && is_listed(binding) {
                 let gruus = self.gruus_of(at);
                 response = response.header_with("Contact", |out| write_contact(binding, gruus, seconds, out));
             }

@@ -162,6 +162,7 @@ fn binding(uri: &str) -> Vec<u8> {
         has_push_token: false,
         pulse: None,
         home: None,
+        came_with_others: false,
         is_removed: false,
     };
     let mut record = Vec::new();

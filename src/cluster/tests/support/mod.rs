@@ -469,6 +469,7 @@ impl Node {
             has_push_token: false,
             pulse: None,
             home: None,
+            came_with_others: false,
             is_removed: false,
         };
         let limits = Limits { phones: 3, apps: 3, total: 3, when_full: WhenFull::Reject };

@@ -45,7 +45,7 @@ fn texts() -> impl Strategy<Value = Texts> {
 
 /// A binding without its texts.
 fn bare() -> impl Strategy<Value = Binding<'static>> {
-    let numbers = (any::<u32>(), any::<u32>(), any::<u32>(), any::<u64>());
+    let numbers = (any::<u32>(), any::<u32>(), 0..1_u32 << 31, any::<u64>());
     let optional = (prop::option::of(any::<u16>()), prop::option::of(any::<u64>()), prop::option::of(any::<u32>()));
     let pulse = (any::<u32>(), any::<u32>(), prop::option::of(0..u16::MAX), any::<u8>());
     let pulse = pulse.prop_map(|(due, sent, round_trip, unanswered)| Pulse { due, sent, round_trip, unanswered });
@@ -71,6 +71,7 @@ fn bare() -> impl Strategy<Value = Binding<'static>> {
             has_push_token: is_natted,
             pulse,
             home: None,
+            came_with_others: call_id % 2 == 0,
             is_removed: false,
         }
     })
@@ -212,6 +213,7 @@ fn blank(flow: Flow) -> Binding<'static> {
         has_push_token: false,
         pulse: None,
         home: None,
+        came_with_others: false,
         is_removed: false,
     }
 }

@@ -72,8 +72,32 @@ fn a_phone_whose_contact_has_changed_takes_its_own_place_at_the_limit() {
     assert_eq!(listed(&location, 0, aor("101")), ["sip:a@h:1", "sip:a@h:2"], "there is room for both");
     save(1, 3, "sip:a@h:3").unwrap();
     assert_eq!(listed(&location, 0, aor("101")), ["sip:a@h:2", "sip:a@h:3"], "not locked out by what it has left");
-    assert_eq!(save(2, 1, "sip:b@h"), Err(Reject::TooManyBindings), "and nobody else's place is taken");
+    save(2, 1, "sip:b@h").unwrap();
+    assert_eq!(save(3, 1, "sip:c@h"), Err(Reject::TooManyBindings), "and nobody else's place is taken");
     check_invariants(&location);
+}
+
+#[test]
+fn what_a_phone_has_left_counts_as_no_device_when_another_phone_comes() {
+    let location = Location::new(1);
+    let save = |device, cseq, uri| register(&location, WhenFull::Reject, 0, (device, cseq), contact(uri, 0, 60));
+    save(1, 1, "sip:a@h:1").unwrap();
+    save(1, 2, "sip:a@h:2").unwrap();
+    save(2, 1, "sip:b@h").unwrap();
+    assert_eq!(listed(&location, 0, aor("101")), ["sip:a@h:2", "sip:b@h"]);
+    assert_eq!(save(3, 1, "sip:c@h"), Err(Reject::TooManyBindings), "those two are there");
+    check_invariants(&location);
+}
+
+#[test]
+fn a_contact_that_came_with_others_is_none_that_was_left_though_the_others_are_refreshed_alone() {
+    let location = Location::new(1);
+    save(&location, 0, aor("101"), (1, 1), &["sip:a@h", "sip:b@h"].map(|uri| contact(uri, 0, 60))).unwrap();
+    register(&location, WhenFull::Reject, 0, (1, 2), contact("sip:a@h", 0, 60)).unwrap();
+    let third = register(&location, WhenFull::Reject, 0, (1, 3), contact("sip:c@h", 0, 60));
+    assert_eq!(third, Err(Reject::TooManyBindings));
+    // A retransmission of what was refreshed alone is one.
+    register(&location, WhenFull::Reject, 0, (1, 2), contact("sip:a@h", 0, 60)).unwrap();
 }
 
 #[test]

@@ -65,6 +65,7 @@ struct Known {
     expires_at: u32,
     flow: usize,
     is_lost: bool,
+    in_company: bool,
 }
 
 impl Known {
@@ -73,7 +74,8 @@ impl Known {
     }
 
     fn is_repetition(&self, other: &Self) -> bool {
-        Self { expires_at: 0, ..self.clone() } == Self { expires_at: 0, ..other.clone() }
+        let repeated = |one: &Self| Self { expires_at: 0, in_company: false, ..one.clone() };
+        repeated(self) == repeated(other)
     }
 }
 
@@ -120,27 +122,30 @@ impl Model {
         if contacts.is_none() {
             list.clear();
         }
+        let in_company = contacts.iter().copied().flatten().filter(|wanted| wanted.interval > 0).count() > 1;
         for wanted in contacts.unwrap_or_default() {
             let place = list.iter().position(|known| known.is_same(wanted));
+            let old = place.and_then(|place| list.get(place));
+            let was_in_company = old.is_some_and(|old| old.in_company && old.call_id == call_id);
             list.retain(|known| !known.is_same(wanted));
             if wanted.interval > 0 {
-                list.insert(place.unwrap_or(list.len()), wanted.clone());
+                let in_company = in_company || was_in_company;
+                list.insert(place.unwrap_or(list.len()), Known { in_company, ..wanted.clone() });
             }
             is_changed |= place.is_some() || wanted.interval > 0;
         }
         let is_too_long = |list: &[Known]| list.len() > CEILING && list.len() > before.len();
-        if let (true, Some([moved])) = (is_too_long(&list), contacts) {
-            // A device that comes under its Call-ID with another Contact than it had: the one that it left first gives way.
-            let is_left = |known: &Known| known.call_id == call_id && !known.is_same(moved);
-            if let Some(first) = list.iter().filter(|known| is_left(known)).map(|known| known.cseq).min() {
-                let gives_way = |known: &Known| is_left(known) && known.cseq == first;
-                if list.iter().filter(|known| gives_way(known)).count() == 1 {
-                    list.retain(|known| !gives_way(known));
-                }
-            }
-        }
-        if is_too_long(&list) {
-            return Err(Reject::TooManyBindings);
+        while is_too_long(&list) {
+            // Devices that have come under their Call-ID with another Contact than they had: what was left first gives way.
+            let follows = |later: &Known, known: &Known| {
+                (later.call_id, later.in_company) == (known.call_id, false) && later.cseq > known.cseq
+            };
+            let left = list
+                .iter()
+                .enumerate()
+                .filter(|(_, known)| !known.in_company && list.iter().any(|later| follows(later, known)));
+            let first = left.min_by_key(|(_, known)| known.expires_at - known.interval).map(|(at, _)| at);
+            list.remove(first.ok_or(Reject::TooManyBindings)?);
         }
         if is_changed {
             self.lists.insert(number, list.clone());
@@ -201,7 +206,7 @@ impl Pair {
         let known: Option<Vec<_>> = contacts.map(|contacts| {
             let wanted = contacts.iter().map(|&(uri, interval, flow)| {
                 let expires_at = self.seconds + interval;
-                Known { uri, call_id, cseq, interval, expires_at, flow, is_lost: false }
+                Known { uri, call_id, cseq, interval, expires_at, flow, is_lost: false, in_company: false }
             });
             wanted.collect()
         });

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ringway_directory::Tenant;
 use ringway_edge::{DropReason, Reject, Settings};
+use ringway_sip::Transport;
 use ringway_sip::digest::Algorithm;
 
 use crate::scene::{Dialog, Phone, Request, Scene, acme};
@@ -119,7 +120,7 @@ fn a_source_in_a_trusted_network_may_be_forged_too_and_gets_no_more_than_any_oth
 }
 
 #[test]
-fn who_asks_in_the_name_of_a_trusted_network_for_a_long_list_hears_nothing_and_who_registers_hears_it_whole() {
+fn who_asks_in_the_name_of_a_trusted_network_for_a_long_list_hears_nothing_and_who_registers_hears_of_itself() {
     let mut scene = Scene::new();
     scene.redirect(|edit| {
         edit.put_tenant(Tenant { trust: Box::new(["198.51.100.0/24".parse().unwrap()]), ..acme() });
@@ -140,8 +141,12 @@ fn who_asks_in_the_name_of_a_trusted_network_for_a_long_list_hears_nothing_and_w
         assert_eq!(register(&mut scene, phone, None), Some((Some(200), number, true)));
     }
     for number in 3..=10 {
-        let (status, contacts, _) = register(&mut scene, phone, contact(number)).unwrap();
-        assert_eq!((status, contacts), (Some(200), number));
+        let (status, contacts, is_within) = register(&mut scene, phone, contact(number)).unwrap();
+        assert_eq!((status, is_within), (Some(200), true));
+        assert!(contacts == number || contacts == 1, "{contacts}");
+        if number > 6 {
+            assert_eq!(contacts, 1);
+        }
     }
     assert_eq!(scene.drops(DropReason::Amplification), 0);
     // Nor is it told to who removes what is not there.
@@ -266,4 +271,33 @@ fn a_dialog_is_not_held_to_the_rate_and_whoever_replays_its_cookie_is() {
     }
     assert_eq!(std::iter::from_fn(|| scene.hear(mallory)).count(), 4, "481s");
     scene.expect_nothing_more();
+}
+
+#[test]
+fn what_was_asked_of_one_address_proves_nothing_for_another_however_right_the_answer_is() {
+    for method in ["REGISTER", "INVITE"] {
+        let mut scene = Scene::new();
+        let (attacker, callee) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
+        let victim = scene.phone_at("101@acme.example", Transport::Udp, "203.0.113.200:5060");
+        scene.register(callee);
+        let uri = if method == "REGISTER" { "sip:acme.example" } else { "sip:102@acme.example" };
+        let asked = scene.request(attacker, method, uri);
+        let right = scene.answer_challenge(attacker, asked);
+        let sent = scene.send_request(victim, &right);
+        let heard = scene.hear(victim).unwrap();
+        let challenge = heard.headers(if method == "REGISTER" { "WWW-Authenticate" } else { "Proxy-Authenticate" });
+        assert!(challenge[0].contains("stale=true"), "{heard}");
+        assert!(heard.bytes.len() <= 2 * sent.len(), "{heard}");
+        scene.expect_nothing_more();
+        scene.advance(Duration::from_secs(40));
+        scene.expect_nothing_more();
+        assert_eq!(scene.hear(callee), None);
+        // Who is there answers it, and is let in.
+        let number = scene.next_serial();
+        let password = scene.state(victim).password.clone();
+        let answered = right.with_credentials(&heard, "101", &password, number);
+        scene.send_request(victim, &answered);
+        let status = scene.hear(victim).and_then(|heard| heard.status());
+        assert_eq!(status, Some(if method == "REGISTER" { 200 } else { 100 }));
+    }
 }

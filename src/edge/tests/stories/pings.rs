@@ -256,7 +256,13 @@ fn a_phone_that_registers_again_is_there_whether_it_answers_or_not() {
 }
 
 #[test]
-fn who_answers_no_ping_gives_way_before_anybody_is_refused() {
+fn who_answers_pings_no_longer_gives_way_before_anybody_is_refused_and_who_never_did_stays() {
+    for has_answered in [true, false] {
+        one_too_many_beside_a_silent_one(has_answered);
+    }
+}
+
+fn one_too_many_beside_a_silent_one(has_answered: bool) {
     let mut scene = Scene::with(|settings| {
         with_pings(settings);
         settings.registrar.max_bindings = 2;
@@ -265,15 +271,20 @@ fn who_answers_no_ping_gives_way_before_anybody_is_refused() {
     let direct = scene.phone("101@acme.example");
     register_in_order(&mut scene, silent, "a", 2, INSIDE);
     register_in_order(&mut scene, direct, "b", 2, "<sip:101@198.51.100.2>");
+    if has_answered {
+        let (_, ping) = next_ping(&mut scene, silent, EVERY + 2);
+        scene.respond(silent, &ping, 200);
+    }
     let third = scene.phone("101@acme.example");
     let refusal = register_in_order(&mut scene, third, "c", 2, "<sip:101@198.51.100.3>");
     assert_eq!(refusal.reason_code(), "registration-limit", "everybody may be there");
     scene.advance(Duration::from_secs(150));
     while scene.hear(silent).is_some() {}
-    assert_eq!(register_in_order(&mut scene, third, "c", 4, "<sip:101@198.51.100.3>").status(), Some(200));
+    let answer = register_in_order(&mut scene, third, "c", 4, "<sip:101@198.51.100.3>");
+    assert_eq!(answer.status(), Some(if has_answered { 200 } else { 403 }));
     let contacts = registered(&mut scene, direct);
     assert_eq!(contacts.len(), 2);
-    assert!(contacts.iter().all(|contact| !contact.contains("10.0.0.7")), "{contacts:?}");
+    assert_eq!(contacts.iter().any(|contact| contact.contains("10.0.0.7")), !has_answered, "{contacts:?}");
 }
 
 #[test]
