@@ -34,7 +34,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// A table with room for more than this is looked through for idle sources though it is not full, so often. What is
 /// smaller is not worth it.
-const SMALL: usize = 4096;
+const SMALL: usize = 512;
 const FORGET_EVERY: Duration = Duration::from_secs(5);
 
 impl Sources {

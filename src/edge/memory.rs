@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dashmap::DashMap;
 
 /// A table that has held no more than this is not worth it.
-const SMALL: usize = 4096;
+const SMALL: usize = 256;
 
 /// The most that a table has held since it last gave memory back. Its capacity does not tell: places that were left are not
 /// counted in it.

@@ -14,6 +14,10 @@ const SLOTS: usize = 4096;
 const TICK: Duration = Duration::from_millis(10);
 const TICK_MICROS: u64 = TICK.as_micros() as u64;
 const WORDS: usize = SLOTS / 64;
+/// Lists of emptied slots that are kept for others to fill, and the longest that is. A slot keeps none: each would hold what the
+/// busiest moment that it has ever seen took.
+const SPARE: usize = 16;
+const LONGEST_SPARE: usize = 1024;
 
 /// Deadlines and what each is for.
 #[derive(Debug)]
@@ -24,6 +28,7 @@ pub(crate) struct Wheel<T> {
     // The first tick that has not been looked at.
     tick: u64,
     due: Vec<T>,
+    spare: Vec<Vec<(u64, T)>>,
 }
 
 impl<T: Copy> Wheel<T> {
@@ -33,6 +38,7 @@ impl<T: Copy> Wheel<T> {
             occupied: [0; WORDS],
             tick: now.as_micros() / TICK_MICROS,
             due: Vec::new(),
+            spare: Vec::new(),
         }
     }
 
@@ -40,6 +46,11 @@ impl<T: Copy> Wheel<T> {
     pub(crate) fn start(&mut self, deadline: Monotonic, what: T) {
         let tick = deadline.as_micros().div_ceil(TICK_MICROS).max(self.tick);
         let slot = (tick as usize) % SLOTS;
+        if self.slots[slot].capacity() == 0
+            && let Some(spare) = self.spare.pop()
+        {
+            self.slots[slot] = spare;
+        }
         self.slots[slot].push((tick, what));
         self.occupied[slot / 64] |= 1 << (slot % 64);
     }
@@ -88,8 +99,9 @@ impl<T: Copy> Wheel<T> {
             });
             if self.slots[slot].is_empty() {
                 self.occupied[slot / 64] &= !(1 << (slot % 64));
-                if self.slots[slot].capacity() > 64 {
-                    self.slots[slot] = Vec::new();
+                let emptied = std::mem::take(&mut self.slots[slot]);
+                if self.spare.len() < SPARE && emptied.capacity() <= LONGEST_SPARE {
+                    self.spare.push(emptied);
                 }
             }
             self.tick = next + 1;
@@ -120,6 +132,21 @@ mod tests {
         assert_eq!(fired(&mut wheel, at(500)), [1]);
         assert!(fired(&mut wheel, at(100_000)).is_empty());
         assert_eq!(wheel.deadline(), None);
+    }
+
+    #[test]
+    fn when_all_have_fired_hardly_any_memory_is_left() {
+        let mut wheel = Wheel::new(at(0));
+        for round in 0..3 {
+            for millis in (0..40_000).step_by(5) {
+                for what in 0..20 {
+                    wheel.start(at(round * 50_000 + millis), what);
+                }
+            }
+            assert_eq!(fired(&mut wheel, at((round + 1) * 50_000)).len(), 8000 * 20);
+        }
+        let kept: usize = wheel.slots.iter().chain(&wheel.spare).map(Vec::capacity).sum();
+        assert!(kept <= SPARE * 64, "{kept}");
     }
 
     #[test]

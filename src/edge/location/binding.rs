@@ -18,6 +18,8 @@ pub enum ReachedBy {
     Contact,
     /// The proxies in its Path, by the flow that they have registered it on.
     Path,
+    /// The node that it has registered with.
+    Node,
     /// Nothing, until it registers again.
     Nothing,
 }
@@ -29,6 +31,7 @@ impl ReachedBy {
             Self::Flow => "flow",
             Self::Contact => "contact",
             Self::Path => "path",
+            Self::Node => "node",
             Self::Nothing => "nothing",
         }
     }
@@ -167,6 +170,8 @@ impl Binding<'_> {
         let can_be_addressed = || Uri::parse(self.uri).is_ok_and(|uri| uri.ip().is_some() && !uri.params.has(b"ob"));
         if !self.is_reachable() {
             ReachedBy::Nothing
+        } else if self.asked_through().is_some() {
+            ReachedBy::Node
         } else if !self.path.is_empty() {
             ReachedBy::Path
         } else if is_live && (self.is_reached_by_flow() || self.flow.transport.is_reliable() || !can_be_addressed()) {

@@ -64,6 +64,8 @@ fn a_phone_whose_connection_is_at_the_other_node_is_called_through_it_and_talks(
     wait_for("b to know the phone, and a", || {
         (known(&b, "101") == 1 && b.metric("ringway_nodes") == 1.0).then_some(())
     });
+    let listed = |node: &Node| node.run("extension", &["registrations", "--tenant", DOMAIN, "101"]);
+    assert!(listed(&a).contains(" flow ") && listed(&b).contains(" node "), "{}", listed(&b));
     for caller_hangs_up in [true, false] {
         caller.tell(&format!("call sip:101@{DOMAIN}"));
         callee.expect("incoming", |_| true);
