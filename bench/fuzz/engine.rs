@@ -11,6 +11,7 @@
 mod peer;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenan
 use ringway_edge::settings::{Listener, SourceBudgets};
 use ringway_edge::{Action, Activity, Arrival, Bans, Engine, Input, Location, Parts, Settings};
 use ringway_sip::digest::{Algorithm, ha1};
-use ringway_sip::{Message, Method, Monotonic, Name, Now, ShardId, Transport, Wall};
+use ringway_sip::{Flow, Message, Method, Monotonic, Name, Now, ShardId, Transport, Wall};
 
 use crate::cursor::Cursor;
 use peer::{EDGE, Peer, Request};
@@ -259,7 +260,13 @@ impl World {
             Action::Send { flow, bytes, .. } => {
                 sends += 1;
                 look_at(bytes, cause);
-                let is_sender = cause.is_some_and(|cause| peers[cause.from].flow == flow);
+                let is_sender = cause.is_some_and(|cause| {
+                    let sender = peers[cause.from].flow;
+                    // Without rport an answer goes to the port in the Via (RFC 3261 section 18.2.2).
+                    let is_its_host =
+                        Flow { remote: SocketAddr::new(sender.source(), flow.remote.port()), ..sender } == flow;
+                    sender == flow || (is_its_host && peers.iter().all(|peer| peer.flow != flow))
+                });
                 if is_sender {
                     effect.to_sender += 1;
                     effect.longest = effect.longest.max(bytes.len());
