@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Acknowledge, Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_sip::digest::{Algorithm, Hash, ha1};
 
 use crate::digest::{Asked, Known, put_credentials};
@@ -64,6 +64,7 @@ impl Phones {
                 media: MediaPolicy::Auto,
                 max_media: None,
                 max_call_seconds: None,
+                acknowledge: Acknowledge::Memory,
                 enabled: true,
                 auth_name_equals_number: true,
             });

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Acknowledge, Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_edge::settings::{Listener, SourceBudgets};
 use ringway_edge::{Action, Activity, Arrival, Bans, Engine, Input, Location, Parts, Settings};
 use ringway_sip::digest::{Algorithm, ha1};
@@ -372,6 +372,7 @@ fn directory() -> Snapshot {
             budgets: Budgets::default(),
             max_media: None,
             max_call_seconds: None,
+            acknowledge: Acknowledge::Memory,
             media: MediaPolicy::Auto,
             when_full: WhenFull::Reject,
             enabled: true,

@@ -54,6 +54,12 @@ class Bench:
         data = self.data.prepare(name, self.users(count) if count else None, trust=not authentication)
         return Ringway(self.directory, self.programs / "ringway", self.data.copy(data), **options)
 
+    def another(self, count: int, authentication: bool, **options) -> Ringway:
+        """A second node beside the first, with the same extensions and the same key."""
+        name = f"{count}-{'asking' if authentication else 'trusting'}"
+        data = self.data.prepare(name, self.users(count) if count else None, trust=not authentication)
+        return Ringway(self.directory, self.programs / "ringway", self.data.copy(data, "another"), **options)
+
     def kamailio(self, count: int, authentication: bool, configuration: str = "kamailio.cfg", **options) -> Kamailio:
         return Kamailio(self.directory, configuration, authentication, count, **options)
 

@@ -105,8 +105,11 @@ class Ringway(Server):
 
     name = "ringway"
 
-    def __init__(self, directory: Path, program: Path, data: Path, shards: int = 1, **options):
+    def __init__(self, directory: Path, program: Path, data: Path, shards: int = 1, environment: dict | None = None, **options):
         super().__init__(directory, **options)
+        self.environment = dict(environment or {})
+        if shards != 1:
+            self.environment["RINGWAY_SHARDS__COUNT"] = str(shards)
         self.program = program
         self.data = data
         self.shards = shards
@@ -114,7 +117,7 @@ class Ringway(Server):
 
     def command(self) -> list[str]:
         return [
-            *(["env", f"RINGWAY_SHARDS__COUNT={self.shards}"] if self.shards != 1 else []),
+            *(["env", *(f"{name}={text}" for name, text in self.environment.items())] if self.environment else []),
             *(str(self.program), "serve", "--config", str(HERE / "ringway.toml"), "--data", str(self.data)),
             *("--listen", f"udp:{HOST}:{self.port}", "--listen", f"tcp:{HOST}:{self.port}"),
             # Its certificate is one of its own making, on P-256.
@@ -157,9 +160,9 @@ class RingwayData:
             self.run(["extension", "import", "--tenant", DOMAIN, str(users)], data)
         return data
 
-    def copy(self, data: Path) -> Path:
+    def copy(self, data: Path, name: str = "run") -> Path:
         """A copy of its own for one run."""
-        copy = self.directory / "data-run"
+        copy = self.directory / f"data-{name}"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(data, copy)
         return copy

@@ -17,6 +17,8 @@ pub struct Counters {
     pub newer: Count,
     /// Connections that were lost.
     pub disconnects: Count,
+    /// Numbers that a call has waited for.
+    pub looked_up: Count,
     /// Times that everything was compared with Redis, for something was missed or lost.
     pub reconciled: Count,
     is_connected: AtomicBool,

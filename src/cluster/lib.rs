@@ -11,6 +11,7 @@ mod blob;
 mod changes;
 mod counters;
 mod keys;
+mod lookups;
 mod presence;
 mod publish;
 mod recent;
@@ -49,6 +50,10 @@ pub trait World: Send + Sync + 'static {
     fn now(&self) -> Wall;
     /// What was sent to another node's listener and not answered will not be.
     fn node_is_gone(&self, address: SocketAddr);
+    /// A section of this version is in Redis.
+    fn published(&self, tenant: TenantId, number: &[u8], version: u64);
+    /// What others have of a number that was asked for is in the location now, if they have any.
+    fn looked_up(&self, tenant: TenantId, number: &[u8]);
 }
 
 /// A node that shares.
@@ -88,6 +93,10 @@ impl Sharer {
         let mut others = Others::default();
         let mut pause = FIRST_PAUSE;
         let mut was_told = false;
+        // More than one is built in, and redis asks for the one of the process. Another may have been chosen before.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        // Who is called in the first moment is asked for as soon as there is a connection.
+        self.location.set_cold(true);
         loop {
             match Store::connect(&self.address).await {
                 Ok(store) => {
@@ -98,6 +107,7 @@ impl Sharer {
                     self.counters.set_connected(false);
                     self.counters.set_current(false);
                     self.counters.disconnects.add(1);
+                    self.end_look_ups();
                     tracing::warn!(
                         redis = %self.address,
                         %error,
@@ -106,6 +116,7 @@ impl Sharer {
                 }
                 Err(error) if !was_told => {
                     was_told = true;
+                    self.end_look_ups();
                     tracing::error!(
                         redis = %self.address,
                         %error,
@@ -148,7 +159,8 @@ impl Sharer {
         };
         let publish = self.publish(store.clone(), recent);
         let beat = self.beat(store.clone(), others);
-        match tokio::try_join!(follow, publish, beat) {
+        let look_up = self.look_up(store.clone());
+        match tokio::try_join!(follow, publish, beat, look_up) {
             Err(error) => error,
             Ok((never, ..)) => match never {},
         }

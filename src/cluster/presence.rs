@@ -161,7 +161,7 @@ impl Sharer {
         let own = &self.presence;
         // Never what it was before a restart.
         let mut count = self.world.now().as_millis();
-        let mut has_namesake = false;
+        let (mut has_namesake, mut is_refused) = (false, false);
         loop {
             count += 1;
             let beat = Beat { boot: own.boot, count, keys: own.keys, address: own.address };
@@ -170,6 +170,15 @@ impl Sharer {
             commands[1].arg(KEY).arg(&own.name).arg(beat.text());
             commands[2].arg(KEY).arg(KEY_LIVES);
             let answers = store.ask(commands).await?;
+            let refusal = answers.iter().find_map(|answer| match answer {
+                Value::ServerError(error) => Some(error),
+                _ => None,
+            });
+            if let Some(error) = refusal.filter(|_| !is_refused) {
+                tracing::error!(%error, "Redis does not take that this node lives (rw:{{nodes}}:alive), so no node can hand it a call");
+                self.counters.failed.add(1);
+            }
+            is_refused = refusal.is_some();
             let said = answers.into_iter().next().map(beats).unwrap_or_default();
             let namesake = said.iter().any(|(name, beat)| *name == own.name && beat.boot != own.boot);
             if namesake && has_namesake {

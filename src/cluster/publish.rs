@@ -82,6 +82,7 @@ impl Sharer {
                 match answers.next() {
                     Some(Value::Int(outcome)) => {
                         self.note(outcome);
+                        self.world.published(section.tenant, &section.number, section.version);
                         recent.note(now, section.partition, section.name);
                     }
                     Some(Value::ServerError(error)) => {

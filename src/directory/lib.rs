@@ -6,6 +6,7 @@
 //! Three ways in: a draft ([`ExtensionDraft`], [`TenantDraft`]) is what a person wrote, [`validation`] turns its words into
 //! typed values or into [`Fault`]s, and a [`Snapshot`] is what the hot path reads.
 
+mod acknowledge;
 mod budgets;
 mod extension;
 mod fault;
@@ -15,6 +16,7 @@ mod tenant;
 pub mod validation;
 mod when_full;
 
+pub use acknowledge::Acknowledge;
 pub use budgets::Budgets;
 pub use extension::{
     CheckedExtension, DEFAULT_MAX_APPS, DEFAULT_MAX_PHONES, Extension, ExtensionDraft, HashSecret, Hashes,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::acknowledge::Acknowledge;
 use crate::budgets::Budgets;
 use crate::fault::Fault;
 use crate::media_policy::MediaPolicy;
@@ -41,6 +42,8 @@ pub struct Tenant {
     pub max_media: Option<u32>,
     /// Seconds that one of its calls may last; `None`: as long as any on this node.
     pub max_call_seconds: Option<u32>,
+    /// When its REGISTERs are answered.
+    pub acknowledge: Acknowledge,
     /// A disabled tenant's requests are refused.
     pub enabled: bool,
     /// New extensions whose auth name is not given use their number instead of a random name.
@@ -92,6 +95,8 @@ pub struct TenantDraft {
     pub max_media: Option<u32>,
     /// Seconds that one of its calls may last: see [`CALL_SECONDS`](crate::validation::CALL_SECONDS).
     pub max_call_seconds: Option<u32>,
+    /// When its REGISTERs are answered: `memory` or `redis`; empty: `memory`.
+    pub acknowledge: String,
     /// New extensions use their number as auth name unless they give one.
     pub auth_name_equals_number: bool,
 }
@@ -121,6 +126,8 @@ pub struct NewTenant {
     pub max_media: Option<u32>,
     /// Seconds that one of its calls may last; `None`: as long as any on this node.
     pub max_call_seconds: Option<u32>,
+    /// When its REGISTERs are answered.
+    pub acknowledge: Acknowledge,
     /// New extensions use their number as auth name unless they give one.
     pub auth_name_equals_number: bool,
 }
@@ -156,21 +163,25 @@ impl TenantDraft {
         }
         let when_full = WhenFull::parse("when_full", &self.when_full).map_err(|fault| faults.push(fault)).ok();
         let media = MediaPolicy::parse("media", &self.media).map_err(|fault| faults.push(fault)).ok();
-        match (domain, name, when_full, media) {
-            (Some(domain), Some(name), Some(when_full), Some(media)) if faults.is_empty() => Ok(NewTenant {
-                domain,
-                aliases,
-                name,
-                trust,
-                max_extensions: self.max_extensions,
-                max_calls: self.max_calls,
-                budgets: self.budgets,
-                when_full,
-                media,
-                max_media: self.max_media,
-                max_call_seconds: self.max_call_seconds,
-                auth_name_equals_number: self.auth_name_equals_number,
-            }),
+        let acknowledge = Acknowledge::parse("acknowledge", &self.acknowledge).map_err(|fault| faults.push(fault)).ok();
+        match (domain, name, when_full, media, acknowledge) {
+            (Some(domain), Some(name), Some(when_full), Some(media), Some(acknowledge)) if faults.is_empty() => {
+                Ok(NewTenant {
+                    domain,
+                    aliases,
+                    name,
+                    trust,
+                    max_extensions: self.max_extensions,
+                    max_calls: self.max_calls,
+                    budgets: self.budgets,
+                    when_full,
+                    media,
+                    max_media: self.max_media,
+                    max_call_seconds: self.max_call_seconds,
+                    acknowledge,
+                    auth_name_equals_number: self.auth_name_equals_number,
+                })
+            }
             _ => Err(faults),
         }
     }

@@ -143,6 +143,7 @@ impl Core {
             | Reject::TenantRate
             | Reject::TenantConnections
             | Reject::DialogRate
+            | Reject::NotShared
             | Reject::TooBusy => writer.header_with("Retry-After", |out| write_number(out, retry_after)),
             _ => writer,
         });

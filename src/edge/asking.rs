@@ -94,10 +94,13 @@ impl Engine {
         tenant: &Tenant,
         extension: &Extension,
     ) -> Result<(), Reject> {
-        let core = &mut self.core;
-        if !names_extension(&request.essentials.to, extension, tenant, &core.settings, &request.flow) {
+        if !names_extension(&request.essentials.to, extension, tenant, &self.core.settings, &request.flow) {
             return Err(Reject::RegisterIdentityMismatch);
         }
+        if self.has_withheld(request, tenant) {
+            return Ok(());
+        }
+        let core = &mut self.core;
         let registration = Registration {
             request: request.message,
             essentials: request.essentials,
@@ -126,6 +129,8 @@ impl Engine {
                 core.answer(request, 200, None, bound, |writer| {
                     if is_cut { registered.write_own_headers(writer) } else { registered.write_headers(writer) }
                 });
+                let news = registered.news;
+                self.withhold(request, tenant, extension, news);
                 Ok(())
             }
             Err(reject @ Reject::IntervalTooBrief) => {

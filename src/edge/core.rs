@@ -52,6 +52,10 @@ pub(crate) enum Alarm {
     Transaction { context: ContextKey, part: Part, timer: Timer },
     /// A look at how long a call has lasted.
     MaxCall(DialogKey),
+    /// A parked request has waited long enough.
+    Parked(u64),
+    /// A withheld answer has.
+    Withheld(u64),
 }
 
 /// The common ground of one shard's decisions.

@@ -25,6 +25,7 @@ use crate::media::Reserve;
 use crate::notes::{Note, Notes};
 use crate::output::Output;
 use crate::overload::Overload;
+use crate::parked::Parked;
 use crate::ping::DuePings;
 use crate::proxy::Contexts;
 use crate::random::Random;
@@ -32,6 +33,7 @@ use crate::registrar::Registrar;
 use crate::reject::DropReason;
 use crate::settings::Settings;
 use crate::wheel::Wheel;
+use crate::withheld::Withheld;
 
 /// How often a shard looks through its part of the location for what has expired.
 const SWEEP_EVERY: Duration = Duration::from_millis(125);
@@ -82,6 +84,8 @@ pub struct Engine {
     pub(crate) reserve: Reserve,
     pub(crate) sources: Sources,
     pub(crate) emergencies: Emergencies,
+    pub(crate) parked: Parked,
+    pub(crate) withheld: Withheld,
     /// Reused by what is written before it is sent.
     pub(crate) scratch: Vec<u8>,
     next_sweep: Monotonic,
@@ -116,6 +120,8 @@ impl Engine {
             reserve: Reserve::default(),
             sources: Sources::new(random.next()),
             emergencies: Emergencies::new(random.next()),
+            parked: Parked::default(),
+            withheld: Withheld::default(),
             scratch: Vec::new(),
             next_sweep: now.monotonic + SWEEP_EVERY,
             sweep: 0,
@@ -174,6 +180,8 @@ impl Engine {
             Input::Lanes(lanes) => self.reserve.fill(lanes),
             Input::LaneTimedOut(lane) => self.handle_silent_lane(lane),
             Input::LaneIdle(lane) => self.handle_idle_lane(lane),
+            Input::LookedUp { tenant, number } => self.handle_looked_up(tenant, number),
+            Input::Published { tenant, number, version } => self.handle_published(tenant, number, version),
             Input::Deadline => self.handle_deadline(),
         }
         None
@@ -343,10 +351,12 @@ impl Engine {
     }
 
     fn next_alarm(&mut self, now: Monotonic) -> Option<Alarm> {
-        let Self { core, contexts, dialogs, .. } = self;
+        let Self { core, contexts, dialogs, parked, withheld, .. } = self;
         core.wheel.poll(now, |alarm| match alarm {
             Alarm::Transaction { context, .. } => contexts.get(*context).is_some(),
             Alarm::MaxCall(dialog) => dialogs.contains_key(*dialog),
+            Alarm::Parked(serial) => parked.has(*serial),
+            Alarm::Withheld(serial) => withheld.has(*serial),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringway_directory::Snapshot;
+use ringway_directory::{Snapshot, TenantId};
 use ringway_sip::media::{Lane, LaneId, LaneOrder};
 use ringway_sip::{Flow, Problem, ShardId};
 
@@ -56,6 +56,22 @@ pub enum Input<'a> {
     LaneTimedOut(LaneId),
     /// The media relay has heard nothing of a lane since it gave it away, long ago. One that nobody has is ended.
     LaneIdle(LaneId),
+    /// What other nodes have of a number that was [asked for](crate::Location::ask_others) is in the location now, if they have any.
+    LookedUp {
+        /// The tenant.
+        tenant: TenantId,
+        /// The number.
+        number: &'a [u8],
+    },
+    /// This node's section of an address-of-record, in this version, is where other nodes find it.
+    Published {
+        /// The tenant.
+        tenant: TenantId,
+        /// The number.
+        number: &'a [u8],
+        /// The version, or a later one.
+        version: u64,
+    },
     /// The moment that [`Engine::deadline`](crate::Engine::deadline) named has come.
     Deadline,
 }

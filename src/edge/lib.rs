@@ -30,6 +30,7 @@ mod memory;
 mod notes;
 mod output;
 mod overload;
+mod parked;
 mod ping;
 mod prefetch;
 mod proxy;
@@ -45,6 +46,7 @@ mod tenancy;
 mod voucher;
 mod watch;
 mod wheel;
+mod withheld;
 
 pub use activity::Activity;
 pub use bans::Bans;

@@ -9,6 +9,7 @@ mod binding;
 mod flows;
 mod home;
 mod limits;
+mod misses;
 mod nodes;
 mod outbox;
 mod pulse;
@@ -74,6 +75,8 @@ pub struct Saved {
     pub expires: u32,
     /// Whether other nodes have bindings in the record, so that this node keeps a part of it only.
     pub is_shared: bool,
+    /// Whether other nodes are to hear of it at once: more has changed than the time.
+    pub is_news: bool,
 }
 
 impl Location {
@@ -125,7 +128,7 @@ impl Location {
         }
         if update.apply(&mut bindings, seconds)? == Applied::Unchanged {
             record.extend_from_slice(old);
-            return Ok(Saved { version: None, expires: latest(&old_bindings), is_shared });
+            return Ok(Saved { version: None, expires: latest(&old_bindings), is_shared, is_news: false });
         }
         if is_shared {
             self.mark_removed(&old_bindings, &mut bindings, update, seconds);
@@ -148,6 +151,7 @@ impl Location {
         let state = self.state_after(place.state(), &old_bindings, &bindings);
         drop((old_bindings, bindings));
         let version = place.next_version(now.as_millis());
+        let is_news = state.is_some_and(|(state, _)| state & stripe::WAITS_SOON != 0);
         if let Some((state, urgency)) = state {
             place.put(hash, aor, version, record, soonest, state);
             self.announce(hash, aor, urgency, now);
@@ -156,7 +160,7 @@ impl Location {
         } else {
             place.put(hash, aor, version, record, soonest, 0);
         }
-        Ok(Saved { version: Some(version), expires, is_shared })
+        Ok(Saved { version: Some(version), expires, is_shared, is_news })
     }
 
     /// Shows every binding that a request can be sent to now. `visit` runs under a lock: it copies what it needs and

@@ -61,6 +61,21 @@ impl Output {
         is_written
     }
 
+    /// Takes the message back that was queued last, when that is what was queued last: where it goes, and its bytes.
+    pub(crate) fn take_back(&mut self) -> Option<(Flow, Box<[u8]>)> {
+        match self.queue.pop() {
+            Some(Queued::Send { flow, bytes, .. }) => {
+                let taken = self.text[bytes.clone()].into();
+                self.text.truncate(bytes.start);
+                Some((flow, taken))
+            }
+            other => {
+                self.queue.extend(other);
+                None
+            }
+        }
+    }
+
     pub(crate) fn send_copy(&mut self, flow: Flow, bytes: &[u8]) {
         if !fits(&flow, bytes.len()) {
             return;

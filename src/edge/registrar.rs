@@ -59,6 +59,8 @@ pub struct Registered<'r> {
     pub change: Option<BindingChange<'r>>,
     /// The packed record as it is now.
     record: &'r [u8],
+    /// The version of what other nodes are to hear of at once, if they are.
+    pub(crate) news: Option<u64>,
     /// Call-ID and CSeq of the request.
     put_by: (u64, u32),
     now: Wall,
@@ -133,6 +135,7 @@ impl Registrar {
         self.gruus.clear();
         let gruu_ends = if supported.gruu { self.write_gruus(registration, mint) } else { SmallVec::new() };
         let (key, record) = (&self.key, &self.record);
+        let news = saved.filter(|saved| saved.is_news).and_then(|saved| saved.version);
         let change = saved.and_then(|saved| {
             let record = if saved.is_shared { &self.own } else { record };
             saved.version.map(|version| BindingChange { key, version, expires: saved.expires, record })
@@ -140,6 +143,7 @@ impl Registrar {
         Ok(Registered {
             change,
             record,
+            news,
             put_by: (call_id, essentials.cseq.number),
             now: now.wall,
             path: self.text.get(..path_length).unwrap_or_default(),

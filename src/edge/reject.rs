@@ -55,11 +55,12 @@ pub enum Reject {
     ContactInsecure,
     DialogRate,
     FlowGone,
+    NotShared,
 }
 
 impl Reject {
     /// Every refusal, in the order of its number.
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 50] = [
         Self::Malformed,
         Self::VersionNotSupported,
         Self::UnsupportedScheme,
@@ -109,6 +110,7 @@ impl Reject {
         Self::ContactInsecure,
         Self::DialogRate,
         Self::FlowGone,
+        Self::NotShared,
     ];
 
     /// The status of the answer (RFC 3261 section 21; 440 is RFC 5393's).
@@ -154,7 +156,8 @@ impl Reject {
             | Self::TenantRate
             | Self::TenantConnections
             | Self::TooBusy
-            | Self::DialogRate => 503,
+            | Self::DialogRate
+            | Self::NotShared => 503,
         }
     }
 
@@ -210,6 +213,7 @@ impl Reject {
             Self::ContactInsecure => "contact-insecure",
             Self::DialogRate => "dialog-rate",
             Self::FlowGone => "flow-gone",
+            Self::NotShared => "not-shared",
         }
     }
 
@@ -265,6 +269,7 @@ impl Reject {
             Self::ContactInsecure => "a sips Contact is registered over TLS only",
             Self::DialogRate => "too many requests from this side of the call",
             Self::FlowGone => "the device is no longer reached by this node",
+            Self::NotShared => "other nodes can't be told of the registration",
         }
     }
 }

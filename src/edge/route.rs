@@ -189,7 +189,7 @@ impl Engine {
         let Core { settings, location, now, .. } = &self.core;
         let (source, limits) = (flow.source(), &settings.limits);
         let asks = Asks::new(method, limits.source.requests, limits.source.registers, limits.source.calls);
-        let is_known = || location.is_registered_on(flow);
+        let is_known = || location.is_registered_on(flow) || location.is_node_at(flow.remote);
         settings.is_trusted_source(source)
             || self.sources.admit(source, asks, limits.max_sources, now.monotonic, is_known)
     }
@@ -244,12 +244,13 @@ impl Engine {
             // These live in a dialog or not at all.
             Method::Bye | Method::Prack | Method::Update => Err(Reject::NoDialog),
             _ if !self.core.is_sender(request, extension, tenant) => Err(Reject::IdentityMismatch),
-            _ => self.call(request, &directory, tenant, extension, uri, routing),
+            _ => self.call(request, &directory, tenant, extension, uri, routing, true),
         }
     }
 
-    /// A request from an extension to a number of its tenant.
-    fn call(
+    /// A request from an extension to a number of its tenant. It may have to wait for what other nodes know of the number.
+    #[allow(clippy::too_many_arguments, reason = "who asks, whom, how")]
+    pub(crate) fn call(
         &mut self,
         request: Received<'_, '_>,
         directory: &Snapshot,
@@ -257,6 +258,7 @@ impl Engine {
         caller: &Extension,
         uri: &Uri<'_>,
         routing: &Routing<'_>,
+        may_wait: bool,
     ) -> Result<(), Reject> {
         self.core.accept_contact(request, Some((tenant, caller)))?;
         let gruu = self.core.gruus.read(uri);
@@ -272,6 +274,9 @@ impl Engine {
             targets.retain(Target::is_secure);
         }
         if targets.is_empty() {
+            if may_wait && callee.enabled && self.park(request, tenant, caller, &callee.number) {
+                return Ok(());
+            }
             // A temporary GRUU ends with its registration (RFC 5627 section 5.3), a public one never.
             let is_over = matches!(gruu, Some(Gruu::Temporary(_)));
             return Err(if is_over { Reject::UnknownNumber } else { Reject::NotRegistered });

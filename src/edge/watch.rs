@@ -71,7 +71,7 @@ impl Core {
         match self.bans.holds(self.now.wall, flow) {
             None => false,
             Some(BanReason::Manual) => !self.settings.is_trusted_source(flow.source()),
-            Some(_) => !self.settings.is_trusted_source(flow.source()) && !self.location.is_registered_on(flow),
+            Some(_) => !self.settings.is_trusted_source(flow.source()) && !self.is_spared(flow),
         }
     }
 
@@ -137,9 +137,7 @@ impl Core {
     fn charge(&mut self, flow: &Flow, offence: Offence, is_proven: bool) {
         let source = network_of(flow.source());
         let barred = if is_proven { Barred::Source(source) } else { Barred::Address(flow.remote) };
-        if !self.bans.suspects.add(self.now.monotonic, barred, offence.points()).is_enough
-            || self.location.is_registered_on(flow)
-        {
+        if !self.bans.suspects.add(self.now.monotonic, barred, offence.points()).is_enough || self.is_spared(flow) {
             return;
         }
         let (barred, lasts) = match barred {
@@ -150,6 +148,11 @@ impl Core {
             _ => (barred, self.ban_time().min(UNPROVEN)),
         };
         self.ban(NewBan { barred, reason: offence.reason(), detail: Box::default(), lasts });
+    }
+
+    /// Whether nobody is banned by this way: whoever forged it would ban a device, or another node of ours.
+    fn is_spared(&self, flow: &Flow) -> bool {
+        self.location.is_registered_on(flow) || self.location.is_node_at(flow.remote)
     }
 
     fn ban_time(&self) -> Duration {

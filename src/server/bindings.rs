@@ -111,7 +111,7 @@ impl Source for LiveBindings {
 
 #[cfg(test)]
 mod tests {
-    use ringway_directory::{Budgets, MediaPolicy, Tenant, TenantId, WhenFull};
+    use ringway_directory::{Acknowledge, Budgets, MediaPolicy, Tenant, TenantId, WhenFull};
     use ringway_edge::location::Binding;
     use ringway_sip::Wall;
 
@@ -138,6 +138,7 @@ mod tests {
             media: MediaPolicy::Auto,
             max_media: None,
             max_call_seconds: None,
+            acknowledge: Acknowledge::Memory,
             enabled: true,
             auth_name_equals_number: false,
         };

@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_tenant_s_aliases_and_networks_may_be_many() {
         let line = "ringway tenant add a.example --name A --alias b.example --alias c.example --trust 192.0.2.0/24 \
-                    --max-extensions 5 --max-calls 2 --media always --max-media 9 --max-call-seconds 600";
+                    --max-extensions 5 --max-calls 2 --media always --max-media 9 --max-call-seconds 600 --acknowledge redis";
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         let Some(Verb::Tenant { verb: TenantVerb::Add(add) }) = parse(&line).unwrap().verb else { panic!() };
         assert_eq!(add.alias, ["b.example", "c.example"]);
@@ -135,6 +135,8 @@ mod tests {
         assert_eq!(add.max_call_seconds, Some(600));
         assert!(parse("ringway tenant set a.example").is_err(), "there is something to set");
         assert!(parse("ringway tenant set a.example --max-call-seconds 0").is_ok());
+        assert!(parse("ringway tenant set a.example --acknowledge memory").is_ok());
+        assert!(parse("ringway tenant set a.example --acknowledge disk").is_err());
         assert_eq!(add.media.as_deref(), Some("always"));
     }
 

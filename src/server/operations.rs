@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use ringway_directory::{ExtensionDraft, MediaPolicy, Secret, Tenant, TenantDraft, WhenFull};
+use ringway_directory::{Acknowledge, ExtensionDraft, MediaPolicy, Secret, Tenant, TenantDraft, WhenFull};
 use ringway_store::csv::{ImportLimits, ImportOptions};
 use ringway_store::directory::{Directory, Error, TenantChange};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -65,6 +65,7 @@ async fn add_tenant(directory: &Directory, new: NewTenant, events: &Events) -> R
         media: new.media,
         max_media: new.max_media,
         max_call_seconds: new.max_call_seconds,
+        acknowledge: new.acknowledge,
         auth_name_equals_number: false,
     };
     let tenant = directory.add_tenant(&draft).await.map_err(told)?;
@@ -76,11 +77,13 @@ async fn set_tenant(directory: &Directory, new: &TenantSettings, events: &Events
     let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let when_full = given(&new.when_full).map(|text| WhenFull::parse("when_full", &text));
     let media = given(&new.media).map(|text| MediaPolicy::parse("media", &text));
+    let acknowledge = given(&new.acknowledge).map(|text| Acknowledge::parse("acknowledge", &text));
     let changes = TenantChange {
         when_full: when_full.transpose().map_err(|fault| fault.to_string())?,
         media: media.transpose().map_err(|fault| fault.to_string())?,
         max_media: limit("max_media", &new.max_media)?,
         max_call_seconds: new.max_call_seconds.map(|seconds| Some(seconds).filter(|seconds| *seconds > 0)),
+        acknowledge: acknowledge.transpose().map_err(|fault| fault.to_string())?,
         requests: limit("rps", &new.rps)?,
         registers: limit("registers_ps", &new.registers_ps)?,
         calls: limit("calls_ps", &new.calls_ps)?,
@@ -127,6 +130,7 @@ fn row(tenant: &Tenant, extensions: u32) -> TenantRow {
         media: tenant.media.as_str().to_owned(),
         max_media: tenant.max_media,
         max_call_seconds: tenant.max_call_seconds,
+        acknowledge: tenant.acknowledge.as_str().to_owned(),
     }
 }
 

@@ -229,6 +229,12 @@ impl Shard {
                 self.handle(Input::Settings(settings), Monotonic::START);
                 let _ = taken.send(());
             }
+            Mail::Published { tenant, number, version } => {
+                self.handle(Input::Published { tenant, number: &number, version }, Monotonic::START);
+            }
+            Mail::LookedUp { tenant, number } => {
+                self.handle(Input::LookedUp { tenant, number: &number }, Monotonic::START);
+            }
             Mail::Lanes(lanes) => {
                 if let Some((_, refill)) = &mut self.media {
                     refill.come(lanes.len(), self.clock.monotonic());

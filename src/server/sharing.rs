@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use ringway_cluster::{Address, Counters, Presence, Sharer, World, node_number};
-use ringway_directory::{Snapshot, TenantId};
+use ringway_directory::{Acknowledge, Snapshot, Tenant, TenantId};
 use ringway_edge::keys::{Keys, Purpose};
 use ringway_edge::{Location, Settings};
 use ringway_net::Clock;
@@ -48,6 +48,18 @@ impl World for Around {
 
     fn now(&self) -> Wall {
         self.clock.now().wall
+    }
+
+    fn published(&self, tenant: TenantId, number: &[u8], version: u64) {
+        // Nobody else waits for it.
+        let waits = |tenant: &Tenant| tenant.acknowledge == Acknowledge::Redis;
+        if self.directory.load().tenant(tenant).is_some_and(|tenant| waits(tenant)) {
+            self.shards.post(|| Mail::Published { tenant, number: number.into(), version });
+        }
+    }
+
+    fn looked_up(&self, tenant: TenantId, number: &[u8]) {
+        self.shards.post(|| Mail::LookedUp { tenant, number: number.into() });
     }
 
     fn node_is_gone(&self, address: SocketAddr) {
@@ -118,6 +130,7 @@ impl Sharing {
         ] {
             scrape.add(&names::REDIS_ERRORS, &[kind], count.get());
         }
+        scrape.add(&names::REDIS_LOOK_UPS, &[], self.counters.looked_up.get());
         scrape.add(&names::NODES, &[], self.counters.nodes() as u64);
         scrape.add(&names::REDIS_RECONCILIATIONS, &[], self.counters.reconciled.get());
     }

@@ -222,6 +222,15 @@ pub const REDIS_ERRORS: Metric = Metric {
     at_zero: &[&["refused"], &["disconnect"], &["garbage"], &["newer"]],
 };
 
+/// Numbers that a call has waited for.
+pub const REDIS_LOOK_UPS: Metric = Metric {
+    name: "ringway_redis_look_ups_total",
+    kind: Kind::Counter,
+    help: "Numbers that Redis was asked for because a call waited for them, before this node knew all that others have.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
 /// Other nodes that live.
 pub const NODES: Metric = Metric {
     name: "ringway_nodes",
@@ -585,6 +594,7 @@ pub const ALL: &[&Metric] = &[
     &REDIS_CURRENT,
     &REDIS_SECTIONS,
     &REDIS_ERRORS,
+    &REDIS_LOOK_UPS,
     &NODES,
     &REDIS_RECONCILIATIONS,
     &UDP_RECEIVE_ERRORS,

@@ -110,8 +110,7 @@ async fn what_was_under_way_when_the_connection_failed_is_published_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_of_an_acl_needs_no_more_than_the_page_says() {
-    let rights =
-        "--user ringway on >secret ~rw:* +evalsha +script|load +get +set +del +xadd +xread +xrange +xrevrange +scan";
+    let rights = "--user ringway on >secret ~rw:* +evalsha +script|load +get +set +del +xadd +xread +xrange +xrevrange +scan +hset +hgetall +hdel +expire";
     let redis = Redis::start(&rights.split(' ').collect::<Vec<_>>()).await;
     let url = format!("redis://ringway:secret@127.0.0.1:{}", redis.port);
     let (a, b) = (Node::start("a", &url), Node::start("b", &url));
@@ -119,6 +118,8 @@ async fn a_user_of_an_acl_needs_no_more_than_the_page_says() {
     eventually("b follows", || b.found("101").len() == 1).await;
     a.register("101", 2, 0);
     eventually("and hears of the end", || b.found("101").is_empty()).await;
+    eventually("they know each other", || a.asks(&b).is_some() && b.asks(&a).is_some()).await;
+    assert_eq!((a.counters.failed.get(), b.counters.failed.get()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,6 +175,26 @@ async fn a_password_is_asked_for_and_a_wrong_one_is_no_reason_to_stop() {
     eventually("the right one is let in", || right.counters.is_current()).await;
     wrong.register("101", 1, 300);
     assert!(!wrong.counters.is_connected() && wrong.found("101").len() == 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_tls_the_server_has_to_be_who_it_should_be() {
+    let redis = Redis::by_tls().await;
+    let (a, b) = (redis.node("a"), redis.node("b"));
+    a.register("101", 1, 300);
+    eventually("b follows", || b.found("101").len() == 1).await;
+    let other = Redis::by_tls().await;
+    let deceived = Node::with_authorities("c", &redis.tls_url(), Some(other.authority.clone().into_bytes()));
+    let in_clear = Node::start("d", &redis.tls_url().replace("rediss", "redis"));
+    for node in [&deceived, &in_clear] {
+        node.register("102", 1, 300);
+    }
+    let late = redis.node("e");
+    eventually("one that has come after them is in", || late.counters.is_current()).await;
+    for node in [&deceived, &in_clear] {
+        assert!(!node.counters.is_connected() && node.unpublished() == 1);
+    }
+    assert!(a.found("102").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,4 +261,33 @@ async fn no_node_is_taken_for_dead_because_redis_is_slow_or_away() {
     redis.restart().await;
     eventually("Redis is back", || a.counters.is_current() && b.counters.is_current()).await;
     assert_eq!((a.gone(), b.gone()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_does_not_know_all_yet_asks_for_the_number_that_somebody_calls() {
+    let redis = Redis::start(&[]).await;
+    let a = Node::start("a", &redis.url());
+    for number in 1000..3000 {
+        a.register(&number.to_string(), 1, 300);
+    }
+    eventually("all is published", || a.unpublished() == 0).await;
+    let link = Link::to(redis.port).await;
+    // So slow that what is asked for comes before the rest.
+    link.delay(Duration::from_millis(100));
+    let b = Node::start("b", &link.url());
+    assert!(eventually_asks(&b, "2500").await && b.ask("9999"));
+    eventually("both are answered", || b.looked_up().len() == 2).await;
+    assert_eq!((b.found("2500").len(), b.found("9999").len()), (1, 0));
+    assert!(!b.counters.is_current(), "it does not know the rest yet");
+    eventually("b knows all", || b.counters.is_current() && b.found("1500").len() == 1).await;
+    eventually("nothing has to be asked for", || !b.ask("9999")).await;
+    link.cut();
+    eventually("b is cut off", || !b.counters.is_connected()).await;
+    assert!(!b.ask("9999"), "there is nobody to ask");
+}
+
+/// Asks as soon as the node does.
+async fn eventually_asks(node: &Node, number: &str) -> bool {
+    eventually("it asks", || node.ask(number)).await;
+    true
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::Snapshot;
 use super::ahead::Stretch;
 use super::buckets::{Branch, Bucket, Buckets, FAN_OUT, Slot, Tag, position_of};
-use crate::{Extension, Hashes, MediaPolicy, Tenant, TenantId, WhenFull};
+use crate::{Acknowledge, Extension, Hashes, MediaPolicy, Tenant, TenantId, WhenFull};
 
 const ACME: TenantId = TenantId(1);
 const GLOBEX: TenantId = TenantId(2);
@@ -346,6 +346,7 @@ fn tenant(id: TenantId, domain: &str, aliases: &[&str]) -> Tenant {
         media: MediaPolicy::Auto,
         max_media: None,
         max_call_seconds: None,
+        acknowledge: Acknowledge::Memory,
         enabled: true,
         auth_name_equals_number: false,
     }

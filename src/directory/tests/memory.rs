@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Acknowledge, Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 
 struct Counting;
 
@@ -87,6 +87,7 @@ fn snapshot(count: u32) -> Snapshot {
         media: MediaPolicy::Auto,
         max_media: None,
         max_call_seconds: None,
+        acknowledge: Acknowledge::Memory,
         enabled: true,
         auth_name_equals_number: false,
     });

@@ -9,7 +9,7 @@ mod trusting;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ringway_directory::{Budgets, Hashes, MediaPolicy, TenantId, WhenFull};
+use ringway_directory::{Acknowledge, Budgets, Hashes, MediaPolicy, TenantId, WhenFull};
 use ringway_sip::digest::ha1;
 use ringway_sip::{ConnectionId, ListenerId, NameAddr};
 
@@ -244,6 +244,7 @@ fn tenant(id: TenantId, domain: &str, aliases: &[&str]) -> Tenant {
         media: MediaPolicy::Auto,
         max_media: None,
         max_call_seconds: None,
+        acknowledge: Acknowledge::Memory,
         enabled: true,
         auth_name_equals_number: true,
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Acknowledge, Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_sip::{Monotonic, Now, ShardId, Wall};
 
 use super::*;
@@ -75,6 +75,7 @@ fn engine_with(extensions: u32) -> Engine {
         media: MediaPolicy::Auto,
         max_media: None,
         max_call_seconds: None,
+        acknowledge: Acknowledge::Memory,
         enabled: true,
         auth_name_equals_number: false,
     });

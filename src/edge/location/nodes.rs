@@ -20,11 +20,21 @@ impl Location {
         self.sharing.as_ref().map_or(NodeNumber(0), |sharing| sharing.here)
     }
 
+    /// Whether nothing is shared with others.
+    pub fn is_alone(&self) -> bool {
+        self.sharing.is_none()
+    }
+
     /// Says which other nodes live now.
     pub fn set_nodes(&self, nodes: &[OtherNode]) {
         if let Some(sharing) = &self.sharing {
             *sharing.nodes.write() = nodes.into();
         }
+    }
+
+    /// Whether another node is asked at this address.
+    pub fn is_node_at(&self, address: SocketAddr) -> bool {
+        self.sharing.as_ref().is_some_and(|sharing| sharing.nodes.read().iter().any(|other| other.address == address))
     }
 
     /// Where another node is asked; `None` when it is not known to live.

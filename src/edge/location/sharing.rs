@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::aor::{Aor, AorHash};
 use super::binding::Binding;
 use super::home::{NodeNumber, holds_against};
+use super::misses::Misses;
 use super::nodes::OtherNode;
 use super::outbox::{Outbox, Unpublished, Urgency};
 use super::record::{Bindings, Garbage, pack, unpack};
@@ -23,11 +24,12 @@ pub(super) struct Sharing {
     /// Few, and asked for seldom: only for devices of other nodes.
     pub(super) nodes: RwLock<Box<[OtherNode]>>,
     outbox: Outbox,
+    pub(super) misses: Misses,
 }
 
 impl Sharing {
     pub(super) fn new(here: NodeNumber) -> Self {
-        Self { here, nodes: RwLock::default(), outbox: Outbox::default() }
+        Self { here, nodes: RwLock::default(), outbox: Outbox::default(), misses: Misses::default() }
     }
 }
 
@@ -276,6 +278,6 @@ fn is_same_place(old: &[Binding<'_>], new: &[Binding<'_>]) -> bool {
     old.len() == new.len()
         && old.iter().zip(new).all(|(old, new)| {
             let Binding { registered_at, expires_at, cseq, pulse, .. } = *old;
-            *old == Binding { registered_at, expires_at, cseq, pulse, ..*new } && old.interval() <= new.interval()
+            *old == Binding { registered_at, expires_at, cseq, pulse, ..*new } && old.expires_at <= new.expires_at
         })
 }

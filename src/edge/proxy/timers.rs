@@ -13,6 +13,8 @@ impl Engine {
         let (key, part, timer) = match alarm {
             Alarm::Transaction { context, part, timer } => (context, part, timer),
             Alarm::MaxCall(dialog) => return self.look_at_length(dialog),
+            Alarm::Parked(serial) => return self.handle_late_look_up(serial),
+            Alarm::Withheld(serial) => return self.handle_late_publication(serial),
         };
         match part {
             Part::Server => {

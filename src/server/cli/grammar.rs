@@ -252,6 +252,9 @@ pub(crate) struct TenantAddArguments {
     /// The seconds that one of its calls may last; calls.max_seconds holds beside it [default: calls.max_seconds]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=604_800))]
     pub(crate) max_call_seconds: Option<u32>,
+    /// What a REGISTER is kept by before it is answered: this node alone, or Redis too [default: memory]
+    #[arg(long, value_name = "WHERE", value_parser = ["memory", "redis"])]
+    pub(crate) acknowledge: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -272,6 +275,9 @@ pub(crate) struct TenantSetArguments {
     /// The seconds that one of its calls may last, from 10 on; 0: as many as calls.max_seconds says
     #[arg(long, group = "change", value_name = "N", value_parser = clap::value_parser!(u32).range(0..=604_800))]
     pub(crate) max_call_seconds: Option<u32>,
+    /// What a REGISTER is kept by before it is answered: this node alone, or Redis too
+    #[arg(long, group = "change", value_name = "WHERE", value_parser = ["memory", "redis"])]
+    pub(crate) acknowledge: Option<String>,
     /// Requests a second that belong to no dialog; 0: no budget; none: limits.tenant_rps
     #[arg(long, group = "change", value_name = "N|none", value_parser = number_or_none)]
     pub(crate) rps: Option<String>,

@@ -21,6 +21,7 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
         media: arguments.media.unwrap_or_default(),
         max_media: arguments.max_media,
         max_call_seconds: arguments.max_call_seconds,
+        acknowledge: arguments.acknowledge.unwrap_or_default(),
         budgets: BudgetWords {
             rps: arguments.rps,
             registers_ps: arguments.registers_ps,
@@ -44,6 +45,7 @@ pub(super) fn set(overrides: &Overrides, arguments: TenantSetArguments) -> Resul
         media,
         max_media,
         max_call_seconds,
+        acknowledge,
         rps,
         registers_ps,
         calls_ps,
@@ -56,6 +58,7 @@ pub(super) fn set(overrides: &Overrides, arguments: TenantSetArguments) -> Resul
         media: media.unwrap_or_default(),
         max_media: max_media.unwrap_or_default(),
         max_call_seconds,
+        acknowledge: acknowledge.unwrap_or_default(),
         rps: rps.unwrap_or_default(),
         registers_ps: registers_ps.unwrap_or_default(),
         calls_ps: calls_ps.unwrap_or_default(),
@@ -63,12 +66,24 @@ pub(super) fn set(overrides: &Overrides, arguments: TenantSetArguments) -> Resul
         weight,
     };
     reach::run(overrides, Request::TenantSet(settings), tokio::io::empty(), |event| {
-        if let Event::Tenant(TenantRow { domain, when_full, media, max_media, max_call_seconds, budgets, .. }) = event {
+        if let Event::Tenant(TenantRow {
+            domain,
+            when_full,
+            media,
+            max_media,
+            max_call_seconds,
+            acknowledge,
+            budgets,
+            ..
+        }) = event
+        {
             let max_media = max_media.map_or_else(|| NO_LIMIT.to_owned(), |most| most.to_string());
             let longest = max_call_seconds.map(|seconds| format!(" max_call_seconds={seconds}")).unwrap_or_default();
+            let acknowledged = Some(acknowledge).filter(|word| word == "redis");
+            let acknowledged = acknowledged.map(|word| format!(" acknowledge={word}")).unwrap_or_default();
             let budgets = told(&budgets).map(|budget| format!(" {budget}")).collect::<String>();
             say(format_args!(
-                "tenant={domain} when_full={when_full} media={media} max_media={max_media}{longest}{budgets}"
+                "tenant={domain} when_full={when_full} media={media} max_media={max_media}{longest}{acknowledged}{budgets}"
             ));
         }
         Ok(())
@@ -147,6 +162,7 @@ mod tests {
             media: "auto".to_owned(),
             max_media: most,
             max_call_seconds: most.map(|_| 600),
+            acknowledge: "memory".to_owned(),
             budgets: BudgetWords { rps: most, weight: most.map(|_| 3), ..BudgetWords::default() },
         };
         let rows = [row(tenant("acme.example", Some(5))), row(tenant("x.example", None))];

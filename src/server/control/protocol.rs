@@ -98,6 +98,8 @@ pub(crate) struct NewTenant {
     pub(crate) max_media: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) max_call_seconds: Option<u32>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) acknowledge: String,
     #[serde(default, skip_serializing_if = "BudgetWords::is_empty")]
     pub(crate) budgets: BudgetWords,
 }
@@ -120,6 +122,8 @@ pub(crate) struct TenantSettings {
     /// Seconds that a call may last: 0 is no limit of its own, none is as before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) max_call_seconds: Option<u32>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) acknowledge: String,
     /// A number, or [`NO_LIMIT`].
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) rps: String,
@@ -290,6 +294,8 @@ pub(crate) struct TenantRow {
     pub(crate) max_media: Option<u32>,
     #[serde(default)]
     pub(crate) max_call_seconds: Option<u32>,
+    #[serde(default)]
+    pub(crate) acknowledge: String,
     #[serde(default)]
     pub(crate) budgets: BudgetWords,
 }

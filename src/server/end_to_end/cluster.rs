@@ -92,6 +92,22 @@ fn a_phone_whose_connection_is_at_the_other_node_is_called_through_it_and_talks(
 }
 
 #[test]
+fn a_tenant_that_asks_for_it_is_told_of_a_registration_when_redis_has_it_and_else_that_it_has_not() {
+    let redis = Redis::start();
+    let (a, b) = (node(&redis, "a"), node(&redis, "b"));
+    a.run("tenant", &["set", DOMAIN, "--acknowledge", "redis"]);
+    let mut one = phone(&a, "101");
+    one.register();
+    wait_for("b to know it", || (known(&b, "101") == 1).then_some(()));
+    drop(redis);
+    let mut other = phone(&a, "102");
+    other.tell("register");
+    other.expect("registration", |event| event["code"] == 503);
+    // It is known here all the same, and other tenants' phones notice nothing.
+    assert_eq!(known(&a, "102"), 1);
+}
+
+#[test]
 fn a_limit_holds_over_both_nodes() {
     let redis = Redis::start();
     let (a, b) = (node(&redis, "a"), node(&redis, "b"));

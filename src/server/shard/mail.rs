@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringway_directory::Snapshot;
+use ringway_directory::{Snapshot, TenantId};
 use ringway_edge::Settings;
 use ringway_sip::media::{Lane, LaneId};
 use ringway_sip::{Flow, Monotonic, ShardId};
@@ -42,6 +42,22 @@ pub(crate) enum Mail {
     Directory(Arc<Snapshot>, oneshot::Sender<()>),
     /// The configuration has changed; told back when it is in force.
     Settings(Arc<Settings>, oneshot::Sender<()>),
+    /// A section of this version is in Redis.
+    Published {
+        /// The tenant.
+        tenant: TenantId,
+        /// The number.
+        number: Box<[u8]>,
+        /// The version.
+        version: u64,
+    },
+    /// What other nodes have of a number that was asked for is known, if they have any.
+    LookedUp {
+        /// The tenant.
+        tenant: TenantId,
+        /// The number.
+        number: Box<[u8]>,
+    },
     /// Ports of the media relay that were asked for.
     Lanes(Vec<Lane>),
     /// The media relay has given a stream up.

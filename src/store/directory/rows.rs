@@ -1,7 +1,7 @@
 //! Rows of the database turned back into values.
 
 use ringway_directory::validation::{AuthName, DisplayName, Email, Number, PersonName, parse_network};
-use ringway_directory::{Budgets, Fault, MediaPolicy, Profile, Tenant, TenantId, WhenFull};
+use ringway_directory::{Acknowledge, Budgets, Fault, MediaPolicy, Profile, Tenant, TenantId, WhenFull};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -48,13 +48,14 @@ pub(crate) fn read_profile(row: &SqliteRow) -> Result<Profile, Error> {
 
 /// The columns that [`read_tenant`] wants, in its order.
 pub(super) const TENANT_COLUMNS: &str = "id, domain, name, enabled, auth_name_equals_number, max_extensions, max_calls, when_full, \
-     media, max_media, requests_ps, registers_ps, calls_ps, connections, weight, max_call_seconds";
+     media, max_media, requests_ps, registers_ps, calls_ps, connections, weight, max_call_seconds, acknowledge";
 
 /// A tenant as its row has it, still without aliases and trusted networks.
 pub(super) fn read_tenant(row: &SqliteRow) -> Result<Tenant, Error> {
     let id: u32 = row.try_get(0)?;
     let when_full = WhenFull::parse("when_full", row.try_get(7)?);
     let media = MediaPolicy::parse("media", row.try_get(8)?);
+    let acknowledge = Acknowledge::parse("acknowledge", row.try_get(16)?);
     Ok(Tenant {
         id: TenantId(id),
         domain: row.try_get::<String, _>(1)?.into(),
@@ -76,6 +77,7 @@ pub(super) fn read_tenant(row: &SqliteRow) -> Result<Tenant, Error> {
         media: media.map_err(|fault| Error::Corrupt(format!("tenant row {id}: {fault}")))?,
         max_media: row.try_get(9)?,
         max_call_seconds: row.try_get(15)?,
+        acknowledge: acknowledge.map_err(|fault| Error::Corrupt(format!("tenant row {id}: {fault}")))?,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ringway_directory::validation::{Domain, check_call_seconds};
-use ringway_directory::{Budgets, MediaPolicy, NewTenant, Tenant, TenantDraft, TenantId, WhenFull};
+use ringway_directory::{Acknowledge, Budgets, MediaPolicy, NewTenant, Tenant, TenantDraft, TenantId, WhenFull};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqliteTransaction};
 
 use super::rows::{TENANT_COLUMNS, complete_tenant, read_tenant};
@@ -20,6 +20,8 @@ pub struct TenantChange {
     pub max_media: Option<Option<u32>>,
     /// How many seconds a call may last; within, `None` is as long as any on this node.
     pub max_call_seconds: Option<Option<u32>>,
+    /// When its REGISTERs are answered.
+    pub acknowledge: Option<Acknowledge>,
     /// Its budgets, as [`Budgets`] has them; within, `None` is what the node's configuration says.
     pub requests: Option<Option<u32>>,
     /// REGISTERs a second.
@@ -60,6 +62,7 @@ impl Directory {
             media: new.media,
             max_media: new.max_media,
             max_call_seconds: new.max_call_seconds,
+            acknowledge: new.acknowledge,
             enabled: true,
             auth_name_equals_number: new.auth_name_equals_number,
         })
@@ -89,17 +92,19 @@ impl Directory {
             media: changes.media.unwrap_or(tenant.media),
             max_media: changes.max_media.unwrap_or(tenant.max_media),
             max_call_seconds: changes.max_call_seconds.unwrap_or(tenant.max_call_seconds),
+            acknowledge: changes.acknowledge.unwrap_or(tenant.acknowledge),
             budgets,
             ..tenant
         };
         let change = next_change(&mut transaction).await?;
-        let sql = "UPDATE tenants SET when_full = ?, media = ?, max_media = ?, max_call_seconds = ?, requests_ps = ?, \
+        let sql = "UPDATE tenants SET when_full = ?, media = ?, max_media = ?, max_call_seconds = ?, acknowledge = ?, requests_ps = ?, \
                    registers_ps = ?, calls_ps = ?, connections = ?, weight = ?, updated = ?, change = ? WHERE id = ?";
         sqlx::query(sql)
             .bind(tenant.when_full.as_str())
             .bind(tenant.media.as_str())
             .bind(tenant.max_media)
             .bind(tenant.max_call_seconds)
+            .bind(tenant.acknowledge.as_str())
             .bind(budgets.requests)
             .bind(budgets.registers)
             .bind(budgets.calls)
@@ -193,8 +198,8 @@ async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Res
     let change = next_change(transaction).await?;
     let sql = "INSERT INTO tenants (domain, name, auth_name_equals_number, max_extensions, max_calls, created, updated, change, \
                when_full, media, max_media, requests_ps, registers_ps, calls_ps, \
-               connections, weight, max_call_seconds) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) RETURNING id";
+               connections, weight, max_call_seconds, acknowledge) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) RETURNING id";
     let id: u32 = sqlx::query_scalar(sql)
         .bind(new.domain.as_str())
         .bind(new.name.as_str())
@@ -212,6 +217,7 @@ async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Res
         .bind(new.budgets.connections)
         .bind(new.budgets.weight)
         .bind(new.max_call_seconds)
+        .bind(new.acknowledge.as_str())
         .fetch_one(&mut **transaction)
         .await?;
     for alias in &new.aliases {

@@ -6,7 +6,7 @@ mod scene;
 use std::os::unix::fs::MetadataExt;
 
 use ringway_directory::{
-    Budgets, Code, ExtensionDraft, MediaPolicy, Secret, Snapshot, TenantDraft, TenantId, WhenFull,
+    Acknowledge, Budgets, Code, ExtensionDraft, MediaPolicy, Secret, Snapshot, TenantDraft, TenantId, WhenFull,
 };
 use ringway_store::csv::Mode;
 use ringway_store::directory::{Directory, Error, OpenError, TenantChange};
@@ -27,6 +27,7 @@ async fn a_tenant_is_there_after_a_restart_with_all_it_was_given() {
         media: "always".into(),
         max_media: Some(7),
         max_call_seconds: Some(3600),
+        acknowledge: String::new(),
         budgets: Budgets {
             requests: Some(100),
             registers: Some(0),
@@ -243,6 +244,7 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
         "ALTER TABLE tenants DROP COLUMN connections",
         "ALTER TABLE tenants DROP COLUMN weight",
         "ALTER TABLE tenants DROP COLUMN max_call_seconds",
+        "ALTER TABLE tenants DROP COLUMN acknowledge",
         "ALTER TABLE extensions DROP COLUMN max_phones",
         "ALTER TABLE extensions DROP COLUMN max_apps",
         "DELETE FROM _sqlx_migrations WHERE version > 1",
@@ -253,6 +255,7 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
     let tenant = scene.directory.tenant("acme.example").await.unwrap();
     assert_eq!((tenant.when_full, tenant.media, tenant.max_media), (WhenFull::Reject, MediaPolicy::Auto, None));
     assert_eq!((tenant.budgets, tenant.max_call_seconds), (Budgets::default(), None));
+    assert_eq!(tenant.acknowledge, Acknowledge::Memory);
     let snapshot = scene.snapshot().await;
     let extension = snapshot.extension(TenantId(1), b"101").unwrap();
     assert_eq!((extension.max_phones, extension.max_apps), (3, 5));
@@ -288,6 +291,27 @@ async fn how_long_a_call_of_a_tenant_may_last_is_changed_and_taken_back() {
     let wrong = TenantChange { max_call_seconds: Some(Some(9)), weight: Some(0), ..TenantChange::default() };
     let error = scene.directory.change_tenant("acme.example", &wrong).await.unwrap_err().to_string();
     assert!(error.contains("from 10 to") && error.contains("from 1 to 1000"), "{error}");
+}
+
+#[tokio::test]
+async fn when_a_tenant_s_registers_are_answered_is_given_and_changed() {
+    let scene = Scene::new().await;
+    let snapshot = scene.snapshot().await;
+    for acknowledge in [Acknowledge::Redis, Acknowledge::Memory] {
+        let changes = TenantChange { acknowledge: Some(acknowledge), ..TenantChange::default() };
+        let tenant = scene.directory.change_tenant("acme.example", &changes).await.unwrap();
+        assert_eq!(tenant.acknowledge, acknowledge);
+        let snapshot = scene.refreshed(&snapshot).await;
+        assert_eq!(snapshot.tenant(TenantId(1)).unwrap().acknowledge, acknowledge);
+    }
+    let draft = |acknowledge: &str| TenantDraft {
+        domain: "redis.example".to_owned(),
+        acknowledge: acknowledge.to_owned(),
+        ..TenantDraft::default()
+    };
+    let error = scene.directory.add_tenant(&draft("disk")).await.unwrap_err().to_string();
+    assert!(error.contains("memory or redis"), "{error}");
+    assert_eq!(scene.directory.add_tenant(&draft("redis")).await.unwrap().acknowledge, Acknowledge::Redis);
 }
 
 #[tokio::test]

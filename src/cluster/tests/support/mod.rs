@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use redis::aio::MultiplexedConnection;
 use ringway_cluster::{Address, Counters, Presence, Sharer, World, node_number};
 use ringway_edge::Location;
@@ -41,6 +42,8 @@ pub struct Redis {
     child: Child,
     /// What a replica is sent at first goes through a file.
     folder: tempfile::TempDir,
+    /// The certificate that signs its own, in PEM, when it speaks TLS.
+    pub authority: String,
 }
 
 impl Redis {
@@ -48,9 +51,45 @@ impl Redis {
         let port = free_port();
         let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
         let folder = tempfile::tempdir().unwrap();
-        let redis = Self { port, child: spawn(port, folder.path(), &options), options, folder };
+        let redis =
+            Self { port, child: spawn(port, folder.path(), &options), options, folder, authority: String::new() };
         redis.wait().await;
         redis
+    }
+
+    /// One that speaks TLS and nothing else.
+    pub async fn by_tls() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate =
+            CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(path("certificate"), certificate.pem()).unwrap();
+        std::fs::write(path("key"), key.serialize_pem()).unwrap();
+        let port = free_port();
+        // The usual port is off: an option that comes later holds.
+        let options: Vec<_> = ["--tls-port", &port.to_string(), "--port", "0", "--tls-auth-clients", "no"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(["--tls-cert-file".to_owned(), path("certificate"), "--tls-key-file".to_owned(), path("key")])
+            .chain(["--tls-ca-cert-file".to_owned(), path("certificate")])
+            .collect();
+        let redis =
+            Self { port, child: spawn(port, folder.path(), &options), options, folder, authority: authority.pem() };
+        redis.wait().await;
+        redis
+    }
+
+    pub fn tls_url(&self) -> String {
+        format!("rediss://localhost:{}", self.port)
+    }
+
+    /// A node that trusts its authority.
+    pub fn node(&self, name: &str) -> Node {
+        Node::with_authorities(name, &self.tls_url(), Some(self.authority.clone().into_bytes()))
     }
 
     pub fn kill(&mut self) {
@@ -350,6 +389,7 @@ async fn pass(
 #[derive(Default)]
 struct Tenants {
     gone: Mutex<Vec<SocketAddr>>,
+    looked_up: Mutex<Vec<String>>,
 }
 
 fn now() -> Wall {
@@ -370,6 +410,12 @@ impl World for Tenants {
 
     fn now(&self) -> Wall {
         now()
+    }
+
+    fn published(&self, _: TenantId, _: &[u8], _: u64) {}
+
+    fn looked_up(&self, _: TenantId, number: &[u8]) {
+        self.looked_up.lock().unwrap().push(String::from_utf8(number.to_vec()).unwrap());
     }
 
     fn node_is_gone(&self, address: SocketAddr) {
@@ -400,14 +446,22 @@ impl Node {
         Self::with_secret(name, url, 1)
     }
 
+    pub fn with_authorities(name: &str, url: &str, authorities: Option<Vec<u8>>) -> Self {
+        Self::with(name, Address::parse(url, authorities).unwrap(), 1)
+    }
+
     pub fn with_secret(name: &str, url: &str, keys: u32) -> Self {
+        Self::with(name, Address::parse(url, None).unwrap(), keys)
+    }
+
+    fn with(name: &str, address_of_redis: Address, keys: u32) -> Self {
         let tenants = Arc::new(Tenants::default());
         let presence = Presence { name: name.into(), boot: std::process::id(), keys, address: Some(address_of(name)) };
         let here = node_number(name);
         let location = Arc::new(Location::shared(1, here));
         let counters = Arc::new(Counters::default());
         let sharer = Sharer {
-            address: Address::parse(url, None).unwrap(),
+            address: address_of_redis,
             here,
             presence,
             location: Arc::clone(&location),
@@ -429,6 +483,16 @@ impl Node {
     /// It beats no more.
     pub fn stop(&self) {
         self.task.abort();
+    }
+
+    /// Asks for a number that it does not know. False when that makes no sense.
+    pub fn ask(&self, number: &str) -> bool {
+        self.location.ask_others(&Aor { tenant: TENANT, number: number.as_bytes() })
+    }
+
+    /// The numbers that were asked for and have been answered.
+    pub fn looked_up(&self) -> Vec<String> {
+        self.tenants.looked_up.lock().unwrap().clone()
     }
 
     /// Nodes that were told to be gone.

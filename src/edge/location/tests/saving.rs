@@ -66,7 +66,7 @@ fn the_same_request_again_changes_nothing() {
 #[test]
 fn a_removal_of_what_is_not_there_changes_nothing() {
     let location = Location::new(1);
-    let unchanged = Ok(Saved { version: None, expires: 0, is_shared: false });
+    let unchanged = Ok(Saved { version: None, expires: 0, is_shared: false, is_news: false });
     assert_eq!(save(&location, 0, aor("101"), (7, 1), &[contact("sip:a@h", 0, 0)]), unchanged);
     assert_eq!(save_all_removed(&location, 0, aor("101"), (7, 1)), unchanged);
 }

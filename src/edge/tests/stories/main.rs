@@ -39,3 +39,4 @@ mod streams;
 mod targets;
 mod tenants;
 mod transactions;
+mod withheld;

@@ -309,6 +309,23 @@ fn a_voucher_is_good_for_one_call_id_one_device_and_a_minute_and_from_nobody_els
 }
 
 #[test]
+fn nobody_can_have_a_node_banned_by_another_in_its_name() {
+    let mut pair = Pair::new();
+    let (device, caller) = (pair.device(Transport::Tls), pair.caller());
+    for number in 0..300 {
+        let mut scan =
+            pair.a.request(pair.b_seen, "OPTIONS", "sip:acme.example").header("User-Agent: friendly-scanner");
+        scan.call_id = format!("forged-{number}");
+        pair.a.send_request(pair.b_seen, &scan);
+        while pair.a.hear(pair.b_seen).is_some() {}
+    }
+    let (mut from, _) = pair.call(caller, device);
+    pair.ask(&mut from, "BYE", caller, device, true);
+    let list = pair.a.bans.list(pair.a.now.wall);
+    assert!(list.is_empty(), "{list:?}");
+}
+
+#[test]
 fn a_call_that_is_too_long_is_ended_at_both_sides_through_both_nodes() {
     let mut pair = Pair::new();
     pair.b.reconfigure(|settings| settings.max_call = Duration::from_secs(60));
@@ -365,4 +382,108 @@ fn the_media_of_a_call_through_two_nodes_is_relayed_by_the_one_that_let_it_in_an
     pair.carry();
     let ok = pair.b.expect_response(caller.phone, 200);
     assert!(body(&ok).contains("192.0.2.2"), "{ok}");
+}
+
+/// A node that does not know yet what others have, a phone that has registered with the other, and a caller.
+fn cold() -> (Pair, Phone, Phone) {
+    let mut pair = Pair::new();
+    let device = pair.a.phone_at("101@acme.example", Transport::Udp, "198.51.100.101:5060");
+    pair.a.register(device);
+    let caller = pair.b.phone_at("102@acme.example", Transport::Udp, "198.51.100.102:5060");
+    pair.b.location.set_cold(true);
+    (pair, device, caller)
+}
+
+/// What Redis would answer has come.
+fn look_up(pair: &mut Pair, is_known: bool) {
+    let asked = pair.b.location.take_asked();
+    assert_eq!(asked.iter().map(|(_, number)| &**number).collect::<Vec<_>>(), [b"101"]);
+    if is_known {
+        pair.share();
+    }
+    let (tenant, number) = &asked[0];
+    pair.b.input(0, Input::LookedUp { tenant: *tenant, number });
+}
+
+#[test]
+fn a_call_for_a_number_that_is_not_known_yet_waits_until_others_were_asked() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let (mut pair, device, _) = cold();
+        let caller = pair.b.phone_at("102@acme.example", transport, "198.51.100.103:5060");
+        let invite = pair.b.request(caller, "INVITE", "sip:101@acme.example");
+        let invite = pair.b.answer_challenge(caller, invite);
+        let text = pair.b.send_request(caller, &invite);
+        if transport == Transport::Udp {
+            // Said once more, it is the same.
+            pair.b.advance(Duration::from_millis(100));
+            pair.b.send(caller, &text);
+        }
+        assert_eq!(pair.b.hear(caller), None);
+        let there = pair.a.state(device).flow.remote.to_string();
+        let straight = pair.b.phone_at("101@acme.example", Transport::Udp, &there);
+        look_up(&mut pair, true);
+        pair.b.expect_response(caller, 100);
+        let heard = pair.b.expect_request(straight, "INVITE");
+        pair.b.respond(straight, &heard, 200);
+        let ok = pair.b.expect_response(caller, 200);
+        let ack = Dialog::of_caller(&invite, &ok).ack(&mut pair.b, caller);
+        pair.b.send(caller, ack);
+        pair.b.expect_request(straight, "ACK");
+        pair.b.expect_nothing_more();
+    }
+}
+
+#[test]
+fn a_number_that_others_do_not_know_either_is_not_there_and_nobody_waits_longer_than_half_a_second() {
+    for is_answered in [true, false] {
+        let (mut pair, _, caller) = cold();
+        let invite = pair.b.request(caller, "INVITE", "sip:101@acme.example");
+        let invite = pair.b.answer_challenge(caller, invite);
+        pair.b.send_request(caller, &invite);
+        if is_answered {
+            look_up(&mut pair, false);
+        } else {
+            pair.b.advance(Duration::from_millis(490));
+            assert_eq!(pair.b.hear(caller), None);
+            pair.b.advance(Duration::from_millis(20));
+        }
+        let refused = pair.b.expect_response(caller, 480);
+        assert_eq!(refused.reason_code(), "not-registered");
+        pair.b.send(caller, refused.ack(&invite.text()));
+        // An answer that is late finds nobody.
+        pair.b.input(0, Input::LookedUp { tenant: crate::scene::ACME, number: b"101" });
+        pair.b.expect_nothing_more();
+        assert_eq!(pair.b.open_work(), (0, 0));
+    }
+}
+
+#[test]
+fn a_node_that_knows_all_and_one_that_has_nobody_to_ask_let_nobody_wait() {
+    let (mut pair, _, caller) = cold();
+    pair.b.location.set_cold(false);
+    let invite = pair.b.request(caller, "INVITE", "sip:101@acme.example");
+    assert_eq!(pair.b.ask(caller, invite).status(), Some(480));
+    assert!(pair.b.location.take_asked().is_empty());
+    let mut alone = Scene::new();
+    alone.location.set_cold(true);
+    let caller = alone.phone("102@acme.example");
+    let invite = alone.request(caller, "INVITE", "sip:101@acme.example");
+    assert_eq!(alone.ask(caller, invite).status(), Some(480));
+}
+
+#[test]
+fn a_crowd_that_calls_at_once_waits_as_far_as_there_is_room() {
+    let (mut pair, _, caller) = cold();
+    pair.b.reconfigure(|settings| settings.limits.source = ringway_edge::settings::SourceBudgets::default());
+    let mut refused = 0;
+    for _ in 0..1100 {
+        let message = pair.b.request(caller, "MESSAGE", "sip:101@acme.example");
+        let message = pair.b.answer_challenge(caller, message);
+        pair.b.send_request(caller, &message);
+        refused += usize::from(pair.b.hear(caller).is_some_and(|heard| heard.status() == Some(480)));
+    }
+    assert_eq!(refused, 1100 - 1024);
+    look_up(&mut pair, false);
+    let answered = std::iter::from_fn(|| pair.b.hear(caller)).filter(|heard| heard.status() == Some(480)).count();
+    assert_eq!(answered, 1024);
 }

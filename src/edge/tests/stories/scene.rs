@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringway_directory::validation::MOST_DEVICES;
-use ringway_directory::{Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
+use ringway_directory::{Acknowledge, Budgets, Extension, Hashes, MediaPolicy, Snapshot, Tenant, TenantId, WhenFull};
 use ringway_edge::location::NodeNumber;
 use ringway_edge::settings::Listener;
 use ringway_edge::{Action, Activity, Arrival, Bans, Engine, Input, Location, Note, Parts, Settings};
@@ -522,6 +522,7 @@ pub fn acme() -> Tenant {
         media: MediaPolicy::Auto,
         max_media: None,
         max_call_seconds: None,
+        acknowledge: Acknowledge::Memory,
         enabled: true,
         auth_name_equals_number: true,
     }

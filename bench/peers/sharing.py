@@ -1,0 +1,241 @@
+"""Nodes that share registrations by Redis: what that costs a REGISTER, how soon a node that comes knows all, how much Redis takes, how
+soon another node rings the phones of one that was killed, and what phones notice of a Redis that is slow or gone."""
+
+import queue
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+from . import GENERATOR_CORE, Invalid
+from .bench import Bench, Lengths, say
+from .figures import Figure, ratios, turning_order
+from .generator import WINDOW, cpu_us, latency_us
+from .scale import FEW, MEMORY_BAR, Finding, met, metrics_of, number
+from .scraper import Scraper, value
+from .servers import HOST, Ports, Ringway, pinned
+from .workloads import SCATTERED
+
+# A REGISTER with Redis may cost so much more than without.
+COST_BAR = 1.15
+# Registrations that are new, in a row.
+NEW = 100_000
+# Bindings that a node which comes has to learn, and how many seconds it has for it.
+WARM_BAR = 60
+# Phones of a node that is killed, and calls to them by way of the other.
+PHONES, CALLS = 100_000, 1_000
+# How fast phones register where that is not what is measured.
+RATE = 20_000
+
+
+class Redis:
+    """A Redis of its own, which keeps nothing on the disk. It shares the generator's core."""
+
+    def __init__(self, bench: Bench):
+        self.port = Ports.take()
+        self.directory = bench.directory
+
+    def __enter__(self) -> "Redis":
+        if not shutil.which("redis-server"):
+            raise Invalid("redis-server is missing: scripts/install-peers installs it")
+        command = ["redis-server", "--port", str(self.port), "--bind", HOST, "--save", "", "--dir", str(self.directory)]
+        self.process = subprocess.Popen(pinned((GENERATOR_CORE,), command), stdout=subprocess.DEVNULL)
+        wait("Redis answers", lambda: self.ask("PING") == "PONG")
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def ask(self, *words: str) -> str:
+        done = subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def memory(self) -> int:
+        lines = (line.partition(":") for line in self.ask("INFO", "memory").splitlines())
+        return next(int(text) for name, _, text in lines if name == "used_memory")
+
+    def environment(self, node: str) -> dict[str, str]:
+        """What makes a node share by it."""
+        return {"RINGWAY_NODE__ID": node, "RINGWAY_REDIS__URL": f"redis://{HOST}:{self.port}"}
+
+
+class Link:
+    """A way to a port that can be made slow, or swallow everything."""
+
+    def __init__(self, port: int):
+        self.far = port
+        self.delay, self.is_hole = 0.0, False
+        self.listener = socket.create_server((HOST, 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection((HOST, self.far))
+            for source, sink in ((near, far), (far, near)):
+                pieces: queue.Queue = queue.Queue()
+                threading.Thread(target=self.read, args=(source, pieces), daemon=True).start()
+                threading.Thread(target=self.write, args=(sink, pieces), daemon=True).start()
+
+    def read(self, source: socket.socket, pieces: queue.Queue) -> None:
+        try:
+            while piece := source.recv(1 << 16):
+                if not self.is_hole:
+                    pieces.put((time.monotonic() + self.delay, piece))
+        except OSError:
+            pass
+        pieces.put(None)
+
+    @staticmethod
+    def write(sink: socket.socket, pieces: queue.Queue) -> None:
+        while (due := pieces.get()) is not None:
+            time.sleep(max(0.0, due[0] - time.monotonic()))
+            try:
+                sink.sendall(due[1])
+            except OSError:
+                return
+        sink.close()
+
+
+class Sharing:
+    """Runs the parts that are asked for."""
+
+    def __init__(self, bench: Bench, lengths: Lengths, many: int, divisor: int):
+        self.bench = bench
+        self.lengths = lengths
+        self.many = many
+        self.new, self.phones, self.calls = NEW // divisor, PHONES // divisor, CALLS // divisor
+        self.faults: list[str] = []
+
+    def redis(self) -> list[Finding]:
+        """What a REGISTER costs alone and with Redis, both turns in one run."""
+        findings = []
+        for what, count, options in (
+            ("refreshed over and over", FEW, ["--duration", str(self.lengths.seconds), "--register-first"]),
+            (f"of {self.new:,} new phones", self.new, ["--operations", str(self.new), "--no-setup"]),
+        ):
+            costs: dict[str, list[float | None]] = {"alone": [], "shared": []}
+            for repetition in range(self.lengths.repetitions):
+                for name in turning_order(list(costs), repetition):
+                    costs[name].append(self.cost(f"redis, {name}, {what}", name == "shared", count, options))
+            figure = Figure.of(ratios(costs["shared"], costs["alone"]))
+            medians = " and ".join(number(Figure.of(found)) for found in costs.values())
+            findings += [
+                Finding(f"CPU us of a REGISTER, {what}, alone and with Redis", medians),
+                Finding("the ratio of the two", number(figure, 3), f"<= {COST_BAR:.2f}", met(figure, COST_BAR), {"us": costs}),
+            ]
+        return findings
+
+    def cost(self, where: str, is_shared: bool, count: int, options: list[str]) -> float | None:
+        """CPU microseconds of the node for a REGISTER in a closed loop."""
+        file = self.bench.users(count, in_any_order=True)
+        try:
+            with Redis(self.bench) as redis:
+                environment = redis.environment("a") if is_shared else {}
+                with self.bench.ringway(count, False, environment=environment) as server, Scraper(server.metrics_url):
+                    if is_shared:
+                        wait("the node is connected", lambda: self.metric(server, "ringway_redis_current") == 1)
+                    warm_up = ["--warm-up", str(self.lengths.warm_up)] if "--duration" in options else []
+                    generator = self.bench.generator_with(SCATTERED)
+                    report = generator.run(server, file, "register", *options, *warm_up, "--window", str(WINDOW))
+        except Invalid as fault:
+            self.faults.append(f"{where}: {fault}")
+            return None
+        found = cpu_us(report)
+        say(f"{where}: {found:.2f} us")
+        return found
+
+    def cold(self) -> list[Finding]:
+        """How long a node that comes takes to know what another has, and what that takes in Redis."""
+        file = self.bench.users(self.many)
+        with Redis(self.bench) as redis:
+            empty = redis.memory()
+            with self.bench.ringway(self.many, False, environment=redis.environment("a")) as first:
+                self.bench.generator.register_all(first, file, rate=RATE)
+                wait("all are published", lambda: self.metric(first, "ringway_redis_queue_depth") == 0, 120)
+                each = (redis.memory() - empty) / self.many
+                second = self.bench.another(self.many, False, environment=redis.environment("b"))
+                with second:
+                    begun = time.monotonic()
+                    wait("the second node knows all", lambda: self.metric(second, "ringway_redis_current") == 1, 300)
+                    took = time.monotonic() - begun
+                    known = self.metric(second, "ringway_registrations")
+        say(f"cold: {known:,.0f} bindings in {took:.1f} s, {each:.0f} bytes each in Redis")
+        return [
+            Finding(f"a node that comes knows {self.many:,} bindings after, s", f"{took:.1f}", f"<= {WARM_BAR}", took <= WARM_BAR),
+            Finding("of them it knows", f"{known:,.0f}", f"{self.many:,}", known == self.many),
+            Finding("bytes a binding in Redis, streams and keys included", f"{each:.0f}"),
+        ]
+
+    def killed(self) -> list[Finding]:
+        """A node is killed, and its phones are called by way of the other at once."""
+        file = self.bench.users(self.phones)
+        with Redis(self.bench) as redis:
+            first = self.bench.ringway(self.phones, False, environment=redis.environment("a"))
+            second = self.bench.another(self.phones, False, environment=redis.environment("b"))
+            with first, second:
+                self.bench.generator.register_all(first, file, "call", rate=RATE)
+                held = self.metric(first, "ringway_registrations")
+                wait("the other knows all", lambda: self.metric(second, "ringway_registrations") == held, 120)
+                first.kill()
+                begun = time.monotonic()
+                options = ["--no-setup", "--operations", str(self.calls), "--window", "64"]
+                report = self.bench.generator.run(second, file, "call", *options)
+                took = time.monotonic() - begun
+                second.stop()
+        operations = report["operations"]
+        say(f"killed: {operations['succeeded']} of {self.calls} calls after {took:.2f} s")
+        return [
+            Finding(
+                f"of {held:,.0f} phones of a node that is killed called at once by way of the other, and answered",
+                f"{operations['succeeded']} of {self.calls}",
+                "all",
+                operations["succeeded"] == self.calls,
+                {"report": report},
+            ),
+            Finding("all these calls are over after, s, the generator's start included", f"{took:.2f}", "<= 1", took <= 1),
+        ]
+
+    def trouble(self) -> list[Finding]:
+        """Phones register while Redis is prompt, slow, and swallows everything: how long they wait, and what that takes of memory."""
+        file, seconds = self.bench.users(self.phones, in_any_order=True), str(3 * self.lengths.seconds)
+        findings, prompt = [], None
+        for what, delay, is_hole in (("answers", 0.0, False), ("is 750 ms late", 0.75, False), ("swallows everything", 0.0, True)):
+            with Redis(self.bench) as redis:
+                link = Link(redis.port)
+                environment = redis.environment("a") | {"RINGWAY_REDIS__URL": f"redis://{HOST}:{link.port}"}
+                with self.bench.ringway(self.phones, False, environment=environment) as server:
+                    wait("the node is connected", lambda: self.metric(server, "ringway_redis_current") == 1)
+                    link.delay, link.is_hole = delay, is_hole
+                    # Each phone is new once, and is refreshed from then on.
+                    options = ["--no-setup", "--rate", str(RATE), "--duration", seconds]
+                    report = self.bench.generator.run(server, file, "register", *options)
+                    waiting, memory = self.metric(server, "ringway_redis_queue_depth"), server.memory()
+                link.listener.close()
+            p99 = latency_us(report, "p99")
+            prompt = prompt or memory
+            say(f"trouble: Redis {what}: p99 {p99:,.0f} us, {memory / 1e6:.0f} MB, {waiting:,.0f} wait")
+            bar = f"<= {MEMORY_BAR:.2f} times"
+            findings += [
+                Finding(f"us that a REGISTER waits at p99, {RATE:,}/s, while Redis {what}", f"{p99:,.0f}", "", None, {"report": report}),
+                Finding(f"MB of memory then, with {waiting:,.0f} that wait", f"{memory / 1e6:.0f}", bar, memory <= MEMORY_BAR * prompt),
+            ]
+        return findings
+
+    @staticmethod
+    def metric(server: Ringway, name: str) -> float:
+        return value(metrics_of(server), name)
+
+
+def wait(what: str, is_so, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > until:
+            raise Invalid(f"it is not so after {seconds:g} s: {what}")
+        time.sleep(0.05)

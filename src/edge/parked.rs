@@ -1,0 +1,117 @@
+//! Requests that wait a moment: for a number that this node knows no device of, while it does not know yet what other nodes
+//! have. It has just started, or was without Redis; the number alone is asked for, and then the request goes on as if it had
+//! come then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringway_directory::{Extension, Tenant, TenantId};
+use ringway_sip::{Flow, Message, Uri};
+
+use crate::answer::Received;
+use crate::core::Alarm;
+use crate::engine::Engine;
+use crate::location::Aor;
+
+/// How long a request waits at most: as long as T1, so that no phone has had cause to repeat it.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Requests that wait at once; further ones go on with what is known.
+const MOST: usize = 1024;
+
+/// The requests that wait.
+#[derive(Debug, Default)]
+pub(crate) struct Parked {
+    waiting: Vec<Waiting>,
+    serial: u64,
+}
+
+/// A request that was let in.
+#[derive(Debug)]
+struct Waiting {
+    serial: u64,
+    transaction: u128,
+    flow: Flow,
+    offered: Option<u8>,
+    tenant: TenantId,
+    /// The extension that asks.
+    caller: Box<str>,
+    /// The number that is asked for.
+    number: Box<str>,
+    bytes: Box<[u8]>,
+}
+
+impl Parked {
+    /// Whether the request with this number still waits.
+    pub(crate) fn has(&self, serial: u64) -> bool {
+        self.waiting.iter().any(|waiting| waiting.serial == serial)
+    }
+
+    fn take(&mut self, is_it: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
+        let taken = self.waiting.extract_if(.., |waiting| is_it(waiting)).collect();
+        if self.waiting.is_empty() {
+            self.waiting = Vec::new();
+        }
+        taken
+    }
+}
+
+impl Engine {
+    /// Has a request wait for what others know of a number. False when there is nobody to ask, or too many wait.
+    pub(crate) fn park(
+        &mut self,
+        request: Received<'_, '_>,
+        tenant: &Tenant,
+        caller: &Extension,
+        number: &str,
+    ) -> bool {
+        if self.parked.waiting.iter().any(|waiting| waiting.transaction == request.transaction) {
+            return true;
+        }
+        let aor = Aor { tenant: tenant.id, number: number.as_bytes() };
+        if self.parked.waiting.len() >= MOST || !self.core.location.ask_others(&aor) {
+            return false;
+        }
+        self.parked.serial += 1;
+        self.parked.waiting.push(Waiting {
+            serial: self.parked.serial,
+            transaction: request.transaction,
+            flow: request.flow,
+            offered: request.offered,
+            tenant: tenant.id,
+            caller: (*caller.number).into(),
+            number: number.into(),
+            bytes: request.message.bytes().into(),
+        });
+        self.core.wheel.start(self.core.now.monotonic + PATIENCE, Alarm::Parked(self.parked.serial));
+        true
+    }
+
+    /// Others have told what they know of a number.
+    pub(crate) fn handle_looked_up(&mut self, tenant: TenantId, number: &[u8]) {
+        let asked = self.parked.take(|waiting| waiting.tenant == tenant && waiting.number.as_bytes() == number);
+        asked.into_iter().for_each(|waiting| self.go_on(&waiting));
+    }
+
+    /// Nobody has told in time.
+    pub(crate) fn handle_late_look_up(&mut self, serial: u64) {
+        let late = self.parked.take(|waiting| waiting.serial == serial);
+        late.into_iter().for_each(|waiting| self.go_on(&waiting));
+    }
+
+    fn go_on(&mut self, waiting: &Waiting) {
+        let Ok(message) = Message::parse(&waiting.bytes) else { return };
+        let (Ok(essentials), Ok(uri)) = (message.essentials(), Uri::parse(message.request_uri())) else { return };
+        let Waiting { flow, offered, transaction, .. } = *waiting;
+        self.core.out.speak_of(essentials.call_id);
+        let request = Received { message: &message, essentials: &essentials, flow, offered, transaction };
+        let routing = self.core.routing(&message, &flow);
+        let directory = Arc::clone(&self.core.directory);
+        // Either may have been removed meanwhile.
+        let tenant = directory.tenant(waiting.tenant);
+        let caller = directory.extension(waiting.tenant, waiting.caller.as_bytes());
+        let Some((tenant, caller)) = tenant.zip(caller) else { return };
+        if let Err(reject) = self.call(request, &directory, tenant, caller, &uri, &routing, false) {
+            self.core.refuse(request, reject);
+        }
+    }
+}
