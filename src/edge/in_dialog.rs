@@ -56,6 +56,7 @@ impl Core {
             names_only_us: false,
             rest: message.values(Name::Route).map(Cow::Borrowed).collect(),
             is_changed: false,
+            leads_to_node: false,
         };
         let mut reading = RouteReading::None;
 
@@ -105,7 +106,23 @@ impl Core {
             routing.rest.drain(..own);
             routing.is_changed = true;
         }
+        if matches!(&reading, RouteReading::Dialog(own) if own.node == self.here) && !self.location.is_alone() {
+            routing.leads_to_node = self.is_recorded_by_node(&routing.rest, period);
+        }
         (routing, reading)
+    }
+
+    /// Whether a Route begins with what another node has recorded for itself: its cookie, or the second entry of its pair and then
+    /// its cookie.
+    fn is_recorded_by_node(&mut self, route: &[Cow<'_, [u8]>], period: u64) -> bool {
+        for value in route.iter().take(2) {
+            let Some(uri) = NameAddr::parse(value).and_then(|entry| entry.parse_uri().ok()) else { return false };
+            match Cookie::read(uri.user.unwrap_or_default(), &mut self.keys, period) {
+                Reading::Companion => {}
+                read => return matches!(read, Reading::Valid(cookie) if cookie.node != self.here),
+            }
+        }
+        false
     }
 
     /// What the user part of a URI says, when its host is ours. A phone may call itself what it likes: `rw.anything` at
@@ -499,6 +516,10 @@ fn next_hop<'a>(
     settings: &Settings,
 ) -> Result<Flow, Reject> {
     let Some(Cow::Borrowed(first)) = routing.rest.first() else { return Ok(target) };
+    // Nodes know each other by the way that the call has come and gone, and not by what they tell phones of themselves.
+    if routing.leads_to_node {
+        return Ok(target);
+    }
     let entry = NameAddr::parse(first).ok_or(Reject::Malformed)?;
     let uri = entry.parse_uri().map_err(|_| Reject::Malformed)?;
     let ip = uri.ip().map(|ip| ip.to_canonical()).ok_or(Reject::RoutePreloaded)?;

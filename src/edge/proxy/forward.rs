@@ -25,6 +25,8 @@ pub(crate) struct Routing<'a> {
     pub(crate) rest: Vec<Cow<'a, [u8]>>,
     /// Whether the Route header is other than it came.
     pub(crate) is_changed: bool,
+    /// Whether the first value that stays is what another node of ours has recorded for itself.
+    pub(crate) leads_to_node: bool,
 }
 
 /// What changes on the way to one target.

@@ -149,6 +149,25 @@ fn a_device_on_a_connection_of_another_node_is_called_through_it_and_either_hang
 }
 
 #[test]
+fn nodes_that_tell_phones_another_address_find_each_other_all_the_same() {
+    // A name is never resolved, and the address is one that leads to neither.
+    for told in ["edge.acme.example", "203.0.113.250"] {
+        let mut pair = Pair::new();
+        let (device, caller) = (pair.device(Transport::Tls), pair.caller());
+        for (scene, port) in [(&mut pair.a, 5071), (&mut pair.b, 5072)] {
+            scene.reconfigure(|settings| {
+                settings.listeners.iter_mut().for_each(|listener| listener.advertise = Some((told.into(), port)));
+            });
+        }
+        let (mut from, mut to) = pair.call(caller, device);
+        pair.ask(&mut from, "INFO", caller, device, true);
+        pair.ask(&mut to, "INFO", caller, device, false);
+        pair.ask(&mut to, "BYE", caller, device, false);
+        pair.expect_over();
+    }
+}
+
+#[test]
 fn a_phone_is_shown_no_voucher_and_sees_one_way_back_through_both_nodes() {
     let mut pair = Pair::new();
     let (device, caller) = (pair.device(Transport::Tls), pair.caller());
