@@ -21,13 +21,16 @@ const KNOWN_FOR: Duration = Duration::from_secs(30);
 /// Answers that wait at once; further ones are 503 at once.
 const MOST: usize = 32_768;
 
+/// A tenant's number.
+type OfNumber = (TenantId, Box<[u8]>);
+
 /// The answers that wait, and those of which it is known that Redis has not taken what they say.
 #[derive(Debug, Default)]
 pub(crate) struct Withheld {
     answers: HashMap<u64, Answer>,
     /// By transaction, while they wait.
     waiting: HashMap<u128, u64>,
-    by_number: HashMap<(TenantId, Box<[u8]>), SmallVec<[u64; 2]>>,
+    by_number: HashMap<OfNumber, SmallVec<[u64; 2]>>,
     serial: u64,
 }
 
