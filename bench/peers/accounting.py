@@ -27,6 +27,12 @@ def pss(rollup: str) -> int:
     return sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
+def processor_seconds(pids: list[int]) -> float:
+    """How long their threads have had a processor, those that have ended left out."""
+    tasks = (task for pid in pids for task in (PROC / str(pid) / "task").glob("*/schedstat"))
+    return sum(int((read(task) or "0").split()[0]) for task in tasks) / 1e9
+
+
 def stolen_ticks() -> int:
     """Time that the hypervisor gave to others, in ticks of all cores."""
     return int(read(PROC / "stat").split("\n", 1)[0].split()[8])

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from . import GENERATOR_CORE, Invalid
+from . import GENERATOR_CORE, Invalid, accounting
 from .bench import Bench, Lengths, say
 from .figures import Figure, ratios, turning_order
 from .generator import WINDOW, cpu_us, latency_us
@@ -19,7 +19,9 @@ from .servers import HOST, Ports, Ringway, pinned
 # A REGISTER with Redis may cost so much more than without.
 COST_BAR = 1.15
 # Registrations that are new, in a row.
-NEW = 100_000
+NEW = 300_000
+# Phones whose refreshes are just so far apart that each is published.
+STEADY = 220_000
 # Bindings that a node which comes has to learn, and how many seconds it has for it.
 WARM_BAR = 60
 # Phones of a node that is killed, and calls to them by way of the other.
@@ -111,15 +113,18 @@ class Sharing:
         self.bench = bench
         self.lengths = lengths
         self.many = many
-        self.new, self.phones, self.calls = NEW // divisor, PHONES // divisor, CALLS // divisor
+        self.new, self.steady = NEW // divisor, STEADY // divisor
+        self.phones, self.calls = PHONES // divisor, CALLS // divisor
         self.faults: list[str] = []
 
     def redis(self) -> list[Finding]:
         """What a REGISTER costs alone and with Redis, both turns in one run."""
         findings = []
+        seconds = str(3 * self.lengths.seconds)
         for what, count, options in (
-            ("refreshed over and over", FEW, ["--duration", str(self.lengths.seconds), "--register-first"]),
-            (f"of {self.new:,} new phones", self.new, ["--operations", str(self.new), "--no-setup"]),
+            ("refreshed over and over, 256 at a time", FEW, ["--duration", str(self.lengths.seconds), "--register-first"]),
+            (f"of {self.steady:,} phones that refresh every 11 s", self.steady, ["--duration", seconds, "--rate", str(self.steady // 11)]),
+            (f"of {self.new:,} new phones, 256 at a time", self.new, ["--operations", str(self.new)]),
         ):
             costs: dict[str, list[float | None]] = {"alone": [], "shared": []}
             for repetition in range(self.lengths.repetitions):
@@ -134,23 +139,35 @@ class Sharing:
         return findings
 
     def cost(self, where: str, is_shared: bool, count: int, options: list[str]) -> float | None:
-        """CPU microseconds of the node for a REGISTER in a closed loop."""
+        """CPU microseconds of the node for a REGISTER. In the closed loop of few phones those that the generator has seen;
+        else until Redis has been told of the last."""
         file = self.bench.users(count, in_any_order=True)
+        is_loop = "--register-first" in options
         try:
             with Redis(self.bench) as redis:
                 environment = redis.environment("a") if is_shared else {}
                 with self.bench.ringway(count, False, environment=environment) as server, Scraper(server.metrics_url):
                     if is_shared:
                         wait("the node is connected", lambda: self.metric(server, "ringway_redis_current") == 1)
-                    warm_up = ["--warm-up", str(self.lengths.warm_up)] if "--duration" in options else []
+                    if "--rate" in options:
+                        self.bench.generator.register_all(server, file, rate=RATE)
+                        self.drain(server)
+                    before = accounting.processor_seconds(server.pids)
                     # Few addresses: the connection to Redis has a port that phones at many might want.
-                    report = self.bench.generator.run(server, file, "register", *options, *warm_up, "--window", str(WINDOW))
+                    options = [*options, *(["--warm-up", str(self.lengths.warm_up)] if is_loop else ["--no-setup"])]
+                    options += [] if "--rate" in options else ["--window", str(WINDOW)]
+                    report = self.bench.generator.run(server, file, "register", *options)
+                    self.drain(server)
+                    used = accounting.processor_seconds(server.pids) - before
         except Invalid as fault:
             self.faults.append(f"{where}: {fault}")
             return None
-        found = cpu_us(report)
+        found = cpu_us(report) if is_loop else used / report["operations"]["succeeded"] * 1e6
         say(f"{where}: {found:.2f} us")
         return found
+
+    def drain(self, server: Ringway) -> None:
+        wait("all are published", lambda: self.metric(server, "ringway_redis_queue_depth") == 0)
 
     def cold(self) -> list[Finding]:
         """How long a node that comes takes to know what another has, and what that takes in Redis."""

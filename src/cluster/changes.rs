@@ -88,14 +88,14 @@ impl Sharer {
                 }
                 for (stream, entries) in streams(answer) {
                     has_more |= entries.len() >= AT_ONCE;
-                    let Some(partition) = partition_of(&stream) else { continue };
-                    for Entry { id, name, node } in entries {
-                        if let Some(position) = positions.read.get_mut(usize::from(partition)) {
-                            *position = Some(id);
-                        }
-                        if node != self.here.0.to_be_bytes() {
-                            changed.insert((partition, name));
-                        }
+                    let Some(partition) = text(&stream).and_then(partition_of) else { continue };
+                    if let Some(last) = entries.last().and_then(id)
+                        && let Some(position) = positions.read.get_mut(usize::from(partition))
+                    {
+                        *position = Some(last.to_owned());
+                    }
+                    for entry in &entries {
+                        changed.extend(names_of_others(entry, self.here).map(|name| (partition, name.to_vec())));
                     }
                 }
             }
@@ -186,39 +186,41 @@ fn range(command: &str, partition: u16, from: &str, to: &str) -> Cmd {
 /// The id of the first entry of an answer.
 fn first_id(answer: &Value) -> String {
     let id = match answer {
-        Value::Array(entries) => entries.first().and_then(entry).map(|entry| entry.id),
+        Value::Array(entries) => entries.first().and_then(id),
         _ => None,
     };
-    id.unwrap_or_else(|| BEGINNING.to_owned())
+    id.unwrap_or(BEGINNING).to_owned()
 }
 
-/// An entry of a stream. What an entry lacks, for somebody else has written it, is empty.
-struct Entry {
-    id: String,
-    /// The name of an address-of-record.
-    name: Vec<u8>,
-    /// The node that has changed it.
-    node: Vec<u8>,
-}
-
-fn entry(value: &Value) -> Option<Entry> {
-    let Value::Array(parts) = value else { return None };
-    let [id, fields] = parts.as_slice() else { return None };
-    let (mut name, mut node) = (Vec::new(), Vec::new());
-    if let Value::Array(fields) = fields {
-        for field in fields.chunks_exact(2) {
-            match field {
-                [Value::BulkString(key), Value::BulkString(value)] if key == b"k" => name.clone_from(value),
-                [Value::BulkString(key), Value::BulkString(value)] if key == b"n" => node.clone_from(value),
-                _ => {}
-            }
-        }
+/// The id of an entry of a stream.
+fn id(entry: &Value) -> Option<&str> {
+    match entry {
+        Value::Array(parts) => text(parts.first()?),
+        _ => None,
     }
-    Some(Entry { id: text(id)?, name, node })
+}
+
+/// The names of addresses-of-record that an entry of a stream tells of, unless this node has written it.
+fn names_of_others(entry: &Value, here: NodeNumber) -> impl Iterator<Item = &[u8]> {
+    let fields = match entry {
+        Value::Array(parts) => match parts.get(1) {
+            Some(Value::Array(fields)) => fields.as_slice(),
+            _ => &[],
+        },
+        _ => &[],
+    };
+    let values = |name: &'static [u8]| {
+        fields.chunks_exact(2).filter_map(move |field| match field {
+            [Value::BulkString(key), Value::BulkString(value)] if key == name => Some(value.as_slice()),
+            _ => None,
+        })
+    };
+    let is_ours = values(b"n").next() == Some(&here.0.to_be_bytes()[..]);
+    values(b"k").filter(move |_| !is_ours)
 }
 
 /// The streams of an answer to XREAD, with their entries.
-fn streams(answer: Value) -> Vec<(String, Vec<Entry>)> {
+fn streams(answer: Value) -> Vec<(Value, Vec<Value>)> {
     let pairs: Vec<(Value, Value)> = match answer {
         Value::Map(pairs) => pairs,
         Value::Array(streams) => streams
@@ -232,17 +234,17 @@ fn streams(answer: Value) -> Vec<(String, Vec<Entry>)> {
             .collect(),
         _ => Vec::new(),
     };
-    let read = |(name, entries): (Value, Value)| {
-        let Value::Array(entries) = entries else { return None };
-        Some((text(&name)?, entries.iter().filter_map(entry).collect()))
+    let entries = |(name, entries)| match entries {
+        Value::Array(entries) => Some((name, entries)),
+        _ => None,
     };
-    pairs.into_iter().filter_map(read).collect()
+    pairs.into_iter().filter_map(entries).collect()
 }
 
-fn text(value: &Value) -> Option<String> {
+fn text(value: &Value) -> Option<&str> {
     match value {
-        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
-        Value::SimpleString(text) => Some(text.clone()),
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
         _ => None,
     }
 }

@@ -29,10 +29,15 @@ pub(crate) fn partition(domain: &str, number: &[u8]) -> u8 {
 /// The name of an address-of-record behind its partition: what a change tells.
 pub(crate) fn name(domain: &str, number: &[u8]) -> Vec<u8> {
     let mut name = Vec::with_capacity(domain.len() + 1 + number.len());
-    name.extend_from_slice(domain.as_bytes());
-    name.push(b':');
-    name.extend_from_slice(number);
+    write_name(domain, number, &mut name);
     name
+}
+
+/// Appends it.
+pub(crate) fn write_name(domain: &str, number: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(domain.as_bytes());
+    out.push(b':');
+    out.extend_from_slice(number);
 }
 
 /// Domain and number of a name.
@@ -43,16 +48,21 @@ pub(crate) fn split(name: &[u8]) -> Option<(&str, &[u8])> {
     (!domain.is_empty() && !number.is_empty()).then_some((domain, number))
 }
 
+/// What all keys of a partition begin with.
+pub(crate) fn of_partition(partition: u8) -> String {
+    format!("rw:{{b{partition}}}:")
+}
+
 /// The key of a blob.
 pub(crate) fn blob(partition: u8, name: &[u8]) -> Vec<u8> {
-    let mut key = format!("rw:{{b{partition}}}:").into_bytes();
+    let mut key = of_partition(partition).into_bytes();
     key.extend_from_slice(name);
     key
 }
 
 /// The key of a stream.
 pub(crate) fn changes(partition: u8) -> String {
-    format!("rw:{{b{partition}}}:{CHANGES}")
+    of_partition(partition) + CHANGES
 }
 
 /// What a scan finds blobs and streams by.

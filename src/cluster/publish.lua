@@ -1,11 +1,10 @@
--- Puts one node's section into the blob of an address-of-record, and tells of it in the partition's stream.
+-- Puts one node's sections into the blobs of some addresses-of-record of one partition, and tells of them in its stream.
 --
--- KEYS: the blob, the stream. ARGV: node (4 bytes), version (8), expires (4), record (empty: there is nothing left),
--- the time now in Unix seconds, seconds that a key outlives its bindings, entries that the stream keeps, name.
--- Gives 1: written, 0: a later version of the section is there, -1: the blob is of a newer format and was left alone,
--- 2: what was there could not be read and was replaced.
-local node, version, expires, record = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local now, grace = tonumber(ARGV[5]), tonumber(ARGV[6])
+-- KEYS: the stream, the blobs. ARGV: node (4 bytes), the time now in Unix seconds, seconds that a key outlives its bindings,
+-- entries that the stream keeps; and for each blob version (8 bytes), expires (4) and record (empty: there is nothing left).
+-- Gives a letter for each blob: W: written, L: a later version of the section is there, N: the blob is of a newer format and
+-- was left alone, G: what was there could not be read and was replaced.
+local node, now, grace = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local function number(text, at, length)
     local value = 0
@@ -14,7 +13,7 @@ local function number(text, at, length)
 end
 
 -- The other nodes' sections that live; nil when the blob can't be read, and whether a later one of ours is there.
-local function others(blob)
+local function others(blob, version)
     local count, at, kept, latest, is_late = string.byte(blob, 2), 3, {}, 0, false
     if not count or count == 0 then return nil end
     for _ = 1, count do
@@ -33,27 +32,41 @@ local function others(blob)
     return kept, latest, is_late
 end
 
-local kept, latest, outcome = {}, 0, 1
-local blob = redis.pcall('GET', KEYS[1])
-if type(blob) == 'string' then
-    local format = string.byte(blob, 1)
-    if format and format > 1 and format < 32 then return -1 end
-    local found, until_, late
-    if format == 1 then found, until_, late = others(blob) end
-    if late then return 0 end
-    if found then kept, latest = found, until_ else outcome = 2 end
-elseif type(blob) == 'table' then
-    outcome = 2
+local function write(key, version, expires, record)
+    local kept, latest, outcome = {}, 0, 'W'
+    local blob = redis.pcall('GET', key)
+    if type(blob) == 'string' then
+        local format = string.byte(blob, 1)
+        if format and format > 1 and format < 32 then return 'N' end
+        local found, until_, late
+        if format == 1 then found, until_, late = others(blob, version) end
+        if late then return 'L' end
+        if found then kept, latest = found, until_ else outcome = 'G' end
+    elseif type(blob) == 'table' then
+        outcome = 'G'
+    end
+    if record ~= '' then
+        kept[#kept + 1] = node .. version .. expires .. string.char(math.floor(#record / 256), #record % 256) .. record
+        latest = math.max(latest, number(expires, 1, 4))
+    end
+    if #kept == 0 then
+        redis.call('DEL', key)
+    else
+        redis.call('SET', key, string.char(1, #kept) .. table.concat(kept), 'EX', math.max(latest - now, 0) + grace)
+    end
+    return outcome
 end
 
-if record ~= '' then
-    kept[#kept + 1] = node .. version .. expires .. string.char(math.floor(#record / 256), #record % 256) .. record
-    latest = math.max(latest, number(expires, 1, 4))
+local outcomes, entry = {}, { 'n', node }
+local prefix = #KEYS[1] - #'changes'
+for i = 2, #KEYS do
+    local section = ARGV[i + 3]
+    local outcome = write(KEYS[i], string.sub(section, 1, 8), string.sub(section, 9, 12), string.sub(section, 13))
+    outcomes[i - 1] = outcome
+    if outcome == 'W' or outcome == 'G' then
+        entry[#entry + 1] = 'k'
+        entry[#entry + 1] = string.sub(KEYS[i], prefix + 1)
+    end
 end
-if #kept == 0 then
-    redis.call('DEL', KEYS[1])
-else
-    redis.call('SET', KEYS[1], string.char(1, #kept) .. table.concat(kept), 'EX', math.max(latest - now, 0) + grace)
-end
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[7], '*', 'k', ARGV[8], 'n', node)
-return outcome
+if #entry > 2 then redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*', unpack(entry)) end
+return table.concat(outcomes)

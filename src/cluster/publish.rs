@@ -1,6 +1,5 @@
 //! This node's sections into Redis, a moment after a device has changed them.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use redis::{Cmd, RedisError, ServerErrorKind, Value};
@@ -14,9 +13,11 @@ use crate::{Sharer, keys};
 /// How long changes gather before they go out together.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// Sections that go out together; more when many wait, for then the way there and back is what takes the time.
-const AT_ONCE: usize = 256;
-const AT_ONCE_OF_MANY: usize = 4096;
+/// Sections that go out together at most.
+const AT_ONCE: usize = 4096;
+
+/// Sections of a partition that one script writes at most: Redis does nothing else meanwhile.
+const OF_A_SCRIPT: usize = 64;
 
 /// Seconds that a key in Redis outlives the bindings in it: a refresh that changes nothing else is told late.
 const GRACE: u32 = 60;
@@ -25,36 +26,42 @@ const GRACE: u32 = 60;
 const REFUSED: Duration = Duration::from_secs(1);
 
 /// Entries that a stream of changes keeps, more or less: what a node may miss and still catch up with.
-pub(crate) const KEPT_CHANGES: u32 = 4096;
+pub(crate) const KEPT_CHANGES: u32 = 2048;
 
 const SCRIPT: &str = include_str!("publish.lua");
 
-/// What the script says: a later version of the section is there, which is another process's with this node's name.
-const LATE: i64 = 0;
-const NEWER: i64 = -1;
-const WAS_GARBAGE: i64 = 2;
+/// What the script says of a section: a later version of it is there, which is another process's with this node's name.
+const LATE: u8 = b'L';
+const NEWER: u8 = b'N';
+const WAS_GARBAGE: u8 = b'G';
 
-/// Sections on their way. Whatever has had no answer when this is dropped, for the connection has failed or nobody waits for
-/// it any more, is taken again.
+/// Sections on their way, those of a partition together. Whatever has had no answer when this is dropped, for the connection
+/// has failed or nobody waits for it any more, is taken again.
 struct Batch<'s> {
     sharer: &'s Sharer,
-    leaving: VecDeque<Leaving>,
-}
-
-impl Drop for Batch<'_> {
-    fn drop(&mut self) {
-        self.sharer.counters.failed.add(self.leaving.len() as u64);
-        self.leaving.iter().for_each(|section| self.sharer.again(section));
-    }
+    /// Names and sections, one after the other.
+    texts: Vec<u8>,
+    leaving: Vec<Leaving>,
+    /// So many of them have had an answer.
+    answered: usize,
 }
 
 /// A section on its way.
 struct Leaving {
     tenant: TenantId,
-    number: Box<[u8]>,
     version: u64,
     partition: u8,
-    name: Vec<u8>,
+    /// Where its name begins, in it the number, the section, and where that ends.
+    name: usize,
+    number: usize,
+    section: usize,
+    end: usize,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.give_back(self.leaving.len());
+    }
 }
 
 impl Sharer {
@@ -65,34 +72,28 @@ impl Sharer {
         recent: &Recent,
     ) -> Result<std::convert::Infallible, RedisError> {
         let mut script = load_script(&mut store).await?;
+        let mut batch = Batch { sharer: self, texts: Vec::new(), leaving: Vec::new(), answered: 0 };
         loop {
-            let waiting = self.location.unpublished(self.world.now()).count;
-            let most = if waiting > AT_ONCE_OF_MANY { AT_ONCE_OF_MANY } else { AT_ONCE };
-            let (mut batch, commands) = self.take(&script, most);
-            if commands.is_empty() {
+            batch.take();
+            if batch.leaving.is_empty() {
                 tokio::time::sleep(GATHER).await;
                 continue;
             }
-            let is_full = commands.len() == most;
-            let answers = store.ask(commands).await?;
+            let answers = store.ask(batch.commands(&script)).await?;
             let mut refusal = None;
-            let mut answers = answers.into_iter();
             let now = Instant::now();
-            while let Some(section) = batch.leaving.pop_front() {
-                match answers.next() {
-                    Some(Value::Int(outcome)) => {
-                        self.note(outcome);
-                        self.world.published(section.tenant, &section.number, section.version);
-                        recent.note(now, section.partition, section.name);
+            for answer in answers {
+                let of_script = batch.of_script();
+                match answer {
+                    Value::BulkString(outcomes) if outcomes.len() == of_script => {
+                        batch.published(&outcomes, recent, now)
                     }
-                    Some(Value::ServerError(error)) => {
-                        self.again(&section);
-                        self.counters.failed.add(1);
+                    Value::ServerError(error) => {
+                        batch.give_back(of_script);
                         refusal = Some(error);
                     }
                     other => {
-                        self.again(&section);
-                        self.counters.failed.add(1);
+                        batch.give_back(of_script);
                         tracing::debug!(?other, "Redis has answered something else than was asked");
                     }
                 }
@@ -107,35 +108,13 @@ impl Sharer {
                     tracing::warn!(%error, "Redis takes no registrations; they wait");
                     tokio::time::sleep(REFUSED).await;
                 }
-                None if is_full => {}
+                None if batch.leaving.len() >= AT_ONCE => {}
                 None => tokio::time::sleep(GATHER).await,
             }
         }
     }
 
-    /// Takes what is to go out, as commands.
-    fn take(&self, script: &str, most: usize) -> (Batch<'_>, Vec<Cmd>) {
-        let now = self.world.now();
-        let (mut leaving, mut commands) = (VecDeque::new(), Vec::new());
-        self.location.take_unpublished(now, most, |section| {
-            let Aor { tenant, number } = section.aor;
-            // Of a tenant that is no more nothing is told; what was told expires.
-            let Some(domain) = self.world.domain(tenant) else { return };
-            let partition = keys::partition(&domain, number);
-            let name = keys::name(&domain, number);
-            let mut command = redis::cmd("EVALSHA");
-            command.arg(script).arg(2).arg(keys::blob(partition, &name)).arg(keys::changes(partition));
-            command.arg(&self.here.0.to_be_bytes()[..]);
-            command.arg(&section.version.to_be_bytes()[..]);
-            command.arg(&section.expires.to_be_bytes()[..]);
-            command.arg(section.record).arg(now.as_seconds()).arg(GRACE).arg(KEPT_CHANGES).arg(&name);
-            commands.push(command);
-            leaving.push_back(Leaving { tenant, number: number.into(), version: section.version, partition, name });
-        });
-        (Batch { sharer: self, leaving }, commands)
-    }
-
-    fn note(&self, outcome: i64) {
+    fn note(&self, outcome: u8) {
         match outcome {
             NEWER => return self.counters.newer.add(1),
             WAS_GARBAGE => self.counters.garbage.add(1),
@@ -144,11 +123,103 @@ impl Sharer {
         }
         self.counters.published.add(1);
     }
+}
 
-    fn again(&self, section: &Leaving) {
-        let aor = Aor { tenant: section.tenant, number: &section.number };
-        self.location.publish_again(self.world.now(), &aor, section.version);
+impl Batch<'_> {
+    /// Takes what is to go out, in place of what was here.
+    fn take(&mut self) {
+        self.give_back(self.leaving.len());
+        self.texts.clear();
+        self.leaving.clear();
+        self.answered = 0;
+        let Self { sharer, texts, leaving, .. } = self;
+        sharer.location.take_unpublished(sharer.world.now(), AT_ONCE, |taken| {
+            let Aor { tenant, number } = taken.aor;
+            // Of a tenant that is no more nothing is told; what was told expires.
+            let Some(domain) = sharer.world.domain(tenant) else { return };
+            let name = texts.len();
+            keys::write_name(&domain, number, texts);
+            let section = texts.len();
+            texts.extend(taken.version.to_be_bytes());
+            texts.extend(taken.expires.to_be_bytes());
+            texts.extend_from_slice(taken.record);
+            leaving.push(Leaving {
+                tenant,
+                version: taken.version,
+                partition: keys::partition(&domain, number),
+                name,
+                number: section - number.len(),
+                section,
+                end: texts.len(),
+            });
+        });
+        // Two states of one section keep their order.
+        leaving.sort_by_key(|section| section.partition);
     }
+
+    /// How many sections the script has that is answered next.
+    fn of_script(&self) -> usize {
+        scripts(self.leaving.get(self.answered..).unwrap_or_default()).next().map_or(0, <[Leaving]>::len)
+    }
+
+    /// One script each for some sections of a partition.
+    fn commands(&self, script: &str) -> Vec<Cmd> {
+        let now = self.sharer.world.now().as_seconds();
+        let here = self.sharer.here.0.to_be_bytes();
+        let text = |begin: usize, end: usize| self.texts.get(begin..end).unwrap_or_default();
+        let command = |sections: &[Leaving]| {
+            let bytes = sections.iter().map(|section| section.end - section.name).sum::<usize>();
+            let mut command = Cmd::with_capacity(8 + 2 * sections.len(), 128 + bytes + 16 * sections.len());
+            let partition = sections.first().map_or(0, |section| section.partition);
+            command.arg("EVALSHA").arg(script).arg(1 + sections.len()).arg(keys::changes(partition));
+            let mut key = keys::of_partition(partition).into_bytes();
+            let prefix = key.len();
+            for section in sections {
+                key.truncate(prefix);
+                key.extend_from_slice(text(section.name, section.section));
+                command.arg(key.as_slice());
+            }
+            command.arg(&here[..]).arg(now).arg(GRACE).arg(KEPT_CHANGES);
+            for section in sections {
+                command.arg(text(section.section, section.end));
+            }
+            command
+        };
+        scripts(&self.leaving).map(command).collect()
+    }
+
+    /// Redis has answered to so many sections.
+    fn published(&mut self, outcomes: &[u8], recent: &Recent, now: Instant) {
+        let answered = self.leaving.get(self.answered..).unwrap_or_default();
+        let mut names = Vec::new();
+        for (section, outcome) in answered.iter().zip(outcomes) {
+            let text = |begin: usize, end: usize| self.texts.get(begin..end).unwrap_or_default();
+            self.sharer.note(*outcome);
+            self.sharer.world.published(section.tenant, text(section.number, section.section), section.version);
+            names.push(text(section.name, section.section));
+        }
+        recent.note(now, answered.first().map_or(0, |section| section.partition), &names);
+        self.answered += outcomes.len();
+    }
+
+    /// So many of those that have had no answer are to be taken again.
+    fn give_back(&mut self, count: usize) {
+        let sharer = self.sharer;
+        let unanswered = self.leaving.get(self.answered..).unwrap_or_default();
+        let given_back = unanswered.iter().take(count);
+        sharer.counters.failed.add(given_back.len() as u64);
+        for section in given_back {
+            let number = self.texts.get(section.number..section.section).unwrap_or_default();
+            let aor = Aor { tenant: section.tenant, number };
+            sharer.location.publish_again(sharer.world.now(), &aor, section.version);
+        }
+        self.answered = (self.answered + count).min(self.leaving.len());
+    }
+}
+
+/// The sections that one script each is for.
+fn scripts(leaving: &[Leaving]) -> impl Iterator<Item = &[Leaving]> {
+    leaving.chunk_by(|one, next| one.partition == next.partition).flat_map(|sections| sections.chunks(OF_A_SCRIPT))
 }
 
 async fn load_script(store: &mut Store) -> Result<String, RedisError> {

@@ -10,6 +10,9 @@ use tokio::time::Instant;
 /// How far back an accepted write may be lost.
 const SPAN: Duration = Duration::from_secs(5);
 
+/// Between names that are kept: neither a domain nor a number has it in it (a directory takes neither with one).
+const SEPARATOR: u8 = 0;
+
 /// Names that are kept at most. When there were more, everything is compared.
 const MOST: usize = 200_000;
 
@@ -21,28 +24,52 @@ pub(crate) struct Recent {
 
 #[derive(Debug, Default)]
 struct State {
-    names: VecDeque<(Instant, u8, Vec<u8>)>,
+    published: VecDeque<Published>,
+    /// How many names these are.
+    names: usize,
     has_overflown: bool,
 }
 
+/// What one script has published.
+#[derive(Debug)]
+struct Published {
+    at: Instant,
+    partition: u8,
+    /// What is between them no name has in it.
+    names: Box<[u8]>,
+    count: usize,
+}
+
 impl Recent {
-    pub(crate) fn note(&self, now: Instant, partition: u8, name: Vec<u8>) {
+    pub(crate) fn note(&self, now: Instant, partition: u8, names: &[&[u8]]) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.names.front().is_some_and(|(at, ..)| now.duration_since(*at) > SPAN) {
-            state.names.pop_front();
+        while let Some(oldest) = state.published.front()
+            && now.duration_since(oldest.at) > SPAN
+        {
+            state.names -= oldest.count;
+            state.published.pop_front();
         }
-        if state.names.len() < MOST {
-            state.names.push_back((now, partition, name));
-        } else {
+        if state.names + names.len() > MOST {
             state.has_overflown = true;
+            return;
         }
+        state.names += names.len();
+        state.published.push_back(Published {
+            at: now,
+            partition,
+            names: names.join(&SEPARATOR).into(),
+            count: names.len(),
+        });
     }
 
     /// The names, each once; `None` when there were too many. It begins anew.
     pub(crate) fn take(&self) -> Option<Vec<(u8, Vec<u8>)>> {
-        let State { names, has_overflown } =
+        let State { published, has_overflown, .. } =
             std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner));
-        let names: BTreeSet<_> = names.into_iter().map(|(_, partition, name)| (partition, name)).collect();
+        let mut names = BTreeSet::new();
+        for Published { partition, names: some, .. } in published {
+            names.extend(some.split(|byte| *byte == SEPARATOR).map(|name| (partition, name.to_vec())));
+        }
         (!has_overflown).then(|| names.into_iter().collect())
     }
 }
@@ -54,13 +81,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_old_is_forgotten_and_too_much_is_told_as_such() {
         let recent = Recent::default();
-        recent.note(Instant::now(), 1, b"a".to_vec());
+        recent.note(Instant::now(), 1, &[b"a"]);
         tokio::time::advance(SPAN + Duration::from_millis(1)).await;
-        recent.note(Instant::now(), 2, b"b".to_vec());
-        recent.note(Instant::now(), 2, b"b".to_vec());
-        assert_eq!(recent.take(), Some(vec![(2, b"b".to_vec())]));
+        recent.note(Instant::now(), 2, &[b"c", b"b"]);
+        recent.note(Instant::now(), 2, &[b"b"]);
+        assert_eq!(recent.take(), Some(vec![(2, b"b".to_vec()), (2, b"c".to_vec())]));
         for number in 0..=MOST {
-            recent.note(Instant::now(), 0, number.to_be_bytes().to_vec());
+            recent.note(Instant::now(), 0, &[number.to_string().as_bytes()]);
         }
         assert_eq!(recent.take(), None);
         assert_eq!(recent.take(), Some(Vec::new()));

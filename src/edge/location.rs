@@ -47,7 +47,7 @@ use aor::{AorHash, STRIPES};
 use flows::Flows;
 use outbox::Urgency;
 use sharing::Sharing;
-use stripe::{Entry, SHARED, Stripe, WAITS};
+use stripe::{Entry, QUEUED, SHARED, Stripe};
 use update::Applied;
 
 /// The longest packed record: many bindings with absurdly long Contacts. The journal takes records twice as long.
@@ -148,13 +148,13 @@ impl Location {
         } else {
             (latest(&bindings), bindings.is_empty())
         };
-        let state = self.state_after(place.state(), &old_bindings, &bindings);
+        let state = self.state_after(place.state(), &old_bindings, &bindings, seconds);
         drop((old_bindings, bindings));
         let version = place.next_version(now.as_millis());
         let is_news = state.is_some_and(|(state, _)| state & stripe::WAITS_SOON != 0);
         if let Some((state, urgency)) = state {
             place.put(hash, aor, version, record, soonest, state);
-            self.announce(hash, aor, urgency, now);
+            self.announce(hash, urgency, now);
         } else if is_empty {
             place.remove();
         } else {
@@ -230,12 +230,13 @@ impl Location {
         pack(&bindings, &mut packed);
         // Others may know connections that are no more.
         let has_lost_some = bindings.iter().any(|binding| binding.is_connection_lost);
-        let told = if has_lost_some { self.state_to_be_told(0) } else { None };
-        let state = told.unwrap_or_default() | if is_shared { SHARED } else { 0 };
+        let queued = place.state() & QUEUED;
+        let told = if has_lost_some { self.state_to_be_told(queued) } else { None };
+        let state = told.unwrap_or(queued) | if is_shared { SHARED } else { 0 };
         // A record without bindings stays until the next sweep: an older state of it may still follow.
         place.put(hash, aor, version, &packed, soonest(&bindings), state);
         if told.is_some() {
-            self.announce(hash, aor, Some(Urgency::Soon), now);
+            self.announce(hash, Some(Urgency::Soon), now);
         }
         Ok(())
     }
@@ -332,7 +333,7 @@ impl Location {
         let hash = AorHash::new(&self.seed, &aor);
         self.account(aor.tenant, hash, &old, &bindings, entry.state() & SHARED != 0);
         let state = if is_told { self.state_to_be_told(entry.state()) } else { None };
-        if bindings.is_empty() && state.unwrap_or(entry.state()) & WAITS == 0 {
+        if bindings.is_empty() && state.unwrap_or(entry.state()) & QUEUED == 0 {
             drop((old, bindings));
             entry.empty();
             return false;
@@ -344,7 +345,7 @@ impl Location {
         entry.replace(entry.version(), packed, soonest);
         if let Some(state) = state {
             entry.set_state(state);
-            self.announce(hash, &entry.aor(), Some(Urgency::Soon), now);
+            self.announce(hash, Some(Urgency::Soon), now);
         }
         true
     }

@@ -1,18 +1,21 @@
 //! Whose records other nodes do not know yet as they are.
 //!
-//! An address-of-record stands here once at most, however often it changes, and what is published is its state at that
-//! moment. So nothing here grows with the rate of changes or with how long nobody can be told: there are never more than
-//! addresses-of-record that have been registered.
+//! An address-of-record stands here once for each urgency at most, however often it changes (its record's state says where it
+//! stands), and what is published is its state at that moment. So nothing here grows with the rate of changes or with how
+//! long nobody can be told.
 
 use std::collections::VecDeque;
 
 use parking_lot::Mutex;
-use ringway_directory::TenantId;
+use smallvec::SmallVec;
 
-use super::aor::{Aor, AorHash};
+use super::aor::AorHash;
 
 /// Parts, each with its lock.
 const PARTS: usize = 16;
+
+/// So many are taken out together.
+const GROUP: usize = 32;
 
 /// How long a refresh waits that changes nothing but until when a binding lives, in milliseconds. Many follow each other
 /// in that time, and one does for all.
@@ -35,8 +38,7 @@ struct Part {
 
 #[derive(Debug)]
 struct Waiting {
-    tenant: TenantId,
-    number: Box<[u8]>,
+    hash: AorHash,
     /// Unix milliseconds.
     since: u64,
 }
@@ -49,32 +51,30 @@ pub(super) struct Outbox {
 /// What waits in an outbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unpublished {
-    /// Addresses-of-record.
+    /// Addresses-of-record, some of them perhaps twice.
     pub count: usize,
     /// Since when the oldest of them waits that is overdue, in Unix milliseconds.
     pub overdue_since: Option<u64>,
 }
 
 impl Outbox {
-    pub(super) fn put(&self, hash: AorHash, aor: &Aor<'_>, urgency: Urgency, now: u64) {
-        let waiting = Waiting { tenant: aor.tenant, number: aor.number.into(), since: now };
+    pub(super) fn put(&self, hash: AorHash, urgency: Urgency, now: u64) {
         let mut part = self.parts[hash.0 as usize % PARTS].lock();
-        match urgency {
-            Urgency::Soon => part.soon.push_back(waiting),
-            Urgency::Later => part.later.push_back(waiting),
-        }
+        part.queue(urgency).push_back(Waiting { hash, since: now });
     }
 
-    /// Takes out what is due, `most` at the most, the urgent first.
-    pub(super) fn take(&self, now: u64, most: usize, mut each: impl FnMut(Aor<'_>)) -> usize {
+    /// Takes out what is due, `most` at the most, the urgent first, and shows it in groups. Nothing is locked meanwhile.
+    pub(super) fn take(&self, now: u64, most: usize, mut each: impl FnMut(Urgency, &[AorHash])) -> usize {
         let mut taken = 0;
-        for is_due in [is_due_soon, is_due_later] {
+        for urgency in [Urgency::Soon, Urgency::Later] {
             for part in &self.parts {
                 while taken < most {
-                    // The lock is not held while others work on what was taken.
-                    let Some(waiting) = is_due(&mut part.lock(), now) else { break };
-                    taken += 1;
-                    each(Aor { tenant: waiting.tenant, number: &waiting.number });
+                    let group = part.lock().take(urgency, now, GROUP.min(most - taken));
+                    if group.is_empty() {
+                        break;
+                    }
+                    taken += group.len();
+                    each(urgency, &group);
                 }
             }
         }
@@ -96,16 +96,24 @@ impl Outbox {
     }
 }
 
-fn is_due_soon(part: &mut Part, _now: u64) -> Option<Waiting> {
-    give_room_back(&mut part.soon);
-    part.soon.pop_front()
-}
+impl Part {
+    fn queue(&mut self, urgency: Urgency) -> &mut VecDeque<Waiting> {
+        match urgency {
+            Urgency::Soon => &mut self.soon,
+            Urgency::Later => &mut self.later,
+        }
+    }
 
-fn is_due_later(part: &mut Part, now: u64) -> Option<Waiting> {
-    give_room_back(&mut part.later);
-    // A clock that was put back makes nobody wait for hours.
-    let is_due = |waiting: &Waiting| now >= waiting.since + REFRESH_WAITS || now < waiting.since;
-    if part.later.front().is_some_and(is_due) { part.later.pop_front() } else { None }
+    fn take(&mut self, urgency: Urgency, now: u64, most: usize) -> SmallVec<[AorHash; GROUP]> {
+        let queue = self.queue(urgency);
+        give_room_back(queue);
+        // A clock that was put back makes nobody wait for hours.
+        let is_due = |waiting: &&Waiting| {
+            urgency == Urgency::Soon || now >= waiting.since + REFRESH_WAITS || now < waiting.since
+        };
+        let due = queue.iter().take(most).take_while(is_due).count();
+        queue.drain(..due).map(|waiting| waiting.hash).collect()
+    }
 }
 
 /// After an outage many have left at once.

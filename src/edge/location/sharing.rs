@@ -12,11 +12,15 @@ use super::binding::Binding;
 use super::home::{NodeNumber, holds_against};
 use super::misses::Misses;
 use super::nodes::OtherNode;
-use super::outbox::{Outbox, Unpublished, Urgency};
+use super::outbox::{Outbox, REFRESH_WAITS, Unpublished, Urgency};
 use super::record::{Bindings, Garbage, pack, unpack};
-use super::stripe::{self, SHARED, WAITS, WAITS_LATER, WAITS_SOON};
+use super::stripe::{self, QUEUED, SHARED, STANDS_LATER, Stripe, WAITS_LATER, WAITS_SOON};
 use super::update::Update;
 use super::{Location, latest, soonest, unix_seconds};
+use crate::prefetch::prefetch;
+
+/// By when others have been told of a refresh, in seconds.
+const TOLD_AFTER: u32 = (REFRESH_WAITS / 1000) as u32 + 5;
 
 /// What it takes to share.
 pub(super) struct Sharing {
@@ -64,25 +68,46 @@ impl Location {
     pub fn take_unpublished(&self, now: Wall, most: usize, mut visit: impl FnMut(Section<'_>)) -> usize {
         let Some(sharing) = &self.sharing else { return 0 };
         let mut packed = Vec::new();
-        sharing.outbox.take(now.as_millis(), most, |aor| {
-            let hash = AorHash::new(&self.seed, &aor);
-            let mut stripe = self.stripes[hash.stripe()].lock();
-            let mut is_empty = false;
-            for entry in stripe.with_hash(hash) {
-                let state = entry.state();
-                if entry.aor() != aor || state & WAITS == 0 {
-                    continue;
+        sharing.outbox.take(now.as_millis(), most, |urgency, hashes| {
+            // Nearly all that this takes is waiting for memory: for many at once.
+            for step in [Stripe::ahead, Stripe::ahead_of_block] {
+                for hash in hashes {
+                    let stretch = step(&self.stripes[hash.stripe()].lock(), *hash);
+                    stretch.into_iter().for_each(prefetch);
                 }
-                entry.set_state(state & !WAITS);
-                let bindings = unpack(entry.record()).unwrap_or_default();
-                let own = own_part(&bindings);
-                packed.clear();
-                pack(&own, &mut packed);
-                visit(Section { aor, version: entry.version(), expires: latest(&own), record: &packed });
-                is_empty = bindings.is_empty();
             }
-            if is_empty {
-                stripe.remove_empty(hash);
+            for hash in hashes {
+                let mut stripe = self.stripes[hash.stripe()].lock();
+                let mut is_empty = false;
+                for entry in stripe.with_hash(*hash) {
+                    let state = entry.state();
+                    let (is_told, left) = match urgency {
+                        Urgency::Soon => (state & WAITS_SOON != 0, state & !(WAITS_SOON | WAITS_LATER)),
+                        // What waits to be told soon stands there.
+                        Urgency::Later => {
+                            (state & (WAITS_SOON | WAITS_LATER) == WAITS_LATER, state & !(WAITS_LATER | STANDS_LATER))
+                        }
+                    };
+                    entry.set_state(left);
+                    let record = entry.record();
+                    is_empty |= record.is_empty();
+                    if !is_told {
+                        continue;
+                    }
+                    let bindings = unpack(record).unwrap_or_default();
+                    let (aor, version) = (entry.aor(), entry.version());
+                    if state & SHARED == 0 {
+                        visit(Section { aor, version, expires: latest(&bindings), record });
+                    } else {
+                        let own = own_part(&bindings);
+                        packed.clear();
+                        pack(&own, &mut packed);
+                        visit(Section { aor, version, expires: latest(&own), record: &packed });
+                    }
+                }
+                if is_empty {
+                    stripe.remove_empty(*hash);
+                }
             }
         })
     }
@@ -96,7 +121,7 @@ impl Location {
         let version = place.version().unwrap_or_default().max(version);
         let (record, soonest) = (place.record().to_vec(), soonest(&unpack(place.record()).unwrap_or_default()));
         place.put(hash, aor, version, &record, soonest, state);
-        self.announce(hash, aor, Some(Urgency::Soon), now);
+        self.announce(hash, Some(Urgency::Soon), now);
     }
 
     /// What waits to be published.
@@ -140,7 +165,7 @@ impl Location {
         let mut stripe = self.stripes[hash.stripe()].lock();
         stripe.saw_version(own.unwrap_or_default());
         let mut place = stripe.place(hash, aor);
-        let (mut packed, mut state) = (Vec::new(), place.state() & WAITS);
+        let (mut packed, mut state) = (Vec::new(), place.state() & QUEUED);
         let (is_same, has_lost_own, is_published, soonest);
         {
             let old_record = place.record();
@@ -162,7 +187,7 @@ impl Location {
             soonest = super::soonest(&bindings);
             self.account(aor.tenant, hash, &old, &bindings, true);
         }
-        let tells = has_lost_own || (!is_published && state & WAITS == 0);
+        let tells = has_lost_own || (!is_published && state & (WAITS_SOON | WAITS_LATER) == 0);
         if is_same && !tells && state == place.state() {
             return Ok(Learned::Nothing);
         }
@@ -175,13 +200,13 @@ impl Location {
         if tells {
             state |= WAITS_SOON;
         }
-        if packed.is_empty() && state & WAITS == 0 {
+        if packed.is_empty() && state & QUEUED == 0 {
             place.remove();
         } else {
             place.put(hash, aor, version, &packed, soonest, state);
         }
         if is_new {
-            self.announce(hash, aor, Some(Urgency::Soon), now);
+            self.announce(hash, Some(Urgency::Soon), now);
         }
         Ok(match (is_same, has_lost_own) {
             (true, _) => Learned::Nothing,
@@ -203,19 +228,21 @@ impl Location {
         state: u8,
         old: &[Binding<'_>],
         new: &[Binding<'_>],
+        seconds: u32,
     ) -> Option<(u8, Option<Urgency>)> {
         self.sharing.as_ref()?;
         let is_shared = new.iter().any(|binding| !binding.is_ours());
-        let waits = state & WAITS;
-        let (waits, urgency) = if is_same_place(old, new) {
-            // Whatever waits takes this along.
-            if waits == 0 { (WAITS_LATER, Some(Urgency::Later)) } else { (waits, None) }
-        } else if waits & WAITS_SOON == 0 {
-            (waits | WAITS_SOON, Some(Urgency::Soon))
+        let queued = state & QUEUED;
+        let (queued, urgency) = if queued & WAITS_SOON != 0 {
+            // What waits takes this along.
+            (queued, None)
+        } else if !is_same_place(old, new, seconds) {
+            (queued | WAITS_SOON, Some(Urgency::Soon))
         } else {
-            (waits, None)
+            let urgency = if queued & STANDS_LATER == 0 { Some(Urgency::Later) } else { None };
+            (queued | WAITS_LATER | STANDS_LATER, urgency)
         };
-        Some((waits | if is_shared { SHARED } else { 0 }, urgency))
+        Some((queued | if is_shared { SHARED } else { 0 }, urgency))
     }
 
     /// The state of a record that others are to be told of soon; `None` when they are anyway, or there are none.
@@ -225,9 +252,9 @@ impl Location {
     }
 
     /// Puts a record into the outbox, after its state says so.
-    pub(super) fn announce(&self, hash: AorHash, aor: &Aor<'_>, urgency: Option<Urgency>, now: Wall) {
+    pub(super) fn announce(&self, hash: AorHash, urgency: Option<Urgency>, now: Wall) {
         if let (Some(sharing), Some(urgency)) = (&self.sharing, urgency) {
-            sharing.outbox.put(hash, aor, urgency, now.as_millis());
+            sharing.outbox.put(hash, urgency, now.as_millis());
         }
     }
 
@@ -273,11 +300,14 @@ fn settle(bindings: &mut Bindings<'_>, here: NodeNumber) {
     bindings.retain(|one| !all.iter().any(|other| one.is_same_contact(other) && holds_against(other, one, here)));
 }
 
-/// Whether a change leaves everybody where they were: only when and for how long they registered is new.
-fn is_same_place(old: &[Binding<'_>], new: &[Binding<'_>]) -> bool {
+/// Whether a change leaves everybody where they were: only when and for how long they registered is new. What expires before
+/// others are told of that is another matter: they would look for it beyond its end.
+fn is_same_place(old: &[Binding<'_>], new: &[Binding<'_>], seconds: u32) -> bool {
+    let told = seconds.saturating_add(TOLD_AFTER);
     old.len() == new.len()
         && old.iter().zip(new).all(|(old, new)| {
             let Binding { registered_at, expires_at, cseq, pulse, .. } = *old;
-            *old == Binding { registered_at, expires_at, cseq, pulse, ..*new } && old.expires_at <= new.expires_at
+            *old == Binding { registered_at, expires_at, cseq, pulse, ..*new }
+                && (old.expires_at <= new.expires_at || told <= new.expires_at)
         })
 }

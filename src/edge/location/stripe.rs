@@ -22,12 +22,14 @@ const NUMBER_AT: usize = 14;
 
 /// It has bindings of other nodes, or marks of such.
 pub(super) const SHARED: u8 = 1;
-/// Other nodes are to be told of it at once.
+/// Other nodes are to be told of it at once: it stands in the outbox for that.
 pub(super) const WAITS_SOON: u8 = 2;
 /// Other nodes are to be told of it some time.
 pub(super) const WAITS_LATER: u8 = 4;
-/// Either.
-pub(super) const WAITS: u8 = WAITS_SOON | WAITS_LATER;
+/// It stands in the outbox among those that others are told of some time, though they may have been told meanwhile.
+pub(super) const STANDS_LATER: u8 = 8;
+/// All that ties it to the outbox: until nothing does a record stays, without bindings too.
+pub(super) const QUEUED: u8 = WAITS_SOON | WAITS_LATER | STANDS_LATER;
 
 /// The longest number that can be registered; longer than any that a directory takes.
 pub(super) const MAX_NUMBER: usize = u8::MAX as usize;
@@ -215,7 +217,7 @@ impl Stripe {
 
     /// Removes what has this hash and no bindings, and waits for nothing.
     pub(super) fn remove_empty(&mut self, hash: AorHash) {
-        let is_over = |entry: &Entry| entry.record().is_empty() && entry.state() & WAITS == 0;
+        let is_over = |entry: &Entry| entry.record().is_empty() && entry.state() & QUEUED == 0;
         while let Some(slot) = self.index.find(hash.kept(), is_over) {
             self.index.remove(slot);
         }

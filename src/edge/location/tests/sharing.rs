@@ -192,6 +192,37 @@ fn refreshes_wait_and_go_as_one_and_everything_else_goes_at_once() {
 }
 
 #[test]
+fn a_refresh_for_a_shorter_time_waits_unless_its_end_would_come_before_the_news_of_it() {
+    let (a, b, mut between) = (node(1), node(2), Between::default());
+    save(&a.location, 0, aor("101"), (7, 1), &[contact("sip:101@h", 0, 300)]).unwrap();
+    between.converge(&[&a, &b], 0);
+    save(&a.location, 1, aor("101"), (7, 2), &[contact("sip:101@h", 1, 280)]).unwrap();
+    assert_eq!(between.publish(&a, 1), 0);
+    save(&a.location, 2, aor("101"), (7, 3), &[contact("sip:101@h", 2, 10)]).unwrap();
+    assert_eq!(between.publish(&a, 2), 1);
+}
+
+#[test]
+fn what_changes_by_turns_in_time_and_place_stands_in_the_outbox_twice_at_most() {
+    let (a, mut between) = (node(1), Between::default());
+    for round in 0..50 {
+        let (time, place) = (4 * round + 1, 4 * round + 3);
+        save(&a.location, 1, aor("101"), (7, time), &[contact("sip:101@h", 1, 60)]).unwrap();
+        let elsewhere = Binding { flow: udp(9), ..contact("sip:101@h", 1, 60) };
+        save(&a.location, 1, aor("101"), (7, place), &[elsewhere]).unwrap();
+        between.publish(&a, 1);
+    }
+    save(&a.location, 1, aor("101"), (7, 300), &[Binding { flow: udp(9), ..contact("sip:101@h", 1, 60) }]).unwrap();
+    assert_eq!(a.location.unpublished(at(1)).count, 1);
+    save_all_removed(&a.location, 2, aor("101"), (7, 301)).unwrap();
+    assert_eq!(between.publish(&a, 2), 1);
+    assert_eq!(a.location.unpublished(at(2)).count, 1, "it stands there still, with nothing to tell");
+    assert_eq!(between.publish(&a, 12), 0);
+    assert_eq!(a.location.unpublished(at(12)), Unpublished::default());
+    assert_eq!(listed(&a.location, 12, aor("101")), [""; 0]);
+}
+
+#[test]
 fn however_long_nobody_can_be_told_an_address_of_record_waits_once() {
     let a = node(1);
     for round in 0..100 {
