@@ -98,6 +98,12 @@ impl Engine {
         late.into_iter().for_each(|waiting| self.go_on(&waiting));
     }
 
+    /// Who has asked waits no longer: the request is decided now, and can be cancelled like any other.
+    pub(crate) fn handle_impatience(&mut self, transaction: u128) {
+        let given_up = self.parked.take(|waiting| waiting.transaction == transaction);
+        given_up.into_iter().for_each(|waiting| self.go_on(&waiting));
+    }
+
     fn go_on(&mut self, waiting: &Waiting) {
         let Ok(message) = Message::parse(&waiting.bytes) else { return };
         let (Ok(essentials), Ok(uri)) = (message.essentials(), Uri::parse(message.request_uri())) else { return };

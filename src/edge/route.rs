@@ -111,6 +111,7 @@ impl Engine {
 
     /// A CANCEL is never challenged, and never forwarded without its INVITE (section 16.10).
     fn decide_cancel(&mut self, request: Received<'_, '_>) {
+        self.handle_impatience(request.transaction);
         if self.handle_cancel(request) || !self.may_be_offered(request) {
             return;
         }

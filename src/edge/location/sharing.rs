@@ -294,10 +294,20 @@ pub(super) fn own_bindings<'m>(bindings: &[Binding<'m>]) -> Bindings<'m> {
     bindings.iter().filter(|binding| binding.is_ours()).copied().collect()
 }
 
-/// Takes out what does not hold against another that names the same place.
+/// Leaves one of each that name the same place: who holds against the last that held, in the order of the nodes. With clocks that
+/// disagree three may hold against each other in a circle; all nodes settle on the same one of them then, too.
 fn settle(bindings: &mut Bindings<'_>, here: NodeNumber) {
-    let all = bindings.clone();
-    bindings.retain(|one| !all.iter().any(|other| one.is_same_contact(other) && holds_against(other, one, here)));
+    let mut order = bindings.clone();
+    order.sort_by_key(|binding| binding.home.unwrap_or(here));
+    let mut holding = Bindings::new();
+    for one in order {
+        match holding.iter_mut().find(|other| other.is_same_contact(&one)) {
+            None => holding.push(one),
+            Some(other) if holds_against(&one, other, here) => *other = one,
+            Some(_) => {}
+        }
+    }
+    bindings.retain(|binding| holding.contains(binding));
 }
 
 /// Whether a change leaves everybody where they were: only when and for how long they registered is new. What expires before

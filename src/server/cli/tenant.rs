@@ -3,10 +3,11 @@
 use super::grammar::{TenantAddArguments, TenantSetArguments};
 use super::reach;
 use super::table::table;
-use crate::config::Overrides;
-use crate::console::say;
+use crate::config::{Config, Overrides};
+use crate::console::{complain, say};
 use crate::control::protocol::{BudgetWords, NO_LIMIT, NewTenant, TenantRow, TenantSettings};
 use crate::control::{Event, Request};
+use crate::environment::environment;
 use crate::failure::Failure;
 
 pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Result<(), Failure> {
@@ -33,9 +34,20 @@ pub(super) fn add(overrides: &Overrides, arguments: TenantAddArguments) -> Resul
     reach::run(overrides, Request::TenantAdd(new), tokio::io::empty(), |event| {
         if let Event::Tenant(tenant) = event {
             say(format_args!("tenant={}", tenant.domain));
+            mind_redis(overrides, &tenant.acknowledge)?;
         }
         Ok(())
     })
+}
+
+/// Says so when registrations are to be acknowledged by a Redis that this node does not have.
+fn mind_redis(overrides: &Overrides, acknowledge: &str) -> Result<(), Failure> {
+    if acknowledge == "redis" && Config::load(overrides, environment())?.redis.address.is_none() {
+        complain(
+            "warning: acknowledge=redis means nothing on this node before redis.url names a Redis (docs/clustering.md)",
+        );
+    }
+    Ok(())
 }
 
 pub(super) fn set(overrides: &Overrides, arguments: TenantSetArguments) -> Result<(), Failure> {
@@ -79,19 +91,20 @@ pub(super) fn set(overrides: &Overrides, arguments: TenantSetArguments) -> Resul
         {
             let max_media = max_media.map_or_else(|| NO_LIMIT.to_owned(), |most| most.to_string());
             let longest = max_call_seconds.map(|seconds| format!(" max_call_seconds={seconds}")).unwrap_or_default();
-            let acknowledged = Some(acknowledge).filter(|word| word == "redis");
+            let acknowledged = Some(&acknowledge).filter(|word| *word == "redis");
             let acknowledged = acknowledged.map(|word| format!(" acknowledge={word}")).unwrap_or_default();
             let budgets = told(&budgets).map(|budget| format!(" {budget}")).collect::<String>();
             say(format_args!(
                 "tenant={domain} when_full={when_full} media={media} max_media={max_media}{longest}{acknowledged}{budgets}"
             ));
+            mind_redis(overrides, &acknowledge)?;
         }
         Ok(())
     })
 }
 
 pub(super) fn list(overrides: &Overrides) -> Result<(), Failure> {
-    let head = ["DOMAIN", "EXTENSIONS", "CALLS", "BUDGETS", "WHEN FULL", "MEDIA", "ALIASES", "TRUST", "NAME"];
+    let head = ["DOMAIN", "EXTENSIONS", "CALLS", "BUDGETS", "WHEN FULL", "ACK", "MEDIA", "ALIASES", "TRUST", "NAME"];
     let mut rows = vec![head.map(str::to_owned)];
     reach::run(overrides, Request::TenantList, tokio::io::empty(), |event| {
         if let Event::Tenant(tenant) = event {
@@ -105,7 +118,7 @@ pub(super) fn list(overrides: &Overrides) -> Result<(), Failure> {
     Ok(())
 }
 
-fn row(tenant: TenantRow) -> [String; 9] {
+fn row(tenant: TenantRow) -> [String; 10] {
     let or_dash = |texts: Vec<String>| if texts.is_empty() { "-".to_owned() } else { texts.join(",") };
     let extensions = match tenant.max_extensions {
         Some(most) => format!("{} of {most}", tenant.extensions),
@@ -123,7 +136,8 @@ fn row(tenant: TenantRow) -> [String; 9] {
     };
     let (aliases, trust) = (or_dash(tenant.aliases), or_dash(tenant.trust));
     let budgets = budgets(&tenant.budgets);
-    [tenant.domain, extensions, calls, budgets, tenant.when_full, media, aliases, trust, tenant.name]
+    let TenantRow { domain, when_full, acknowledge, name, .. } = tenant;
+    [domain, extensions, calls, budgets, when_full, acknowledge, media, aliases, trust, name]
 }
 
 fn budgets(words: &BudgetWords) -> String {
@@ -169,8 +183,8 @@ mod tests {
         assert_eq!(
             table(&rows),
             [
-                "acme.example  3 of 5  at most 5 of 600 s  rps=5,weight=3  reject  auto, at most 5  a.example,b.example  -  Acme Ltd",
-                "x.example     3       -                   -               reject  auto             a.example,b.example  -  Acme Ltd",
+                "acme.example  3 of 5  at most 5 of 600 s  rps=5,weight=3  reject  memory  auto, at most 5  a.example,b.example  -  Acme Ltd",
+                "x.example     3       -                   -               reject  memory  auto             a.example,b.example  -  Acme Ltd",
             ]
         );
     }

@@ -192,6 +192,24 @@ fn refreshes_wait_and_go_as_one_and_everything_else_goes_at_once() {
 }
 
 #[test]
+fn three_nodes_whose_clocks_disagree_settle_on_one_place_and_lose_no_phone() {
+    let (a, b, c, mut between) = (node(1), node(2), node(3), Between::default());
+    // The first holds against the second by its CSeq, the third against the first and the second against the third by time.
+    save(&a.location, 10, aor("101"), (7, 5), &[contact("sip:101@h", 10, 60)]).unwrap();
+    save(&b.location, 20, aor("101"), (7, 4), &[contact("sip:101@h", 20, 60)]).unwrap();
+    save(&c.location, 15, aor("101"), (8, 1), &[contact("sip:101@h", 15, 60)]).unwrap();
+    for node in [&a, &b, &c] {
+        assert_eq!(between.publish(node, 20), 1);
+    }
+    for node in [&a, &b, &c] {
+        between.tell(node, 20, "101");
+        assert_eq!(lookup(&node.location, 20, aor("101")), ["sip:101@h"]);
+    }
+    between.converge(&[&a, &b, &c], 20);
+    assert_eq!(count(&a.location) + count(&b.location) + count(&c.location), 1);
+}
+
+#[test]
 fn a_refresh_for_a_shorter_time_waits_unless_its_end_would_come_before_the_news_of_it() {
     let (a, b, mut between) = (node(1), node(2), Between::default());
     save(&a.location, 0, aor("101"), (7, 1), &[contact("sip:101@h", 0, 300)]).unwrap();

@@ -477,6 +477,33 @@ fn a_number_that_others_do_not_know_either_is_not_there_and_nobody_waits_longer_
 }
 
 #[test]
+fn a_caller_who_hangs_up_while_others_are_asked_is_waited_for_no_longer() {
+    let (mut pair, _, caller) = cold();
+    let invite = pair.b.request(caller, "INVITE", "sip:101@acme.example");
+    let invite = pair.b.answer_challenge(caller, invite);
+    pair.b.send_request(caller, &invite);
+    // A device of this node has come meanwhile.
+    let own = pair.b.phone_at("101@acme.example", Transport::Udp, "198.51.100.120:5060");
+    pair.b.register(own);
+    assert_eq!(pair.b.hear(caller), None);
+    pair.b.send(caller, invite.cancel());
+    pair.b.expect_response(caller, 100);
+    pair.b.expect_response(caller, 200);
+    let invited = pair.b.expect_request(own, "INVITE");
+    pair.b.respond(own, &invited, 180);
+    pair.b.expect_response(caller, 180);
+    let cancelled = pair.b.expect_request(own, "CANCEL");
+    pair.b.respond(own, &cancelled, 200);
+    pair.b.respond(own, &invited, 487);
+    pair.b.expect_request(own, "ACK");
+    let refused = pair.b.expect_response(caller, 487);
+    pair.b.send(caller, refused.ack(&invite.text()));
+    // What was asked for is nobody's any more.
+    look_up(&mut pair, false);
+    pair.b.expect_nothing_more();
+}
+
+#[test]
 fn a_node_that_knows_all_and_one_that_has_nobody_to_ask_let_nobody_wait() {
     let (mut pair, _, caller) = cold();
     pair.b.location.set_cold(false);
