@@ -33,6 +33,12 @@ impl<'a> Cursor<'a> {
         taken
     }
 
+    /// As many bytes as the two before them say.
+    pub(crate) fn bytes_of_length(&mut self) -> &'a [u8] {
+        let length = self.number() % 1024;
+        self.bytes(length)
+    }
+
     /// Bytes up to a NUL or the end: pieces of text that a fuzzer can recombine without counting.
     pub(crate) fn text(&mut self) -> &'a [u8] {
         let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(self.0.len());

@@ -16,9 +16,11 @@ pub mod headers;
 pub mod journal;
 pub mod parse;
 pub mod sdp;
+pub mod shared;
 pub mod stun;
 pub mod transaction;
 pub mod uri;
+pub mod voucher;
 pub mod websocket;
 
 /// A property of any bytes; it panics when it does not hold.
@@ -41,4 +43,6 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("stun", stun::check),
     ("websocket", websocket::check),
     ("capture", capture::check),
+    ("voucher", voucher::check),
+    ("shared", shared::check),
 ];

@@ -20,22 +20,28 @@ use ringway_edge::location::NodeNumber;
 
 /// The format that is written, and the only one that is read.
 const FORMAT: u8 = 1;
+/// The highest version that is one: the script reads it as a number of 53 bits.
+const LAST_VERSION: u64 = 1 << 53;
 /// The highest first byte that a later format may have. What begins otherwise was never written by us.
 const LAST_FORMAT: u8 = 31;
 const HEADER: usize = 4 + 8 + 4 + 2;
 
 /// One node's part of a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Section<'a> {
-    pub(crate) node: NodeNumber,
-    pub(crate) version: u64,
-    pub(crate) expires: u32,
-    pub(crate) record: &'a [u8],
+pub struct Section<'a> {
+    /// Whose it is.
+    pub node: NodeNumber,
+    /// Grows with every change.
+    pub version: u64,
+    /// Unix seconds after which nothing of it lives.
+    pub expires: u32,
+    /// The packed bindings.
+    pub record: &'a [u8],
 }
 
 /// Why a blob can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unreadable {
+pub enum Unreadable {
     /// It is of a version of the software that is newer than this one: it is left alone.
     Newer,
     /// It is nothing that we have written: it is written anew when there is something to write.
@@ -43,7 +49,10 @@ pub(crate) enum Unreadable {
 }
 
 /// Reads a blob. An empty one has no sections.
-pub(crate) fn read(blob: &[u8]) -> Result<Vec<Section<'_>>, Unreadable> {
+///
+/// # Errors
+/// When this is no blob, or one of a newer format.
+pub fn read(blob: &[u8]) -> Result<Vec<Section<'_>>, Unreadable> {
     let Some((format, rest)) = blob.split_first() else { return Ok(Vec::new()) };
     if (FORMAT + 1..=LAST_FORMAT).contains(format) {
         return Err(Unreadable::Newer);
@@ -64,9 +73,10 @@ fn read_sections(bytes: &[u8]) -> Option<Vec<Section<'_>>> {
         let (expires, length) = header.split_first_chunk::<4>()?;
         let length = usize::from(u16::from_be_bytes(length.try_into().ok()?));
         let (record, behind) = behind.split_at_checked(length)?;
+        let version = Some(u64::from_be_bytes(*version)).filter(|version| *version <= LAST_VERSION)?;
         sections.push(Section {
             node: NodeNumber(u32::from_be_bytes(*node)),
-            version: u64::from_be_bytes(*version),
+            version,
             expires: u32::from_be_bytes(*expires),
             record,
         });
@@ -75,15 +85,14 @@ fn read_sections(bytes: &[u8]) -> Option<Vec<Section<'_>>> {
     (rest.is_empty() && !sections.is_empty()).then_some(sections)
 }
 
-/// Appends the blob of these sections; what the script does, for tests.
-#[cfg(test)]
-pub(crate) fn write(sections: &[Section<'_>], out: &mut Vec<u8>) {
-    out.extend([FORMAT, sections.len() as u8]);
+/// Appends the blob of these sections, one at least. The script does that; here it is for tests.
+pub fn write(sections: &[Section<'_>], out: &mut Vec<u8>) {
+    out.extend([FORMAT, u8::try_from(sections.len()).unwrap_or(u8::MAX)]);
     for section in sections {
         out.extend(section.node.0.to_be_bytes());
         out.extend(section.version.to_be_bytes());
         out.extend(section.expires.to_be_bytes());
-        out.extend((section.record.len() as u16).to_be_bytes());
+        out.extend(u16::try_from(section.record.len()).unwrap_or(u16::MAX).to_be_bytes());
         out.extend_from_slice(section.record);
     }
 }
@@ -96,7 +105,7 @@ mod tests {
 
     fn sections() -> impl Strategy<Value = Vec<(u32, u64, u32, Vec<u8>)>> {
         prop::collection::vec(
-            (any::<u32>(), any::<u64>(), any::<u32>(), prop::collection::vec(any::<u8>(), 0..80)),
+            (any::<u32>(), 0..=LAST_VERSION, any::<u32>(), prop::collection::vec(any::<u8>(), 0..80)),
             1..4,
         )
     }
@@ -125,7 +134,14 @@ mod tests {
     #[test]
     fn a_newer_format_is_told_from_garbage() {
         assert_eq!(read(b"\x02whatever it may be"), Err(Unreadable::Newer));
-        for garbage in [&b"\x00"[..], b"hello", b"\x01", b"\x01\x00", b"\xff\x01"] {
+        for garbage in [
+            &b"\x00"[..],
+            b"hello",
+            b"\x01",
+            b"\x01\x00",
+            b"\xff\x01",
+            b"\x01\x01\0\0\0\x01\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\x01\0\0",
+        ] {
             assert_eq!(read(garbage), Err(Unreadable::Garbage), "{garbage:?}");
         }
         assert_eq!(read(b""), Ok(Vec::new()));

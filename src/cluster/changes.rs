@@ -4,21 +4,30 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use redis::{Cmd, RedisError, Value};
-use ringway_edge::location::{Aor, NodeNumber};
+use ringway_edge::location::{Aor, Learned, NodeNumber};
+use tokio::time::Instant;
 
 use crate::Sharer;
 use crate::blob::{self, Unreadable};
+use crate::counters::Counters;
 use crate::keys::{self, PARTITIONS};
+use crate::publish::KEPT_CHANGES;
 use crate::store::Store;
 
 /// How often the streams are read.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Entries that are read of a stream at once.
-const AT_ONCE: usize = 1000;
+/// Entries that are read of a stream at once: of all 256 together not more than fits.
+const AT_ONCE: usize = 100;
 
-/// Blobs that are read at once.
-pub(crate) const BLOBS_AT_ONCE: usize = 1000;
+/// Blobs that are read at once: with a slow way to Redis it is the way there and back that takes the time.
+pub(crate) const BLOBS_AT_ONCE: usize = 8192;
+
+/// When reading has taken so long, the streams may have been trimmed meanwhile.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// A node that is so far behind does not know what others have.
+const BEHIND: Duration = Duration::from_secs(5);
 
 /// Where a stream without entries is read from.
 const BEGINNING: &str = "0-0";
@@ -35,9 +44,30 @@ pub(crate) struct Positions {
 impl Positions {
     /// Holds the positions against the streams as they are now, and gives the partitions of which something may be missing:
     /// those that were never read, and those in which the last entry that was read is no more, for the stream was trimmed
-    /// or lost, or is that of a server that had not heard of it.
-    pub(crate) async fn catch_up(&mut self, store: &mut Store) -> Result<BTreeSet<u8>, RedisError> {
+    /// or lost, or is that of a server that had not heard of it. What is no stream is removed.
+    pub(crate) async fn catch_up(&mut self, store: &mut Store, counters: &Counters) -> Result<Missed, RedisError> {
         self.read.resize(PARTITIONS.into(), None);
+        let length = |partition| {
+            let mut command = redis::cmd("XLEN");
+            command.arg(keys::changes(partition as u8));
+            command
+        };
+        let mut lengths = store.ask((0..PARTITIONS).map(length).collect()).await?;
+        for (answer, partition) in lengths.iter_mut().zip(0..PARTITIONS) {
+            match answer {
+                Value::ServerError(error) if error.code() == "WRONGTYPE" => {
+                    counters.garbage.add(1);
+                    let mut remove = redis::cmd("DEL");
+                    remove.arg(keys::changes(partition as u8));
+                    store.ask(vec![remove]).await?;
+                    *answer = Value::Int(0);
+                }
+                Value::ServerError(error) => return Err(error.clone().into()),
+                _ => {}
+            }
+        }
+        // One that has been filled may have been trimmed.
+        let is_full = |at: usize| matches!(lengths.get(at), Some(Value::Int(length)) if *length >= KEPT_CHANGES.into());
         let last = |partition| range("XREVRANGE", partition, "+", "-");
         self.ends = store.ask((0..PARTITIONS).map(last).collect()).await?.iter().map(first_id).collect();
         let known = (0..PARTITIONS).map(|partition| {
@@ -45,16 +75,22 @@ impl Positions {
             range("XRANGE", partition, position, position)
         });
         let found: Vec<_> = store.ask(known.collect()).await?.iter().map(first_id).collect();
-        let is_lost = |(at, position): (usize, &Option<String>)| match position.as_deref() {
-            None => true,
-            Some(BEGINNING) => false,
-            Some(position) => found.get(at).is_none_or(|found| found != position),
-        };
-        let lost = (0..=u8::MAX).filter(|partition| {
-            let at = usize::from(*partition);
-            self.read.get(at).is_none_or(|position| is_lost((at, position)))
-        });
-        Ok(lost.collect())
+        let mut missed = Missed::default();
+        for partition in 0..=u8::MAX {
+            let at = usize::from(partition);
+            let is_missing = match self.read.get(at).and_then(Option::as_deref) {
+                None => true,
+                Some(BEGINNING) => is_full(at),
+                Some(position) => found.get(at).is_none_or(|found| found != position),
+            };
+            if is_missing {
+                missed.partitions.insert(partition);
+                if self.read.get(at).is_some_and(Option::is_some) && !is_full(at) {
+                    missed.lost.insert(partition);
+                }
+            }
+        }
+        Ok(missed)
     }
 
     /// What these partitions lacked was made good: they are followed from where they ended before that.
@@ -72,14 +108,58 @@ impl Positions {
     }
 }
 
+/// Partitions of which something may be missing.
+#[derive(Debug, Default)]
+pub(crate) struct Missed {
+    /// All of them.
+    pub(crate) partitions: BTreeSet<u8>,
+    /// Those of which Redis itself has lost something, for it came back empty or older: what is not there was not removed.
+    pub(crate) lost: BTreeSet<u8>,
+}
+
 impl Sharer {
+    /// Makes good whatever was missed. `last` is what this node has published last; `None` when that is too much to say.
+    pub(crate) async fn make_good(
+        &self,
+        store: &mut Store,
+        positions: &mut Positions,
+        last: Option<&[(u8, Vec<u8>)]>,
+    ) -> Result<(), RedisError> {
+        let mut missed = positions.catch_up(store, &self.counters).await?;
+        match last {
+            Some(last) => {
+                for some in last.chunks(BLOBS_AT_ONCE) {
+                    self.read_blobs(store, some).await?;
+                }
+            }
+            None => missed.partitions = (0..=u8::MAX).collect(),
+        }
+        if !missed.partitions.is_empty() {
+            self.counters.set_current(false);
+            self.reconcile(store, &missed).await?;
+            positions.settle(&missed.partitions);
+            self.counters.reconciled.add(1);
+        }
+        Ok(())
+    }
+
     /// Learns what other nodes change, until the connection fails.
     pub(crate) async fn follow(
         &self,
         store: &mut Store,
         positions: &mut Positions,
     ) -> Result<std::convert::Infallible, RedisError> {
+        let mut is_late = true;
         loop {
+            if is_late {
+                self.make_good(store, positions, Some(&[])).await?;
+            }
+            if self.counters.forget_unknown(|domain| self.world.tenant(domain).is_some()) {
+                let all = Missed { partitions: (0..=u8::MAX).collect(), lost: BTreeSet::new() };
+                self.reconcile(store, &all).await?;
+                self.counters.reconciled.add(1);
+            }
+            let (began, began_at) = (Instant::now(), self.world.now().as_millis());
             let mut changed = BTreeSet::new();
             let mut has_more = false;
             for answer in store.ask(reads(store, positions)).await? {
@@ -103,7 +183,15 @@ impl Sharer {
             for some in changed.chunks(BLOBS_AT_ONCE) {
                 self.read_blobs(store, some).await?;
             }
-            if !has_more {
+            is_late = has_more || began.elapsed() > SLOW;
+            if has_more {
+                let known_until = self.counters.caught_up_at().unwrap_or_default();
+                let behind = self.world.now().as_millis().saturating_sub(known_until);
+                if u128::from(behind) > BEHIND.as_millis() {
+                    self.counters.set_current(false);
+                }
+            } else {
+                self.counters.set_caught_up_at(began_at);
                 self.counters.set_current(true);
                 tokio::time::sleep(LOOK).await;
             }
@@ -134,8 +222,7 @@ impl Sharer {
     /// Learns one blob.
     pub(crate) fn learn(&self, name: &[u8], blob: &[u8]) {
         let Some((domain, number)) = keys::split(name) else { return self.counters.garbage.add(1) };
-        // A tenant that this node does not have.
-        let Some(tenant) = self.world.tenant(domain) else { return };
+        let Some(tenant) = self.world.tenant(domain) else { return self.counters.note_unknown(domain) };
         let sections = match blob::read(blob) {
             Ok(sections) => sections,
             Err(Unreadable::Newer) => return self.counters.newer.add(1),
@@ -151,7 +238,20 @@ impl Sharer {
             .filter(|section| section.node != self.here)
             .map(|section| (section.node, section.record))
             .collect();
-        match self.location.learn(self.world.now(), &Aor { tenant, number }, &others, own) {
+        let aor = Aor { tenant, number };
+        // After a start Redis may know more of this node than its journal does.
+        if !self.counters.has_been_current()
+            && let Some(own) = sections.iter().find(|section| section.node == self.here)
+        {
+            let adopted =
+                self.location.restore(self.world.now(), self.world.listeners(), &aor, own.version, own.record);
+            self.counters.garbage.add(u64::from(adopted.is_err()));
+        }
+        match self.location.learn(self.world.now(), &aor, &others, own) {
+            Ok(Learned::Own) => {
+                self.counters.learned.add(1);
+                self.world.gave_way(tenant, number);
+            }
             Ok(_) => self.counters.learned.add(1),
             Err(_) => self.counters.garbage.add(1),
         }

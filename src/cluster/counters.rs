@@ -1,6 +1,11 @@
 //! What sharing has counted, for the metrics. All threads add to them.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Domains that are remembered which no tenant of this node has.
+const MOST_UNKNOWN: usize = 1024;
 
 /// Numbers since the start, and the state.
 #[derive(Debug, Default)]
@@ -23,6 +28,13 @@ pub struct Counters {
     pub reconciled: Count,
     is_connected: AtomicBool,
     is_current: AtomicBool,
+    has_namesake: AtomicBool,
+    has_been_current: AtomicBool,
+    /// Unix milliseconds until which what others have told is known; 0 before the first time.
+    caught_up_at: AtomicU64,
+    under_way: AtomicUsize,
+    under_way_since: AtomicU64,
+    unknown_domains: Mutex<BTreeSet<Box<str>>>,
     nodes: AtomicUsize,
 }
 
@@ -42,6 +54,15 @@ impl Counters {
         self.nodes.load(Ordering::Relaxed)
     }
 
+    /// Whether another process has this node's name.
+    pub fn has_namesake(&self) -> bool {
+        self.has_namesake.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_namesake(&self, has_namesake: bool) {
+        self.has_namesake.store(has_namesake, Ordering::Relaxed);
+    }
+
     pub(crate) fn set_nodes(&self, nodes: usize) {
         self.nodes.store(nodes, Ordering::Relaxed);
     }
@@ -52,6 +73,48 @@ impl Counters {
 
     pub(crate) fn set_current(&self, is_current: bool) {
         self.is_current.store(is_current, Ordering::Relaxed);
+        self.has_been_current.fetch_or(is_current, Ordering::Relaxed);
+    }
+
+    /// Whether it has been current since the start.
+    pub(crate) fn has_been_current(&self) -> bool {
+        self.has_been_current.load(Ordering::Relaxed)
+    }
+
+    /// Unix milliseconds until which all that others have told is known; `None` before it was for the first time.
+    pub fn caught_up_at(&self) -> Option<u64> {
+        Some(self.caught_up_at.load(Ordering::Relaxed)).filter(|at| *at > 0)
+    }
+
+    pub(crate) fn set_caught_up_at(&self, at: u64) {
+        self.caught_up_at.store(at, Ordering::Relaxed);
+    }
+
+    /// Sections that are on their way to Redis, and since when the oldest of them waits, in Unix milliseconds.
+    pub fn under_way(&self) -> (usize, Option<u64>) {
+        let count = self.under_way.load(Ordering::Relaxed);
+        (count, (count > 0).then(|| self.under_way_since.load(Ordering::Relaxed)))
+    }
+
+    pub(crate) fn set_under_way(&self, count: usize, since: u64) {
+        self.under_way_since.store(since, Ordering::Relaxed);
+        self.under_way.store(count, Ordering::Relaxed);
+    }
+
+    /// Something was told of a tenant that this node does not have.
+    pub(crate) fn note_unknown(&self, domain: &str) {
+        let mut unknown = self.unknown_domains.lock().unwrap_or_else(PoisonError::into_inner);
+        if unknown.len() < MOST_UNKNOWN && !unknown.contains(domain) {
+            unknown.insert(domain.into());
+        }
+    }
+
+    /// Forgets those domains that are known now, and tells whether there are any.
+    pub(crate) fn forget_unknown(&self, is_known: impl Fn(&str) -> bool) -> bool {
+        let mut unknown = self.unknown_domains.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = unknown.len();
+        unknown.retain(|domain| !is_known(domain));
+        unknown.len() < before
     }
 }
 

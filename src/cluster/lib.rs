@@ -7,7 +7,7 @@
 //! See `blob` for what lies in Redis, `keys` for where, and `ringway_edge::location` for what holds when nodes disagree.
 
 mod address;
-mod blob;
+pub mod blob;
 mod changes;
 mod counters;
 mod keys;
@@ -25,11 +25,12 @@ use std::time::Duration;
 use redis::RedisError;
 use ringway_edge::Location;
 use ringway_edge::location::{NodeNumber, TenantId};
+use ringway_edge::settings::Listener;
 use ringway_sip::Wall;
 
 pub use address::Address;
 pub use counters::{Count, Counters};
-pub use presence::Presence;
+pub use presence::{Beat, Presence};
 
 use changes::Positions;
 use presence::Others;
@@ -52,6 +53,10 @@ pub trait World: Send + Sync + 'static {
     fn node_is_gone(&self, address: SocketAddr);
     /// A section of this version is in Redis.
     fn published(&self, tenant: TenantId, number: &[u8], version: u64);
+    /// This node's bindings of a number have given way to another node's.
+    fn gave_way(&self, tenant: TenantId, number: &[u8]);
+    /// This node's listeners.
+    fn listeners(&self) -> &[Listener];
     /// What others have of a number that was asked for is in the location now, if they have any.
     fn looked_up(&self, tenant: TenantId, number: &[u8]);
 }
@@ -141,24 +146,15 @@ impl Sharer {
         let last = recent.take();
         let follow = async {
             let mut store = store.clone();
-            let mut lost = positions.catch_up(&mut store).await?;
-            match last {
-                Some(last) => {
-                    for some in last.chunks(changes::BLOBS_AT_ONCE) {
-                        self.read_blobs(&mut store, some).await?;
-                    }
-                }
-                None => lost = (0..=u8::MAX).collect(),
-            }
-            if !lost.is_empty() {
-                self.reconcile(&mut store, &lost).await?;
-                positions.settle(&lost);
-                self.counters.reconciled.add(1);
+            if let Err(error) = self.make_good(&mut store, positions, last.as_deref()).await {
+                // Whatever was published last is to be looked at still.
+                recent.put_back(tokio::time::Instant::now(), last.as_deref());
+                return Err(error);
             }
             self.follow(&mut store, positions).await
         };
         let publish = self.publish(store.clone(), recent);
-        let beat = self.beat(store.clone(), others);
+        let beat = self.beat(others);
         let look_up = self.look_up(store.clone());
         match tokio::try_join!(follow, publish, beat, look_up) {
             Err(error) => error,

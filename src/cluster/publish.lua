@@ -3,7 +3,7 @@
 -- KEYS: the stream, the blobs. ARGV: node (4 bytes), the time now in Unix seconds, seconds that a key outlives its bindings,
 -- entries that the stream keeps; and for each blob version (8 bytes), expires (4) and record (empty: there is nothing left).
 -- Gives a letter for each blob: W: written, L: a later version of the section is there, N: the blob is of a newer format and
--- was left alone, G: what was there could not be read and was replaced.
+-- was left alone, G: what was there could not be read and was replaced, B: the record is too long and was not written.
 local node, now, grace = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local function number(text, at, length)
@@ -21,7 +21,9 @@ local function others(blob, version)
         if at + 17 > #blob or ends - 1 > #blob then return nil end
         local until_ = number(blob, at + 12, 4)
         if string.sub(blob, at, at + 3) == node then
-            is_late = number(blob, at + 4, 8) > number(version, 1, 8)
+            local there = number(blob, at + 4, 8)
+            if there > 2 ^ 53 then return nil end
+            is_late = there > number(version, 1, 8)
         elseif until_ > now then
             kept[#kept + 1] = string.sub(blob, at, ends - 1)
             latest = math.max(latest, until_)
@@ -33,6 +35,8 @@ local function others(blob, version)
 end
 
 local function write(key, version, expires, record)
+    -- A section says its length in two bytes.
+    if #record > 65535 then return 'B' end
     local kept, latest, outcome = {}, 0, 'W'
     local blob = redis.pcall('GET', key)
     if type(blob) == 'string' then

@@ -14,7 +14,7 @@ use crate::{Sharer, keys};
 const GATHER: Duration = Duration::from_millis(20);
 
 /// Sections that go out together at most.
-const AT_ONCE: usize = 4096;
+const AT_ONCE: usize = 16_384;
 
 /// Sections of a partition that one script writes at most: Redis does nothing else meanwhile.
 const OF_A_SCRIPT: usize = 64;
@@ -32,6 +32,7 @@ const SCRIPT: &str = include_str!("publish.lua");
 
 /// What the script says of a section: a later version of it is there, which is another process's with this node's name.
 const LATE: u8 = b'L';
+const WRITTEN: u8 = b'W';
 const NEWER: u8 = b'N';
 const WAS_GARBAGE: u8 = b'G';
 
@@ -50,6 +51,8 @@ struct Batch<'s> {
 struct Leaving {
     tenant: TenantId,
     version: u64,
+    /// Unix milliseconds.
+    since: u64,
     partition: u8,
     /// Where its name begins, in it the number, the section, and where that ends.
     name: usize,
@@ -74,6 +77,10 @@ impl Sharer {
         let mut script = load_script(&mut store).await?;
         let mut batch = Batch { sharer: self, texts: Vec::new(), leaving: Vec::new(), answered: 0 };
         loop {
+            if self.counters.has_namesake() {
+                tokio::time::sleep(REFUSED).await;
+                continue;
+            }
             batch.take();
             if batch.leaving.is_empty() {
                 tokio::time::sleep(GATHER).await;
@@ -82,11 +89,12 @@ impl Sharer {
             let answers = store.ask(batch.commands(&script)).await?;
             let mut refusal = None;
             let now = Instant::now();
+            let mut late = Vec::new();
             for answer in answers {
                 let of_script = batch.of_script();
                 match answer {
                     Value::BulkString(outcomes) if outcomes.len() == of_script => {
-                        batch.published(&outcomes, recent, now)
+                        batch.published(&outcomes, recent, now, &mut late);
                     }
                     Value::ServerError(error) => {
                         batch.give_back(of_script);
@@ -98,6 +106,8 @@ impl Sharer {
                     }
                 }
             }
+            // What is there is taken note of, so that what this node has is told above it.
+            self.read_blobs(&mut store, &late).await?;
             match refusal {
                 Some(error) if error.kind() == Some(ServerErrorKind::NoScript) => {
                     script = load_script(&mut store).await?
@@ -118,8 +128,12 @@ impl Sharer {
         match outcome {
             NEWER => return self.counters.newer.add(1),
             WAS_GARBAGE => self.counters.garbage.add(1),
-            LATE => tracing::debug!("Redis has a later version of a section of this node than this node itself"),
-            _ => {}
+            WRITTEN => {}
+            LATE => {
+                tracing::debug!("Redis has a later version of a section of this node than this node itself");
+                return;
+            }
+            _ => return self.counters.failed.add(1),
         }
         self.counters.published.add(1);
     }
@@ -146,6 +160,7 @@ impl Batch<'_> {
             leaving.push(Leaving {
                 tenant,
                 version: taken.version,
+                since: taken.since,
                 partition: keys::partition(&domain, number),
                 name,
                 number: section - number.len(),
@@ -155,6 +170,7 @@ impl Batch<'_> {
         });
         // Two states of one section keep their order.
         leaving.sort_by_key(|section| section.partition);
+        self.tell();
     }
 
     /// How many sections the script has that is answered next.
@@ -189,17 +205,29 @@ impl Batch<'_> {
     }
 
     /// Redis has answered to so many sections.
-    fn published(&mut self, outcomes: &[u8], recent: &Recent, now: Instant) {
+    fn published(&mut self, outcomes: &[u8], recent: &Recent, now: Instant, late: &mut Vec<(u8, Vec<u8>)>) {
         let answered = self.leaving.get(self.answered..).unwrap_or_default();
         let mut names = Vec::new();
         for (section, outcome) in answered.iter().zip(outcomes) {
             let text = |begin: usize, end: usize| self.texts.get(begin..end).unwrap_or_default();
             self.sharer.note(*outcome);
-            self.sharer.world.published(section.tenant, text(section.number, section.section), section.version);
-            names.push(text(section.name, section.section));
+            match *outcome {
+                WRITTEN | WAS_GARBAGE => {
+                    let number = text(section.number, section.section);
+                    self.sharer.world.published(section.tenant, number, section.version);
+                    names.push(text(section.name, section.section));
+                }
+                LATE => late.push((section.partition, text(section.name, section.section).to_vec())),
+                _ => {}
+            }
         }
-        recent.note(now, answered.first().map_or(0, |section| section.partition), &names);
+        if !names.is_empty() {
+            recent.note(now, answered.first().map_or(0, |section| section.partition), &names);
+        }
         self.answered += outcomes.len();
+        if self.answered == self.leaving.len() {
+            self.tell();
+        }
     }
 
     /// So many of those that have had no answer are to be taken again.
@@ -208,12 +236,21 @@ impl Batch<'_> {
         let unanswered = self.leaving.get(self.answered..).unwrap_or_default();
         let given_back = unanswered.iter().take(count);
         sharer.counters.failed.add(given_back.len() as u64);
-        for section in given_back {
+        // Each goes before all that wait, so that the first is the last to go back.
+        for section in given_back.rev() {
             let number = self.texts.get(section.number..section.section).unwrap_or_default();
             let aor = Aor { tenant: section.tenant, number };
-            sharer.location.publish_again(sharer.world.now(), &aor, section.version);
+            sharer.location.publish_again(section.since, &aor, section.version);
         }
         self.answered = (self.answered + count).min(self.leaving.len());
+        self.tell();
+    }
+
+    /// Tells how many are under way, and since when.
+    fn tell(&self) {
+        let unanswered = self.leaving.get(self.answered..).unwrap_or_default();
+        let since = unanswered.iter().map(|section| section.since).min().unwrap_or_default();
+        self.sharer.counters.set_under_way(unanswered.len(), since);
     }
 }
 

@@ -62,6 +62,14 @@ impl Recent {
         });
     }
 
+    /// What was taken and could not be looked at.
+    pub(crate) fn put_back(&self, now: Instant, names: Option<&[(u8, Vec<u8>)]>) {
+        match names {
+            None => self.state.lock().unwrap_or_else(PoisonError::into_inner).has_overflown = true,
+            Some(names) => names.iter().for_each(|(partition, name)| self.note(now, *partition, &[name])),
+        }
+    }
+
     /// The names, each once; `None` when there were too many. It begins anew.
     pub(crate) fn take(&self) -> Option<Vec<(u8, Vec<u8>)>> {
         let State { published, has_overflown, .. } =

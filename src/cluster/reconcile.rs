@@ -12,19 +12,23 @@ use ringway_edge::location::{Aor, TenantId};
 use siphasher::sip::SipHasher13;
 
 use crate::Sharer;
-use crate::changes::BLOBS_AT_ONCE;
+use crate::changes::Missed;
 use crate::keys;
 use crate::store::Store;
 
+/// Keys that a step of a scan looks at.
+const SCANNED_AT_ONCE: usize = 1000;
+
 impl Sharer {
     /// Compares these partitions.
-    pub(crate) async fn reconcile(&self, store: &mut Store, partitions: &BTreeSet<u8>) -> Result<(), RedisError> {
+    pub(crate) async fn reconcile(&self, store: &mut Store, missed: &Missed) -> Result<(), RedisError> {
+        let partitions = &missed.partitions;
         tracing::info!(partitions = partitions.len(), "registrations are compared with Redis");
         let mut seen = HashSet::new();
         for place in store.places().await? {
             let mut cursor = b"0".to_vec();
             loop {
-                let (next, found) = store.scan(&place, &cursor, keys::EVERY_PARTITION, BLOBS_AT_ONCE).await?;
+                let (next, found) = store.scan(&place, &cursor, keys::EVERY_PARTITION, SCANNED_AT_ONCE).await?;
                 let names: Vec<_> = found
                     .iter()
                     .filter_map(|key| keys::read_blob(key))
@@ -40,20 +44,25 @@ impl Sharer {
             }
         }
         for stripe in 0..Location::STRIPES {
-            let mut unseen: Vec<(TenantId, Box<[u8]>)> = Vec::new();
-            let note = |aor: Aor<'_>| unseen.push((aor.tenant, aor.number.into()));
+            let mut all: Vec<(TenantId, Box<[u8]>, bool)> = Vec::new();
+            let note = |aor: Aor<'_>, is_shared| all.push((aor.tenant, aor.number.into(), is_shared));
             self.location.visit_all(stripe, note);
-            unseen.retain(|(tenant, number)| {
-                self.world.domain(*tenant).is_some_and(|domain| {
-                    partitions.contains(&keys::partition(&domain, number))
-                        && !seen.contains(&hash(&keys::name(&domain, number)))
-                })
-            });
-            for (tenant, number) in unseen {
-                let aor = Aor { tenant, number: &number };
-                // Nothing can be unreadable of nothing.
-                let _ = self.location.learn(self.world.now(), &aor, &[], None);
+            let mut asked = Vec::new();
+            for (tenant, number, is_shared) in all {
+                let Some(domain) = self.world.domain(tenant) else { continue };
+                let (partition, name) = (keys::partition(&domain, &number), keys::name(&domain, &number));
+                if !partitions.contains(&partition) || seen.contains(&hash(&name)) {
+                    continue;
+                }
+                if is_shared && !missed.lost.contains(&partition) {
+                    // A scan may have passed it by.
+                    asked.push((partition, name));
+                } else {
+                    // What others have of it they publish again themselves, or it expires.
+                    self.location.tell_again(self.world.now(), &Aor { tenant, number: &number });
+                }
             }
+            self.read_blobs(store, &asked).await?;
             tokio::task::yield_now().await;
         }
         tracing::info!(addresses_of_record = seen.len(), "registrations were compared with Redis");
@@ -85,6 +94,9 @@ impl Store {
         let mut command = redis::cmd("CLUSTER");
         command.arg("SLOTS");
         let answer = self.ask(vec![command]).await?.pop();
+        if let Some(Value::ServerError(error)) = answer {
+            return Err(error.into());
+        }
         let mut masters = BTreeSet::new();
         if let Some(Value::Array(ranges)) = answer {
             for range in ranges {
@@ -95,6 +107,9 @@ impl Store {
                         .insert((String::from_utf8_lossy(host).into_owned(), u16::try_from(*port).unwrap_or_default()));
                 }
             }
+        }
+        if masters.is_empty() {
+            return Err((redis::ErrorKind::UnexpectedReturnType, "CLUSTER SLOTS names no master").into());
         }
         Ok(masters.into_iter().map(|(host, port)| Place::Master { host, port }).collect())
     }

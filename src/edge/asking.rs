@@ -22,6 +22,16 @@ use crate::reject::Reject;
 const FLOW_GRACE: Duration = Duration::from_secs(30);
 
 impl Engine {
+    /// Has what is left of a number kept, whose bindings have given way to another node's: after a restart they would be back.
+    pub(crate) fn handle_gave_way(&mut self, tenant: TenantId, number: &[u8]) {
+        let Self { core, registrar, .. } = self;
+        let directory = Arc::clone(&core.directory);
+        let Some(tenant) = directory.tenant(tenant) else { return };
+        if let Some(change) = registrar.kept(tenant, number, &core.location) {
+            core.out.save(change);
+        }
+    }
+
     /// Tells which extension asks. `None` when the request has been answered instead: challenged or refused.
     pub(crate) fn authenticate<'d>(
         &mut self,

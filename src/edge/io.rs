@@ -63,6 +63,13 @@ pub enum Input<'a> {
         /// The number.
         number: &'a [u8],
     },
+    /// This node's bindings of a number have given way to another node's: what is left is to be kept as it is now.
+    GaveWay {
+        /// The tenant.
+        tenant: TenantId,
+        /// The number.
+        number: &'a [u8],
+    },
     /// This node's section of an address-of-record, in this version, is where other nodes find it.
     Published {
         /// The tenant.

@@ -43,7 +43,7 @@ mod session;
 pub mod settings;
 mod spending;
 mod tenancy;
-mod voucher;
+pub mod voucher;
 mod watch;
 mod wheel;
 mod withheld;

@@ -51,7 +51,7 @@ use stripe::{Entry, QUEUED, SHARED, Stripe};
 use update::Applied;
 
 /// The longest packed record: many bindings with absurdly long Contacts. The journal takes records twice as long.
-const MAX_RECORD: usize = 64 * 1024;
+const MAX_RECORD: usize = 60 * 1024;
 
 /// How far ahead of a visit records are fetched.
 const VISITED_AHEAD: usize = 8;
@@ -131,6 +131,7 @@ impl Location {
             return Ok(Saved { version: None, expires: latest(&old_bindings), is_shared, is_news: false });
         }
         if is_shared {
+            sharing::outlast(&old_bindings, &mut bindings, seconds);
             self.mark_removed(&old_bindings, &mut bindings, update, seconds);
         }
         pack(&bindings, record);
@@ -228,10 +229,10 @@ impl Location {
         drop(old);
         let mut packed = Vec::with_capacity(record.len());
         pack(&bindings, &mut packed);
-        // Others may know connections that are no more.
-        let has_lost_some = bindings.iter().any(|binding| binding.is_connection_lost);
+        // Others may know connections that are no more, or not yet that nothing is left.
+        let is_news = bindings.is_empty() || bindings.iter().any(|binding| binding.is_connection_lost);
         let queued = place.state() & QUEUED;
-        let told = if has_lost_some { self.state_to_be_told(queued) } else { None };
+        let told = if is_news { self.state_to_be_told(queued) } else { None };
         let state = told.unwrap_or(queued) | if is_shared { SHARED } else { 0 };
         // A record without bindings stays until the next sweep: an older state of it may still follow.
         place.put(hash, aor, version, &packed, soonest(&bindings), state);

@@ -124,10 +124,7 @@ impl Registrar {
             let has_passed_others = reading.is_outbound && contact::has_passed_others(registration.request);
             (saved, reading.path_length, reading.is_outbound, has_passed_others, reading.supported)
         };
-        self.key.clear();
-        self.key.extend_from_slice(tenant.domain.as_bytes());
-        self.key.push(0);
-        self.key.extend_from_slice(aor.number);
+        self.put_key(tenant, aor.number);
         self.service_route.clear();
         if settings.registrar.service_route {
             write_service_route(settings, registration.flow, &mut self.service_route);
@@ -154,6 +151,20 @@ impl Registrar {
             // Behind a proxy the flow is the proxy's to watch: what comes from it says nothing of the phone.
             flow_timer: if path_length > 0 || has_passed_others { 0 } else { settings.registrar.flow_timer },
         })
+    }
+
+    /// What this node keeps of a number whose bindings have given way to another node's; `None` when there is none.
+    pub(crate) fn kept(&mut self, tenant: &Tenant, number: &[u8], location: &Location) -> Option<BindingChange<'_>> {
+        let (version, expires) = location.own_section(&Aor { tenant: tenant.id, number }, &mut self.own)?;
+        self.put_key(tenant, number);
+        Some(BindingChange { key: &self.key, version, expires, record: &self.own })
+    }
+
+    fn put_key(&mut self, tenant: &Tenant, number: &[u8]) {
+        self.key.clear();
+        self.key.extend_from_slice(tenant.domain.as_bytes());
+        self.key.push(0);
+        self.key.extend_from_slice(number);
     }
 
     /// Appends the GRUUs of every binding that has an instance-id, for a device that supports them (RFC 5627 section 5.2).

@@ -189,6 +189,8 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// The machine's own addresses: what a wildcard listener answers to.
     pub local_addresses: Vec<IpAddr>,
+    /// The UDP listener that other nodes reach, as they know it; `None`: the first one.
+    pub node_address: Option<SocketAddr>,
     /// The tenant that a request means which names only our address.
     pub default_tenant: Option<Box<str>>,
     /// The Server header; none when it is hidden.
@@ -223,6 +225,7 @@ impl Default for Settings {
             shards: 1,
             listeners: Vec::new(),
             local_addresses: Vec::new(),
+            node_address: None,
             default_tenant: None,
             server: Some(concat!("ringway/", env!("CARGO_PKG_VERSION")).into()),
             algorithms: vec![Algorithm::Md5],
@@ -293,6 +296,17 @@ impl Settings {
         let (listener, bound) = self.listener_of(transport, remote.is_ipv4())?;
         let local = SocketAddr::new(self.address_towards(remote.ip(), bound.ip()), bound.port());
         Some(Flow { transport, listener, local, remote, connection: None })
+    }
+
+    /// The way to another node: from the listener that the others know, so that they know who sends.
+    pub fn way_to_node(&self, remote: SocketAddr) -> Option<Flow> {
+        let way = self.way_to(Transport::Udp, remote)?;
+        let known = self.node_address.filter(|address| address.is_ipv4() == remote.is_ipv4());
+        let from_known = known.and_then(|address| {
+            let local = SocketAddr::new(self.address_towards(remote.ip(), address.ip()), address.port());
+            listener_of_now(&self.listeners, &Flow { local, ..way })
+        });
+        Some(from_known.unwrap_or(way))
     }
 
     /// The address from which a listener that is bound to `bound` sends to this one: one of ours when it is bound to all.

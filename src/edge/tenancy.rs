@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ringway_directory::{Snapshot, Tenant, TenantId};
-use ringway_sip::{Flow, Method, Scheme, Transport, Uri};
+use ringway_sip::{Flow, Method, Scheme, Uri};
 
 use crate::answer::Received;
 use crate::auth::plain_user;
@@ -145,6 +145,7 @@ impl Core {
     }
 
     /// The way to a device: through the node that it is registered with when that is another and lives, else straight there.
+    /// Of a node that has fallen silent nobody knows whether it lives: what nothing else leads to is asked through it still.
     fn target(&self, binding: &Binding<'_>, number: &str) -> Option<Target> {
         let target = |flow| Target {
             q: binding.preference(),
@@ -154,17 +155,22 @@ impl Core {
             ..Target::new(Some(binding.uri.into()), flow)
         };
         let straight = binding.reach(&self.settings).map(|flow| Target { path: binding.path.into(), ..target(flow) });
-        let node = binding.asked_through().and_then(|node| self.location.address_of(node));
-        match node.and_then(|address| self.settings.way_to(Transport::Udp, address)) {
-            // Where its Contact says that it is, is nothing to this node, and so as with a NAT.
-            Some(flow) => Some(Target {
-                is_natted: true,
-                vouched_for: Some(number.into()),
-                alternatives: straight.into_iter().collect(),
-                ..target(flow)
-            }),
-            None => straight,
+        let Some(node) = binding.home.and_then(|node| self.location.node(node)) else { return straight };
+        // What has registered from the other node's own machine is not at the same address of this one.
+        let is_beside_it = binding.flow.remote.ip().is_loopback() && !node.address.ip().is_loopback();
+        let straight = straight.filter(|_| !is_beside_it);
+        if !is_beside_it && !binding.is_better_asked_through_its_node() {
+            return straight;
         }
+        let Some(flow) = self.settings.way_to_node(node.address) else { return straight };
+        // Where its Contact says that it is, is nothing to this node, and so as with a NAT.
+        let through = Target { is_natted: true, vouched_for: Some(number.into()), ..target(flow) };
+        let (first, second) = match straight {
+            Some(straight) if node.is_alive => (through, Some(straight)),
+            Some(straight) => (straight, Some(through)),
+            None => (through, None),
+        };
+        Some(Target { alternatives: second.into_iter().collect(), ..first })
     }
 }
 

@@ -33,20 +33,20 @@ const HOLDS_FOR: u64 = 60;
 
 /// What a voucher says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Voucher {
+pub struct Voucher {
     /// The fingerprint of the Call-ID.
-    pub(crate) call_id: u64,
+    pub call_id: u64,
     /// Whether it is an emergency call.
-    pub(crate) is_emergency: bool,
+    pub is_emergency: bool,
     /// Whose device is asked for.
-    pub(crate) number: Box<str>,
+    pub number: Box<str>,
     /// The main domain of its tenant: nodes need not have the same numbers for tenants.
-    pub(crate) domain: Box<str>,
+    pub domain: Box<str>,
 }
 
 impl Voucher {
-    /// Appends the user part of its URI.
-    fn write(&self, keys: &mut Keys, seconds: u64, out: &mut Vec<u8>) {
+    /// Appends the user part of its URI, made at this time (Unix seconds).
+    pub fn write(&self, keys: &mut Keys, seconds: u64, out: &mut Vec<u8>) {
         let mut signed = Vec::with_capacity(LONGEST);
         signed.extend_from_slice(&seconds.to_be_bytes());
         signed.extend_from_slice(&self.call_id.to_be_bytes());
@@ -66,7 +66,7 @@ impl Voucher {
     }
 
     /// Reads the user part of a URI. `None` when it was not signed by a node of ours, or not just now.
-    pub(crate) fn read(user: &[u8], keys: &mut Keys, seconds: u64) -> Option<Self> {
+    pub fn read(user: &[u8], keys: &mut Keys, seconds: u64) -> Option<Self> {
         let text = user.strip_prefix(PREFIX).filter(|text| text.len() <= LONGEST.div_ceil(3) * 4)?;
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (signed, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_LENGTH)?)?;

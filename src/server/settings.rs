@@ -22,6 +22,7 @@ pub(crate) struct Fixed {
 pub(crate) fn settings(config: &Config, fixed: &Fixed, local_addresses: Vec<IpAddr>) -> Settings {
     Settings {
         node: config.node.id.clone().unwrap_or_else(|| fixed.node.clone()),
+        node_address: config.node.address,
         shards: config.shards,
         listeners: fixed.listeners.clone(),
         local_addresses,

@@ -232,6 +232,9 @@ impl Shard {
             Mail::Published { tenant, number, version } => {
                 self.handle(Input::Published { tenant, number: &number, version }, Monotonic::START);
             }
+            Mail::GaveWay { tenant, number } => {
+                self.handle(Input::GaveWay { tenant, number: &number }, Monotonic::START);
+            }
             Mail::LookedUp { tenant, number } => {
                 self.handle(Input::LookedUp { tenant, number: &number }, Monotonic::START);
             }

@@ -48,6 +48,12 @@ impl Shards {
         }
     }
 
+    /// Writes to one shard, whichever has room; false when none has.
+    pub(crate) fn post_to_one(&self, letter: impl FnOnce() -> Mail) -> bool {
+        let place = self.mailboxes.iter().find_map(|mailbox| mailbox.try_reserve().ok());
+        place.map(|place| place.send(letter())).is_some()
+    }
+
     /// Ends every shard once it has done what was written to it before.
     pub(crate) async fn stop(&self) {
         for mailbox in self.mailboxes.iter() {

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use ringway_cluster::{Address, Counters, Presence, Sharer, World, node_number};
 use ringway_directory::{Acknowledge, Snapshot, Tenant, TenantId};
 use ringway_edge::keys::{Keys, Purpose};
+use ringway_edge::settings::Listener;
 use ringway_edge::{Location, Settings};
 use ringway_net::Clock;
 use ringway_sip::{Transport, Wall};
@@ -22,6 +23,8 @@ pub(crate) struct Sharing {
     counters: Arc<Counters>,
     location: Arc<Location>,
     clock: Clock,
+    /// Unix milliseconds.
+    started_at: u64,
     task: JoinHandle<()>,
 }
 
@@ -58,12 +61,22 @@ impl World for Around {
         }
     }
 
+    fn gave_way(&self, tenant: TenantId, number: &[u8]) {
+        if !self.shards.post_to_one(|| Mail::GaveWay { tenant, number: number.into() }) {
+            tracing::debug!("no shard has room: a binding that has moved is kept until it expires");
+        }
+    }
+
+    fn listeners(&self) -> &[Listener] {
+        &self.settings.listeners
+    }
+
     fn looked_up(&self, tenant: TenantId, number: &[u8]) {
         self.shards.post(|| Mail::LookedUp { tenant, number: number.into() });
     }
 
     fn node_is_gone(&self, address: SocketAddr) {
-        if let Some(flow) = self.settings.way_to(Transport::Udp, address) {
+        if let Some(flow) = self.settings.way_to_node(address) {
             self.shards.post(|| Mail::SendFailed(flow));
         }
     }
@@ -107,16 +120,20 @@ impl Sharing {
             counters: Arc::clone(&counters),
         };
         let task = tokio::spawn(sharer.run());
-        Self { counters, location: Arc::clone(location), clock, task }
+        Self { counters, location: Arc::clone(location), clock, started_at: clock.now().wall.as_millis(), task }
     }
 
     /// Adds its numbers.
     pub(crate) fn report(&self, scrape: &mut Scrape) {
         let now = self.clock.now().wall;
         let waiting = self.location.unpublished(now);
-        let lag = waiting.overdue_since.map_or(0, |since| now.as_millis().saturating_sub(since) / 1000);
-        scrape.add(&names::REDIS_QUEUE_DEPTH, &[], waiting.count as u64);
-        scrape.add(&names::REDIS_LAG, &[], lag);
+        let (under_way, under_way_since) = self.counters.under_way();
+        let seconds_since = |moment: u64| now.as_millis().saturating_sub(moment) / 1000;
+        let oldest = waiting.overdue_since.into_iter().chain(under_way_since).min();
+        scrape.add(&names::REDIS_QUEUE_DEPTH, &[], (waiting.count + under_way) as u64);
+        scrape.add(&names::REDIS_LAG, &[], oldest.map_or(0, seconds_since));
+        let known_until = self.counters.caught_up_at().unwrap_or(self.started_at);
+        scrape.add(&names::REDIS_BEHIND, &[], seconds_since(known_until));
         scrape.add(&names::REDIS_CONNECTED, &[], self.counters.is_connected().into());
         scrape.add(&names::REDIS_CURRENT, &[], self.counters.is_current().into());
         for (direction, count) in [("published", &self.counters.published), ("learned", &self.counters.learned)] {

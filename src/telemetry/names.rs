@@ -177,6 +177,15 @@ pub const REDIS_QUEUE_DEPTH: Metric = Metric {
     at_zero: UNLABELLED,
 };
 
+/// How far behind others' news this node is.
+pub const REDIS_BEHIND: Metric = Metric {
+    name: "ringway_redis_behind_seconds",
+    kind: Kind::Gauge,
+    help: "Time since all that other nodes had told was known.",
+    labels: &[],
+    at_zero: UNLABELLED,
+};
+
 /// Age of the oldest change that waits for Redis.
 pub const REDIS_LAG: Metric = Metric {
     name: "ringway_redis_lag_seconds",
@@ -590,6 +599,7 @@ pub const ALL: &[&Metric] = &[
     &HOOK_FAILURES,
     &REDIS_QUEUE_DEPTH,
     &REDIS_LAG,
+    &REDIS_BEHIND,
     &REDIS_CONNECTED,
     &REDIS_CURRENT,
     &REDIS_SECTIONS,

@@ -54,7 +54,7 @@ async fn more_changes_than_a_stream_keeps_are_made_good_by_comparing_everything(
     eventually("b is cut off", || !b.counters.is_connected()).await;
     a.register("101", 2, 0);
     eventually("a has published", || a.unpublished() == 0).await;
-    redis.trim_all_streams().await;
+    redis.fill_streams().await;
     link.mend();
     eventually("b has compared", || b.counters.reconciled.get() > before && b.found("101").is_empty()).await;
 }
@@ -110,7 +110,7 @@ async fn what_was_under_way_when_the_connection_failed_is_published_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_of_an_acl_needs_no_more_than_the_page_says() {
-    let rights = "--user ringway on >secret ~rw:* +evalsha +script|load +get +set +del +xadd +xread +xrange +xrevrange +scan +hset +hgetall +hdel +expire";
+    let rights = "--user ringway on >secret ~rw:* +evalsha +script|load +get +set +del +xadd +xlen +xread +xrange +xrevrange +scan +hset +hgetall +hdel +expire";
     let redis = Redis::start(&rights.split(' ').collect::<Vec<_>>()).await;
     let url = format!("redis://ringway:secret@127.0.0.1:{}", redis.port);
     let (a, b) = (Node::start("a", &url), Node::start("b", &url));
@@ -138,11 +138,13 @@ async fn a_slow_redis_is_late_and_nothing_more() {
 async fn a_full_redis_is_tried_again_until_it_has_room() {
     let redis = Redis::start(&[]).await;
     let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
-    eventually("both are there", || a.counters.is_current() && b.counters.is_current()).await;
+    eventually("both are there", || a.asks(&b).is_some() && b.asks(&a).is_some()).await;
     redis.set("maxmemory", "1").await;
     a.register("101", 1, 300);
     eventually("Redis refuses", || a.counters.failed.get() > 0).await;
     assert!(b.found("101").is_empty() && a.found("101").len() == 1);
+    eventually("it refuses again and again", || a.counters.failed.get() >= 4).await;
+    assert_eq!((a.gone(), b.gone()), (0, 0), "nobody's beat gets in, so nobody has fallen silent");
     redis.set("maxmemory", "0").await;
     eventually("it has got through", || b.found("101").len() == 1).await;
 }
@@ -225,6 +227,107 @@ async fn when_the_master_dies_the_one_that_sentinels_name_takes_its_place_and_la
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_comes_back_without_its_journal_takes_over_what_redis_knows_of_it() {
+    let redis = Redis::start(&[]).await;
+    let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
+    a.register("101", 1, 300);
+    eventually("b knows the phone", || b.found("101").len() == 1).await;
+    drop(a);
+    let again = Node::start("a", &redis.url());
+    eventually("it knows its phone again", || again.found("101").len() == 1).await;
+    again.register("102", 1, 300);
+    eventually("b hears of the next", || b.found("102").len() == 1).await;
+    assert_eq!(b.found("101").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_emptied_redis_says_nothing_of_is_not_forgotten_with_the_node_that_would_say_it() {
+    let mut redis = Redis::start(&[]).await;
+    let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
+    a.register("101", 1, 300);
+    eventually("b knows the phone", || b.found("101").len() == 1).await;
+    a.stop();
+    redis.kill();
+    eventually("Redis is lost", || !b.counters.is_connected()).await;
+    let before = b.counters.reconciled.get();
+    redis.restart().await;
+    eventually("b has compared", || b.counters.reconciled.get() > before && b.counters.is_current()).await;
+    assert_eq!(b.found("101").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_stream_is_removed_and_the_nodes_go_on() {
+    let redis = Redis::start(&[]).await;
+    let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
+    eventually("both are there", || a.counters.is_current() && b.counters.is_current()).await;
+    for partition in 0..=u8::MAX {
+        redis.spoil_stream(partition).await;
+    }
+    a.register("101", 1, 300);
+    eventually("b knows the phone", || b.found("101").len() == 1).await;
+    assert!(a.counters.garbage.get() + b.counters.garbage.get() >= 256);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_is_added_later_has_the_phones_that_others_know() {
+    let redis = Redis::start(&[]).await;
+    let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
+    a.add_tenant();
+    a.register_with_another("101");
+    a.register("102", 1, 300);
+    eventually("b follows", || b.found("102").len() == 1).await;
+    assert_eq!(b.found_with_another("101").len(), 0);
+    b.add_tenant();
+    eventually("b knows the phone", || b.found_with_another("101").len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_nodes_with_one_name_neither_removes_what_the_other_has() {
+    let redis = Redis::start(&[]).await;
+    let (first, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
+    first.register("101", 1, 300);
+    eventually("b knows the phone", || b.found("101").len() == 1).await;
+    let second = Node::start("a", &redis.url());
+    eventually("both have seen it", || second.has_namesake() && first.has_namesake()).await;
+    second.register("101", 2, 0);
+    second.register("102", 1, 300);
+    redis.disconnect_all().await;
+    eventually("all are back", || first.counters.is_current() && second.counters.is_current()).await;
+    assert_eq!((b.found("101").len(), b.found("102").len()), (1, 0));
+    first.stop();
+    eventually("one of them is gone", || b.found("102").len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bindings_that_a_phone_has_taken_elsewhere_are_no_longer_kept_here() {
+    let redis = Redis::start(&[]).await;
+    let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
+    a.register("101", 1, 300);
+    eventually("b knows the phone", || b.found("101").len() == 1).await;
+    b.register("101", 2, 300);
+    eventually("a has let it go", || a.gave_way() > 0).await;
+    assert_eq!(b.gave_way(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_own_way_to_redis_is_slow_is_asked_for_its_phones_still() {
+    let redis = Redis::start(&[]).await;
+    let link = Link::to(redis.port).await;
+    let (a, b) = (Node::start("a", &link.url()), Node::start("b", &redis.url()));
+    eventually("they know each other", || a.asks(&b).is_some() && b.asks(&a).is_some()).await;
+    link.delay(Duration::from_millis(750));
+    let mut gone = Vec::new();
+    for cseq in 1..9 {
+        a.register("101", cseq, if cseq % 2 == 1 { 300 } else { 0 });
+        eventually("b hears of it", || b.found("101").len() == (cseq % 2) as usize).await;
+        gone.push(b.gone());
+    }
+    // It may fall silent once, until b knows how slow it is.
+    assert!(gone[2] <= 1 && gone[7] == gone[2], "{gone:?}");
+    assert_eq!(b.asks(&a), a.address());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nodes_know_of_each_other_while_they_live_and_of_none_that_has_another_secret() {
     let redis = Redis::start(&[]).await;
     let (a, b) = (Node::start("a", &redis.url()), Node::start("b", &redis.url()));
@@ -290,4 +393,13 @@ async fn a_node_that_does_not_know_all_yet_asks_for_the_number_that_somebody_cal
 async fn eventually_asks(node: &Node, number: &str) -> bool {
     eventually("it asks", || node.ask(number)).await;
     true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_too_long_for_a_section_stops_none_of_those_beside_it() {
+    let redis = Redis::start(&[]).await;
+    let section = |length: usize| [&[0; 12][..], &vec![b'r'; length]].concat();
+    let outcomes = redis.publish(&[("1", section(65_536)), ("2", section(65_535)), ("3", section(0))]).await;
+    assert_eq!(outcomes, "BWW");
+    assert_eq!(redis.keys("rw:{b0}:acme.example:*").await, 1);
 }

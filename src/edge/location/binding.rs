@@ -141,10 +141,10 @@ impl Binding<'_> {
         settings.way_to(transport, remote)
     }
 
-    /// The other node that this device is better asked through, as long as that node lives: it holds the connection, or its
+    /// Whether a device of another node is better asked through that one, as long as it lives: it holds the connection, or its
     /// address is the one that the NAT lets in.
-    pub(crate) fn asked_through(&self) -> Option<NodeNumber> {
-        self.home.filter(|_| self.is_reached_by_flow() || self.flow.transport.is_reliable())
+    pub(crate) fn is_better_asked_through_its_node(&self) -> bool {
+        self.home.is_some() && (self.is_reached_by_flow() || self.flow.transport.is_reliable())
     }
 
     /// The way when the connection is closed.
@@ -170,7 +170,7 @@ impl Binding<'_> {
         let can_be_addressed = || Uri::parse(self.uri).is_ok_and(|uri| uri.ip().is_some() && !uri.params.has(b"ob"));
         if !self.is_reachable() {
             ReachedBy::Nothing
-        } else if self.asked_through().is_some() {
+        } else if self.is_better_asked_through_its_node() {
             ReachedBy::Node
         } else if !self.path.is_empty() {
             ReachedBy::Path

@@ -1,17 +1,19 @@
-//! The other nodes that live, and where they are asked.
+//! The other nodes, and where they are asked.
 
 use std::net::SocketAddr;
 
 use super::Location;
 use super::home::NodeNumber;
 
-/// Another node, as long as it lives.
+/// Another node that is there, or was until just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OtherNode {
     /// Which.
     pub number: NodeNumber,
     /// Its UDP listener, where it takes what only its own connections lead to.
     pub address: SocketAddr,
+    /// Whether it says so itself. One that has fallen silent may be dead, or may not reach Redis.
+    pub is_alive: bool,
 }
 
 impl Location {
@@ -25,7 +27,7 @@ impl Location {
         self.sharing.is_none()
     }
 
-    /// Says which other nodes live now.
+    /// Says which other nodes there are now.
     pub fn set_nodes(&self, nodes: &[OtherNode]) {
         if let Some(sharing) = &self.sharing {
             *sharing.nodes.write() = nodes.into();
@@ -37,9 +39,9 @@ impl Location {
         self.sharing.as_ref().is_some_and(|sharing| sharing.nodes.read().iter().any(|other| other.address == address))
     }
 
-    /// Where another node is asked; `None` when it is not known to live.
-    pub fn address_of(&self, node: NodeNumber) -> Option<SocketAddr> {
+    /// Another node; `None` for one that nothing was heard of lately.
+    pub fn node(&self, number: NodeNumber) -> Option<OtherNode> {
         let nodes = self.sharing.as_ref()?.nodes.read();
-        nodes.iter().find(|other| other.number == node).map(|other| other.address)
+        nodes.iter().find(|other| other.number == number).copied()
     }
 }

@@ -36,11 +36,12 @@ struct Part {
     later: VecDeque<Waiting>,
 }
 
-#[derive(Debug)]
-struct Waiting {
-    hash: AorHash,
+/// A record that waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) hash: AorHash,
     /// Unix milliseconds.
-    since: u64,
+    pub(super) since: u64,
 }
 
 #[derive(Debug, Default)]
@@ -63,10 +64,16 @@ impl Outbox {
         part.queue(urgency).push_back(Waiting { hash, since: now });
     }
 
-    /// Takes out what is due, `most` at the most, the urgent first, and shows it in groups. Nothing is locked meanwhile.
-    pub(super) fn take(&self, now: u64, most: usize, mut each: impl FnMut(Urgency, &[AorHash])) -> usize {
+    /// Puts one back that was taken, before all others: it waits since then.
+    pub(super) fn put_back(&self, hash: AorHash, since: u64) {
+        self.parts[hash.0 as usize % PARTS].lock().soon.push_front(Waiting { hash, since });
+    }
+
+    /// Takes out what is due, `most` at the most, the urgent first, but of what may wait a quarter at the least; and shows it
+    /// in groups. Nothing is locked meanwhile.
+    pub(super) fn take(&self, now: u64, most: usize, mut each: impl FnMut(Urgency, &[Waiting])) -> usize {
         let mut taken = 0;
-        for urgency in [Urgency::Soon, Urgency::Later] {
+        for (urgency, most) in [(Urgency::Soon, most - most / 4), (Urgency::Later, most), (Urgency::Soon, most)] {
             for part in &self.parts {
                 while taken < most {
                     let group = part.lock().take(urgency, now, GROUP.min(most - taken));
@@ -104,7 +111,7 @@ impl Part {
         }
     }
 
-    fn take(&mut self, urgency: Urgency, now: u64, most: usize) -> SmallVec<[AorHash; GROUP]> {
+    fn take(&mut self, urgency: Urgency, now: u64, most: usize) -> SmallVec<[Waiting; GROUP]> {
         let queue = self.queue(urgency);
         give_room_back(queue);
         // A clock that was put back makes nobody wait for hours.
@@ -112,7 +119,7 @@ impl Part {
             urgency == Urgency::Soon || now >= waiting.since + REFRESH_WAITS || now < waiting.since
         };
         let due = queue.iter().take(most).take_while(is_due).count();
-        queue.drain(..due).map(|waiting| waiting.hash).collect()
+        queue.drain(..due).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use super::binding::Binding;
 use super::home::{NodeNumber, holds_against};
 use super::misses::Misses;
 use super::nodes::OtherNode;
-use super::outbox::{Outbox, REFRESH_WAITS, Unpublished, Urgency};
+use super::outbox::{Outbox, REFRESH_WAITS, Unpublished, Urgency, Waiting};
 use super::record::{Bindings, Garbage, pack, unpack};
 use super::stripe::{self, QUEUED, SHARED, STANDS_LATER, Stripe, WAITS_LATER, WAITS_SOON};
 use super::update::Update;
@@ -21,6 +21,12 @@ use crate::prefetch::prefetch;
 
 /// By when others have been told of a refresh, in seconds.
 const TOLD_AFTER: u32 = (REFRESH_WAITS / 1000) as u32 + 5;
+
+/// Marks of others' bindings that were removed which a record keeps, the latest: each is of use until the other node has heard.
+const MOST_MARKS: usize = 16;
+
+/// How far ahead of this node's clock others' are believed, in seconds.
+const CLOCKS_APART: u32 = 24 * 3600;
 
 /// What it takes to share.
 pub(super) struct Sharing {
@@ -48,6 +54,8 @@ pub struct Section<'a> {
     pub expires: u32,
     /// The packed bindings; empty when there are none.
     pub record: &'a [u8],
+    /// Since when it waits, in Unix milliseconds.
+    pub since: u64,
 }
 
 /// What learning changed.
@@ -68,21 +76,23 @@ impl Location {
     pub fn take_unpublished(&self, now: Wall, most: usize, mut visit: impl FnMut(Section<'_>)) -> usize {
         let Some(sharing) = &self.sharing else { return 0 };
         let mut packed = Vec::new();
-        sharing.outbox.take(now.as_millis(), most, |urgency, hashes| {
+        sharing.outbox.take(now.as_millis(), most, |urgency, waiting| {
             // Nearly all that this takes is waiting for memory: for many at once.
             for step in [Stripe::ahead, Stripe::ahead_of_block] {
-                for hash in hashes {
+                for Waiting { hash, .. } in waiting {
                     let stretch = step(&self.stripes[hash.stripe()].lock(), *hash);
                     stretch.into_iter().for_each(prefetch);
                 }
             }
-            for hash in hashes {
+            for Waiting { hash, since } in waiting {
+                let (hash, since) = (*hash, *since);
                 let mut stripe = self.stripes[hash.stripe()].lock();
                 let mut is_empty = false;
-                for entry in stripe.with_hash(*hash) {
+                for entry in stripe.with_hash(hash) {
                     let state = entry.state();
                     let (is_told, left) = match urgency {
-                        Urgency::Soon => (state & WAITS_SOON != 0, state & !(WAITS_SOON | WAITS_LATER)),
+                        Urgency::Soon if state & WAITS_SOON == 0 => (false, state),
+                        Urgency::Soon => (true, state & !(WAITS_SOON | WAITS_LATER)),
                         // What waits to be told soon stands there.
                         Urgency::Later => {
                             (state & (WAITS_SOON | WAITS_LATER) == WAITS_LATER, state & !(WAITS_LATER | STANDS_LATER))
@@ -97,23 +107,24 @@ impl Location {
                     let bindings = unpack(record).unwrap_or_default();
                     let (aor, version) = (entry.aor(), entry.version());
                     if state & SHARED == 0 {
-                        visit(Section { aor, version, expires: latest(&bindings), record });
+                        visit(Section { aor, version, expires: latest(&bindings), record, since });
                     } else {
                         let own = own_part(&bindings);
                         packed.clear();
                         pack(&own, &mut packed);
-                        visit(Section { aor, version, expires: latest(&own), record: &packed });
+                        visit(Section { aor, version, expires: latest(&own), record: &packed, since });
                     }
                 }
                 if is_empty {
-                    stripe.remove_empty(*hash);
+                    stripe.remove_empty(hash);
                 }
             }
         })
     }
 
-    /// A section of this version could not be published: it is to be taken again, or what has followed it.
-    pub fn publish_again(&self, now: Wall, aor: &Aor<'_>, version: u64) {
+    /// A section of this version, which waits since then, could not be published: it is to be taken again, or what has
+    /// followed it.
+    pub fn publish_again(&self, since: u64, aor: &Aor<'_>, version: u64) {
         let hash = AorHash::new(&self.seed, aor);
         let mut stripe = self.stripes[hash.stripe()].lock();
         let place = stripe.place(hash, aor);
@@ -121,7 +132,9 @@ impl Location {
         let version = place.version().unwrap_or_default().max(version);
         let (record, soonest) = (place.record().to_vec(), soonest(&unpack(place.record()).unwrap_or_default()));
         place.put(hash, aor, version, &record, soonest, state);
-        self.announce(hash, Some(Urgency::Soon), now);
+        if let Some(sharing) = &self.sharing {
+            sharing.outbox.put_back(hash, since);
+        }
     }
 
     /// What waits to be published.
@@ -215,10 +228,39 @@ impl Location {
         })
     }
 
-    /// Shows every address-of-record of one stripe. `visit` runs under a lock.
-    pub fn visit_all(&self, stripe: usize, mut visit: impl FnMut(Aor<'_>)) {
+    /// Shows every address-of-record of one stripe, and whether other nodes have bindings of it. `visit` runs under a lock.
+    pub fn visit_all(&self, stripe: usize, mut visit: impl FnMut(Aor<'_>, bool)) {
         let Some(stripe) = self.stripes.get(stripe) else { return };
-        stripe.lock().iter().for_each(|entry| visit(entry.aor()));
+        stripe.lock().iter().for_each(|entry| visit(entry.aor(), entry.state() & SHARED != 0));
+    }
+
+    /// What this node has of an address-of-record, packed into `record`: its version, and the Unix seconds after which nothing of
+    /// it lives. `None` when it is not there.
+    pub fn own_section(&self, aor: &Aor<'_>, record: &mut Vec<u8>) -> Option<(u64, u32)> {
+        record.clear();
+        let hash = AorHash::new(&self.seed, aor);
+        let stripe = self.stripes[hash.stripe()].lock();
+        let entry = stripe.find(hash, aor)?;
+        let own = own_part(&unpack(entry.record()).unwrap_or_default());
+        pack(&own, record);
+        Some((entry.version(), latest(&own)))
+    }
+
+    /// Has this node's section of an address-of-record published again, if it has one. What others have of it stays.
+    pub fn tell_again(&self, now: Wall, aor: &Aor<'_>) {
+        let hash = AorHash::new(&self.seed, aor);
+        let mut stripe = self.stripes[hash.stripe()].lock();
+        for entry in stripe.with_hash(hash) {
+            let is_it = entry.aor() == *aor;
+            let has_own = || unpack(entry.record()).is_ok_and(|all| all.iter().any(|binding| binding.home.is_none()));
+            if is_it
+                && has_own()
+                && let Some(state) = self.state_to_be_told(entry.state())
+            {
+                entry.set_state(state);
+                self.announce(hash, Some(Urgency::Soon), now);
+            }
+        }
     }
 
     /// The state of a record with these bindings after a change of this node's, and what is to be announced of it; `None`
@@ -276,11 +318,12 @@ impl Location {
                 marks.push(*gone);
             } else if gone.home.is_some() {
                 let (call_id, cseq) = (update.call_id, update.cseq);
-                let registered_at = seconds.max(gone.registered_at);
+                let registered_at = later_than(gone, seconds);
                 marks.push(Binding { home: None, is_removed: true, call_id, cseq, registered_at, ..*gone });
             }
         }
-        bindings.extend(marks);
+        marks.sort_unstable_by_key(|mark| std::cmp::Reverse(mark.registered_at));
+        bindings.extend(marks.into_iter().take(MOST_MARKS));
     }
 }
 
@@ -307,17 +350,38 @@ fn settle(bindings: &mut Bindings<'_>, here: NodeNumber) {
             Some(_) => {}
         }
     }
-    bindings.retain(|binding| holding.contains(binding));
+    // Equivalence is not transitive: one URI may be equivalent to two that are not so to each other.
+    bindings.retain(|binding| {
+        holding.contains(binding)
+            && !holding
+                .iter()
+                .any(|other| other != binding && other.is_same_contact(binding) && holds_against(other, binding, here))
+    });
 }
 
-/// Whether a change leaves everybody where they were: only when and for how long they registered is new. What expires before
-/// others are told of that is another matter: they would look for it beyond its end.
+/// What has registered now holds against what others have of the same place, though their clocks be ahead.
+pub(super) fn outlast(old: &[Binding<'_>], new: &mut Bindings<'_>, seconds: u32) {
+    for binding in new.iter_mut().filter(|binding| binding.home.is_none() && binding.registered_at == seconds) {
+        let others = old.iter().filter(|other| !other.is_ours() && other.is_same_contact(binding));
+        binding.registered_at = others.map(|other| later_than(other, seconds)).max().unwrap_or(seconds);
+    }
+}
+
+/// A moment from now on that is later than when this was registered, by the clock of its node.
+fn later_than(binding: &Binding<'_>, seconds: u32) -> u32 {
+    let next = binding.registered_at.saturating_add(1);
+    if next <= seconds.saturating_add(CLOCKS_APART) { next.max(seconds) } else { seconds }
+}
+
+/// Whether a change leaves everybody where they were: only when and for how long they registered is new. What expires, or would
+/// have expired, before others are told of that is another matter: they would look for it beyond its end, or no longer.
 fn is_same_place(old: &[Binding<'_>], new: &[Binding<'_>], seconds: u32) -> bool {
     let told = seconds.saturating_add(TOLD_AFTER);
     old.len() == new.len()
         && old.iter().zip(new).all(|(old, new)| {
             let Binding { registered_at, expires_at, cseq, pulse, .. } = *old;
             *old == Binding { registered_at, expires_at, cseq, pulse, ..*new }
+                && told <= old.expires_at
                 && (old.expires_at <= new.expires_at || told <= new.expires_at)
         })
 }

@@ -157,7 +157,7 @@ impl Place<'_> {
     /// it even when the journal has forgotten them.
     pub(super) fn next_version(&mut self, wall_millis: u64) -> u64 {
         let newest = &mut self.stripe.newest;
-        *newest = wall_millis.max(*newest + 1);
+        *newest = wall_millis.max(newest.saturating_add(1));
         *newest
     }
 

@@ -5,7 +5,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -13,7 +14,8 @@ use redis::aio::MultiplexedConnection;
 use ringway_cluster::{Address, Counters, Presence, Sharer, World, node_number};
 use ringway_edge::Location;
 use ringway_edge::location::{Aor, Binding, Contacts, Limits, TenantId, Update, WhenFull};
-use ringway_sip::{Flow, ListenerId, Wall};
+use ringway_edge::settings::Listener;
+use ringway_sip::{Flow, ListenerId, Transport, Wall};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -154,12 +156,53 @@ impl Redis {
         let () = redis::cmd("CONFIG").arg("SET").arg(key).arg(value).query_async(&mut connection).await.unwrap();
     }
 
-    pub async fn trim_all_streams(&self) {
+    /// Fills the streams that there are with so many changes of somebody else that what was there is trimmed.
+    pub async fn fill_streams(&self) {
         let mut connection = self.connection().await;
         let found: Vec<String> = redis::cmd("KEYS").arg("rw:{b*}:changes").query_async(&mut connection).await.unwrap();
         for stream in found {
-            let () = redis::cmd("XTRIM").arg(stream).arg("MAXLEN").arg(0).query_async(&mut connection).await.unwrap();
+            let mut changes = redis::pipe();
+            for _ in 0..2048 {
+                changes
+                    .cmd("XADD")
+                    .arg(&stream)
+                    .arg("MAXLEN")
+                    .arg(2048)
+                    .arg("*")
+                    .arg("n")
+                    .arg("else")
+                    .arg("k")
+                    .arg("b.example:1");
+            }
+            let _: redis::Value = changes.query_async(&mut connection).await.unwrap();
         }
+    }
+
+    /// Puts what is no stream in place of one.
+    pub async fn spoil_stream(&self, partition: u8) {
+        let stream = format!("rw:{{b{partition}}}:changes");
+        let () =
+            redis::cmd("SET").arg(stream).arg("no stream").query_async(&mut self.connection().await).await.unwrap();
+    }
+
+    /// Runs the script that nodes publish by, and gives what it says of each number.
+    pub async fn publish(&self, sections: &[(&str, Vec<u8>)]) -> String {
+        let mut command = redis::cmd("EVAL");
+        command.arg(include_str!("../../publish.lua")).arg(1 + sections.len()).arg("rw:{b0}:changes");
+        for (number, _) in sections {
+            command.arg(format!("rw:{{b0}}:acme.example:{number}"));
+        }
+        command.arg(b"node").arg(1_800_000_000).arg(60).arg(2048);
+        for (_, section) in sections {
+            command.arg(section.as_slice());
+        }
+        command.query_async(&mut self.connection().await).await.unwrap()
+    }
+
+    /// Cuts everybody off for a moment.
+    pub async fn disconnect_all(&self) {
+        let mut kill = redis::cmd("CLIENT");
+        let () = kill.arg("KILL").arg("TYPE").arg("normal").query_async(&mut self.connection().await).await.unwrap();
     }
 }
 
@@ -388,6 +431,8 @@ async fn pass(
 
 #[derive(Default)]
 struct Tenants {
+    has_another: AtomicBool,
+    gave_way: AtomicUsize,
     gone: Mutex<Vec<SocketAddr>>,
     looked_up: Mutex<Vec<String>>,
 }
@@ -398,14 +443,24 @@ fn now() -> Wall {
 }
 
 const TENANT: TenantId = TenantId(1);
+/// Which not every node has from the beginning.
+const ANOTHER: TenantId = TenantId(2);
 
 impl World for Tenants {
     fn domain(&self, tenant: TenantId) -> Option<Box<str>> {
-        (tenant == TENANT).then(|| "acme.example".into())
+        match tenant {
+            TENANT => Some("acme.example".into()),
+            ANOTHER => Some("another.example".into()),
+            _ => None,
+        }
     }
 
     fn tenant(&self, domain: &str) -> Option<TenantId> {
-        (domain == "acme.example").then_some(TENANT)
+        match domain {
+            "acme.example" => Some(TENANT),
+            "another.example" => self.has_another.load(Ordering::Relaxed).then_some(ANOTHER),
+            _ => None,
+        }
     }
 
     fn now(&self) -> Wall {
@@ -413,6 +468,18 @@ impl World for Tenants {
     }
 
     fn published(&self, _: TenantId, _: &[u8], _: u64) {}
+
+    fn gave_way(&self, _: TenantId, _: &[u8]) {
+        self.gave_way.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn listeners(&self) -> &[Listener] {
+        static UDP: OnceLock<Vec<Listener>> = OnceLock::new();
+        UDP.get_or_init(|| {
+            let bound = "192.0.2.1:5060".parse().unwrap();
+            vec![Listener { transport: Transport::Udp, bound, advertise: None }]
+        })
+    }
 
     fn looked_up(&self, _: TenantId, number: &[u8]) {
         self.looked_up.lock().unwrap().push(String::from_utf8(number.to_vec()).unwrap());
@@ -422,6 +489,9 @@ impl World for Tenants {
         self.gone.lock().unwrap().push(address);
     }
 }
+
+/// Each start has its own.
+static BOOTS: AtomicU32 = AtomicU32::new(1);
 
 fn address_of(name: &str) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, name.as_bytes()[0]], 5060))
@@ -456,7 +526,12 @@ impl Node {
 
     fn with(name: &str, address_of_redis: Address, keys: u32) -> Self {
         let tenants = Arc::new(Tenants::default());
-        let presence = Presence { name: name.into(), boot: std::process::id(), keys, address: Some(address_of(name)) };
+        let presence = Presence {
+            name: name.into(),
+            boot: BOOTS.fetch_add(1, Ordering::Relaxed),
+            keys,
+            address: Some(address_of(name)),
+        };
         let here = node_number(name);
         let location = Arc::new(Location::shared(1, here));
         let counters = Arc::new(Counters::default());
@@ -473,11 +548,26 @@ impl Node {
 
     /// Where this node would hand another one a call.
     pub fn asks(&self, other: &Self) -> Option<SocketAddr> {
-        self.location.address_of(node_number(&other.name))
+        self.location.node(node_number(&other.name)).filter(|node| node.is_alive).map(|node| node.address)
     }
 
     pub fn address(&self) -> Option<SocketAddr> {
         Some(address_of(&self.name))
+    }
+
+    /// Whether it knows of another with its name.
+    pub fn has_namesake(&self) -> bool {
+        self.counters.has_namesake()
+    }
+
+    /// A tenant is added that it did not have.
+    pub fn add_tenant(&self) {
+        self.tenants.has_another.store(true, Ordering::Relaxed);
+    }
+
+    /// How often bindings of it have given way.
+    pub fn gave_way(&self) -> usize {
+        self.tenants.gave_way.load(Ordering::Relaxed)
     }
 
     /// It beats no more.
@@ -502,15 +592,20 @@ impl Node {
 
     /// Registers a phone of this number for so many seconds; unregisters it when that is 0.
     pub fn register(&self, number: &str, cseq: u32, interval: u32) {
-        self.save(number, &format!("sip:{number}@198.51.100.7"), 7, cseq, interval);
+        self.save(TENANT, number, &format!("sip:{number}@198.51.100.7"), 7, cseq, interval);
     }
 
     /// Another device of the number.
     pub fn register_elsewhere(&self, number: &str, cseq: u32, interval: u32) {
-        self.save(number, &format!("sip:{number}@203.0.113.9"), 8, cseq, interval);
+        self.save(TENANT, number, &format!("sip:{number}@203.0.113.9"), 8, cseq, interval);
     }
 
-    fn save(&self, number: &str, uri: &str, call_id: u64, cseq: u32, interval: u32) {
+    /// A phone of the other tenant.
+    pub fn register_with_another(&self, number: &str) {
+        self.save(ANOTHER, number, &format!("sip:{number}@198.51.100.7"), 7, 1, 300);
+    }
+
+    fn save(&self, tenant: TenantId, number: &str, uri: &str, call_id: u64, cseq: u32, interval: u32) {
         let now = now();
         let seconds = u32::try_from(now.as_seconds()).unwrap();
         let local = "192.0.2.1:5060".parse().unwrap();
@@ -538,14 +633,23 @@ impl Node {
         };
         let limits = Limits { phones: 3, apps: 3, total: 3, when_full: WhenFull::Reject };
         let update = Update { call_id, cseq, contacts: Contacts::Some(&[binding]), limits };
-        let aor = Aor { tenant: TENANT, number: number.as_bytes() };
+        let aor = Aor { tenant, number: number.as_bytes() };
         self.location.save(now, &aor, &update, &mut Vec::new(), &mut Vec::new()).unwrap();
     }
 
     /// Where calls for this number go.
     pub fn found(&self, number: &str) -> Vec<String> {
+        self.found_of(TENANT, number)
+    }
+
+    /// Where calls for this number of the other tenant go.
+    pub fn found_with_another(&self, number: &str) -> Vec<String> {
+        self.found_of(ANOTHER, number)
+    }
+
+    fn found_of(&self, tenant: TenantId, number: &str) -> Vec<String> {
         let mut found = Vec::new();
-        let aor = Aor { tenant: TENANT, number: number.as_bytes() };
+        let aor = Aor { tenant, number: number.as_bytes() };
         self.location.lookup(now(), &aor, |binding| found.push(String::from_utf8(binding.uri.to_vec()).unwrap()));
         found
     }

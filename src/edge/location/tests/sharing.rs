@@ -221,6 +221,43 @@ fn a_refresh_for_a_shorter_time_waits_unless_its_end_would_come_before_the_news_
 }
 
 #[test]
+fn a_refresh_that_comes_late_is_told_before_others_let_the_phone_go() {
+    let (a, b, mut between) = (node(1), node(2), Between::default());
+    save(&a.location, 0, aor("101"), (7, 1), &[contact("sip:101@h", 0, 60)]).unwrap();
+    between.converge(&[&a, &b], 0);
+    save(&a.location, 55, aor("101"), (7, 2), &[contact("sip:101@h", 55, 60)]).unwrap();
+    assert_eq!(between.publish(&a, 55), 1);
+    between.tell(&b, 55, "101");
+    assert_eq!(lookup(&b.location, 61, aor("101")), ["sip:101@h"]);
+}
+
+#[test]
+fn who_registers_now_holds_against_a_node_whose_clock_is_ahead() {
+    let (a, b, mut between) = (node(1), node(2), Between::default());
+    // The clock of b is a minute ahead; the phone restarts between its nodes, so each order is its own.
+    save(&b.location, 60, aor("101"), (8, 1), &[contact("sip:101@h", 60, 300)]).unwrap();
+    between.converge(&[&b, &a], 60);
+    save(&a.location, 5, aor("101"), (9, 1), &[contact("sip:101@h", 5, 300)]).unwrap();
+    between.converge(&[&a, &b], 5);
+    assert_eq!((count(&a.location), count(&b.location)), (1, 0));
+}
+
+#[test]
+fn marks_of_what_was_removed_are_few_however_often_a_phone_moves() {
+    let (a, b, mut between) = (node(1), node(2), Between::default());
+    for round in 0..60 {
+        let uri = format!("sip:{round}@h");
+        save(&a.location, round, aor("101"), (7, 1 + round), &[contact(&uri, round, 3600)]).unwrap();
+        between.converge(&[&a], round);
+        between.tell(&b, round, "101");
+        save_all_removed(&b.location, round, aor("101"), (1000, 1 + round)).unwrap();
+    }
+    let mut record = Vec::new();
+    b.location.fetch(&aor("101"), &mut record);
+    assert_eq!(unpack(&record).unwrap().len(), 16);
+}
+
+#[test]
 fn what_changes_by_turns_in_time_and_place_stands_in_the_outbox_twice_at_most() {
     let (a, mut between) = (node(1), Between::default());
     for round in 0..50 {
@@ -259,7 +296,8 @@ fn a_section_that_could_not_be_published_is_taken_again_also_when_it_says_that_n
     save_all_removed(&a.location, 1, aor("101"), (7, 2)).unwrap();
     let mut version = 0;
     assert_eq!(a.location.take_unpublished(at(1), 10, |section| version = section.version), 1);
-    a.location.publish_again(at(2), &aor("101"), version);
+    a.location.publish_again(at(1).as_millis(), &aor("101"), version);
+    assert_eq!(a.location.unpublished(at(9)).overdue_since, Some(at(1).as_millis()), "it waits as long as it did");
     between.converge(&[&a, &b], 3);
     assert_eq!(lookup(&b.location, 3, aor("101")), [""; 0]);
 }

@@ -34,8 +34,8 @@ impl Pair {
         let b_seen = a.phone_at("109@acme.example", Transport::Udp, B_AT);
         let a_seen = b.phone_at("109@acme.example", Transport::Udp, A_AT);
         let dialled = b.phone_at("101@acme.example", Transport::Udp, "203.0.113.200:5060");
-        a.location.set_nodes(&[OtherNode { number: B, address: B_AT.parse().unwrap() }]);
-        b.location.set_nodes(&[OtherNode { number: A, address: A_AT.parse().unwrap() }]);
+        a.location.set_nodes(&[OtherNode { number: B, address: B_AT.parse().unwrap(), is_alive: true }]);
+        b.location.set_nodes(&[OtherNode { number: A, address: A_AT.parse().unwrap(), is_alive: true }]);
         Self { a, b, b_seen, a_seen, dialled }
     }
 
