@@ -118,3 +118,28 @@ fn a_limit_holds_over_both_nodes() {
     fourth.tell("register");
     fourth.expect("registration", |event| event["code"] == 403);
 }
+
+#[test]
+fn while_redis_says_nothing_phones_register_and_metrics_say_how_far_behind_each_node_is() {
+    let redis = Redis::start();
+    let (a, b) = (node(&redis, "a"), node(&redis, "b"));
+    let (mut one, mut other) = (phone(&a, "101"), phone(&a, "102"));
+    one.register();
+    wait_for("b to know it", || (known(&b, "101") == 1).then_some(()));
+    let numbers = ["ringway_redis_lag_seconds", "ringway_redis_queue_depth", "ringway_redis_behind_seconds"];
+    let of = |node: &Node| numbers.map(|number| node.metric(number));
+    wait_for("nothing to wait", || (of(&a) == [0.0; 3] && of(&b) == [0.0; 3]).then_some(()));
+    assert!(a.metric("ringway_redis_sections_total{direction=\"published\"}") >= 1.0);
+    assert!(b.metric("ringway_redis_sections_total{direction=\"learned\"}") >= 1.0);
+    assert!(b.metric("ringway_redis_reconciliations_total") >= 1.0);
+    redis.pause();
+    other.register();
+    wait_for("a to say how late it is, and b how far behind", || {
+        let ([lag, depth, _], [.., behind]) = (of(&a), of(&b));
+        (lag >= 2.0 && depth >= 1.0 && behind >= 2.0).then_some(())
+    });
+    redis.resume();
+    wait_for("both to have caught up", || {
+        (of(&a) == [0.0; 3] && of(&b) == [0.0; 3] && known(&b, "102") == 1).then_some(())
+    });
+}

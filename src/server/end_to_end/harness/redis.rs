@@ -24,6 +24,20 @@ impl Redis {
         Self { port, child, folder }
     }
 
+    /// It takes what comes and says nothing, until it is resumed.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{signal}");
+    }
+
     /// Lines of a node's configuration with which it shares by this Redis.
     pub fn config(&self, node: &str) -> String {
         let key = self.folder.path().join("master.key");
