@@ -366,12 +366,14 @@ impl Engine {
     /// (section 12.2.2).
     fn note_sender(&mut self, request: Received<'_, '_>, place: DialogPlace) -> Option<Refresh> {
         let contact = contact_uri(request.message);
-        let sender = self.dialogs.get_mut(place.key)?.side_mut(place.callee_tag?, place.from_caller)?;
+        let dialog = self.dialogs.get_mut(place.key)?;
+        let is_behind_node = dialog.is_vouched && place.from_caller;
+        let sender = dialog.side_mut(place.callee_tag?, place.from_caller)?;
         let has_moved = !is_same_flow(&sender.flow, &request.flow);
         sender.flow = request.flow;
         sender.cseq = sender.cseq.max(request.essentials.cseq.number);
         // What it has shown of a NAT holds as long as it speaks from where it did.
-        let was_natted = sender.is_natted && !has_moved;
+        let was_natted = is_behind_node || (sender.is_natted && !has_moved);
         let settings = &self.core.settings;
         let target = |contact: &[u8]| match Uri::parse(contact) {
             Ok(uri) => {

@@ -88,7 +88,8 @@ impl Engine {
             Some(DialogPlace { key, callee_tag: None, from_caller: true })
         } else {
             let uri = contact_uri(request.message).and_then(|contact| Uri::parse(contact).ok());
-            is_sender_natted = is_behind_nat(uri.as_ref(), Some(&request.essentials.via), &request.flow);
+            is_sender_natted =
+                initial.vouched.is_some() || is_behind_nat(uri.as_ref(), Some(&request.essentials.via), &request.flow);
             None
         };
         let mut targets = initial.targets;
@@ -148,7 +149,11 @@ impl Engine {
         is_emergency: bool,
     ) -> (DialogKey, bool) {
         let essentials = request.essentials;
-        let side = self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(initial.caller));
+        let mut side =
+            self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(initial.caller));
+        if initial.vouched.is_some() {
+            side.stay_behind_node(request.flow);
+        }
         let call_id = self.core.fingerprints.short(&[essentials.call_id]);
         let is_natted = side.is_natted;
         let tenant_max = initial.max_call_seconds.map(|seconds| Duration::from_secs(seconds.into()));

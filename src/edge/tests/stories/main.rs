@@ -15,6 +15,7 @@ mod emergencies;
 mod forks;
 mod forward;
 mod gruus;
+mod hand_overs;
 mod hostile;
 mod in_dialog;
 mod injection;
