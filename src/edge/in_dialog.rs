@@ -328,7 +328,8 @@ impl Engine {
         };
         let is_from_known_flow = is_same_flow(&sender.flow, &request.flow);
         let asked = if routing.names_only_us { &*receiver.contact } else { request_uri };
-        let gruu = self.core.gruu_target(asked, cookie.tenant, receiver)?;
+        // The node that holds the other side knows it by its GRUU, and resolves that itself.
+        let gruu = if routing.leads_to_node { None } else { self.core.gruu_target(asked, cookie.tenant, receiver)? };
         let (gruu_uri, target) = gruu.map_or((None, receiver.target), |gruu| (gruu.uri, gruu.flow));
         Ok(Passage {
             place: Some(DialogPlace { key, callee_tag: Some(callee_tag), from_caller }),
