@@ -1,6 +1,8 @@
 //! What is handed from one node to another, and what comes back: who decides, whom it reaches, and how long a node waits for
 //! another. The two nodes are those of `nodes`.
 
+use std::time::Duration;
+
 use ringway_sip::Transport;
 
 use crate::nodes::Pair;
@@ -42,5 +44,30 @@ fn a_device_that_gives_its_gruu_is_hung_up_through_its_node() {
     assert_eq!(ack.request_uri(), pair.a.contact(device), "its own node resolves it");
     pair.ask(&mut from, "INFO", caller, device, true);
     pair.ask(&mut from, "BYE", caller, device, true);
+    pair.expect_over();
+}
+
+#[test]
+fn a_call_that_is_too_long_is_ended_at_both_sides_by_nodes_that_tell_phones_one_and_the_same_address() {
+    let mut pair = Pair::new();
+    for scene in [&mut pair.a, &mut pair.b] {
+        scene.reconfigure(|settings| {
+            settings.max_call = Duration::from_secs(60);
+            let listeners = settings.listeners.iter_mut();
+            listeners.for_each(|listener| listener.advertise = Some(("edge.acme.example".into(), 5060)));
+        });
+    }
+    pair.a.reconfigure(|settings| settings.max_call = Duration::from_secs(3600));
+    let (device, caller) = (pair.device(Transport::Tls), pair.caller());
+    let (mut from, mut to) = pair.call(caller, device);
+    pair.ask(&mut from, "INFO", caller, device, true);
+    pair.ask(&mut to, "INFO", caller, device, false);
+    pair.b.advance(Duration::from_millis(60_100));
+    pair.carry();
+    let bye = pair.a.expect_request(device, "BYE");
+    pair.a.respond(device, &bye, 200);
+    pair.carry();
+    let bye = pair.b.expect_request(caller, "BYE");
+    pair.b.respond(caller, &bye, 200);
     pair.expect_over();
 }
