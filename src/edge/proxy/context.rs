@@ -285,6 +285,8 @@ pub(crate) struct Context {
     pub(crate) flow: Flow,
     /// Whether its sender is behind a NAT, as far as an initial request shows.
     pub(crate) is_sender_natted: bool,
+    /// Whether another node has let it through, which decides all that there is to decide.
+    pub(crate) is_vouched: bool,
     /// Where responses go, on the same flow.
     pub(crate) response_remote: SocketAddr,
     pub(crate) server: Server,

@@ -162,6 +162,7 @@ impl Engine {
             request: Vec::new(),
             flow,
             is_sender_natted: false,
+            is_vouched: false,
             response_remote: flow.remote,
             server: Server::Other(NonInviteServer::new(reliable, timers)),
             answer: Vec::new(),

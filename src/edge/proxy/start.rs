@@ -104,6 +104,7 @@ impl Engine {
         if let Some(context) = self.contexts.get_mut(key) {
             context.callee = Some(initial.callee.into());
             context.is_sender_natted = is_sender_natted;
+            context.is_vouched = initial.vouched.is_some();
         }
         if let Some(place) = dialog {
             if let Some(dialog) = self.dialogs.get_mut(place.key) {
@@ -240,6 +241,7 @@ impl Engine {
             request: request.message.bytes().to_vec(),
             flow: request.flow,
             is_sender_natted: false,
+            is_vouched: false,
             response_remote: request.response_flow().remote,
             server: if method == Method::Invite {
                 Server::Invite(InviteServer::new(reliable, timers))
@@ -384,9 +386,8 @@ impl Engine {
         };
         let directory = Arc::clone(&self.core.directory);
         let asked = target.vouched_for.as_deref().zip(directory.tenant(context.tenant));
-        let route = asked.map(|(number, tenant)| {
-            self.core.route_with_voucher(essentials.call_id, number, tenant, is_emergency, &target.flow)
-        });
+        let route = asked
+            .map(|(number, tenant)| self.core.route_with_voucher(essentials.call_id, number, tenant, is_emergency, &target.flow));
         let forward = Forward {
             request_uri: target.uri.as_deref(),
             routing,

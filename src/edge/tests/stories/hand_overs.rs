@@ -71,3 +71,26 @@ fn a_call_that_is_too_long_is_ended_at_both_sides_by_nodes_that_tell_phones_one_
     pair.b.respond(caller, &bye, 200);
     pair.expect_over();
 }
+
+#[test]
+fn a_device_that_redirects_is_followed_by_the_node_where_the_call_came_in() {
+    let mut pair = Pair::new();
+    let (device, caller) = (pair.device(Transport::Tls), pair.caller());
+    let other = pair.b.phone_at("103@acme.example", Transport::Udp, "198.51.100.103:5060");
+    pair.b.register(other);
+    pair.share();
+    let invite = pair.b.invite(caller, pair.dialled);
+    pair.carry();
+    let heard = pair.a.expect_request(device, "INVITE");
+    pair.a.send(device, heard.response(302, "moved", "sip:103@acme.example"));
+    pair.a.expect_request(device, "ACK");
+    pair.carry();
+    let heard = pair.b.expect_request(other, "INVITE");
+    let recorded = heard.headers("Record-Route");
+    assert!(recorded.iter().all(|route| !route.contains("192.0.2.1")), "the way is not through a: {recorded:?}");
+    pair.b.respond(other, &heard, 486);
+    pair.b.expect_request(other, "ACK");
+    let refused = pair.b.expect_response(caller, 486);
+    pair.b.send(caller, refused.ack(&invite.text()));
+    pair.expect_over();
+}
