@@ -387,7 +387,7 @@ impl Engine {
         let directory = Arc::clone(&self.core.directory);
         let asked = target.vouched_for.as_deref().zip(directory.tenant(context.tenant));
         let route = asked
-            .map(|(number, tenant)| self.core.route_with_voucher(essentials.call_id, number, tenant, is_emergency, &target.flow));
+            .map(|(number, tenant)| self.core.route_with_voucher(request, number, tenant, is_emergency, &target.flow));
         let forward = Forward {
             request_uri: target.uri.as_deref(),
             routing,

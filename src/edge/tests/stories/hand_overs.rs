@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringway_sip::Transport;
 
-use crate::nodes::Pair;
+use crate::nodes::{A_AT, Pair};
 use crate::scene::Dialog;
 
 #[test]
@@ -69,6 +69,51 @@ fn a_call_that_is_too_long_is_ended_at_both_sides_by_nodes_that_tell_phones_one_
     pair.carry();
     let bye = pair.b.expect_request(caller, "BYE");
     pair.b.respond(caller, &bye, 200);
+    pair.expect_over();
+}
+
+#[test]
+fn a_voucher_is_good_for_the_very_request_that_it_was_made_for() {
+    let mut pair = Pair::new();
+    let (device, caller) = (pair.device(Transport::Tls), pair.caller());
+    pair.b.invite(caller, pair.dialled);
+    let asked = pair.b.expect_request(pair.a_seen, "INVITE");
+    let text = asked.text();
+    let mallory = pair.a.phone_at("103@acme.example", Transport::Udp, "203.0.113.66:5060");
+    let (from, cseq) = (asked.header("From"), asked.header("CSeq"));
+    let (number, _) = cseq.split_once(' ').unwrap();
+    for forged in [
+        text.replacen(&from, &from.replace("102@", "103@"), 1),
+        text.replacen(&from, &format!("\"The boss\" {from}"), 1),
+        text.replacen(&cseq, &format!("1{cseq}"), 1),
+        text.replacen("INVITE sip", "MESSAGE sip", 1).replacen(&cseq, &format!("{number} MESSAGE"), 1),
+    ] {
+        assert_ne!(forged, text);
+        pair.a.send(mallory, &forged);
+        let refused = pair.a.expect_response(mallory, 403);
+        assert_eq!(refused.reason_code(), "cookie-forged", "{forged}");
+        assert_eq!(pair.a.hear(device), None, "{forged}");
+    }
+    // And what b has sent is taken, once.
+    pair.a.send(pair.b_seen, &text);
+    pair.a.send(pair.b_seen, &text);
+    pair.a.expect_request(device, "INVITE");
+    assert_eq!(pair.a.hear(device), None);
+}
+
+#[test]
+fn a_contact_that_would_lead_round_at_the_other_node_is_refused_there() {
+    let mut pair = Pair::new();
+    let (device, caller) = (pair.device(Transport::Tls), pair.caller());
+    let invite = pair.b.request(caller, "INVITE", "sip:101@acme.example").contact(&format!("<sip:102@{A_AT}>"));
+    let invite = pair.b.answer_challenge(caller, invite);
+    pair.b.send_request(caller, &invite);
+    pair.b.expect_response(caller, 100);
+    pair.carry();
+    assert_eq!(pair.a.hear(device), None);
+    let refused = pair.b.expect_response(caller, 403);
+    assert_eq!(refused.reason_code(), "contact-refused");
+    pair.b.send(caller, refused.ack(&invite.text()));
     pair.expect_over();
 }
 
