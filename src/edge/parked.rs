@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringway_directory::{Extension, Tenant, TenantId};
-use ringway_sip::{Flow, Message, Uri};
+use ringway_sip::{Flow, Message, Method, Uri};
 
 use crate::answer::Received;
 use crate::core::Alarm;
 use crate::engine::Engine;
 use crate::location::Aor;
 
-/// How long a request waits at most: as long as T1, so that no phone has had cause to repeat it.
+/// How long a request waits at most: as long as T1, so that no phone has had cause to repeat it. An INVITE is told 100 meanwhile.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Requests that wait at once; further ones go on with what is known.
 const MOST: usize = 1024;
@@ -64,12 +64,20 @@ impl Engine {
         caller: &Extension,
         number: &str,
     ) -> bool {
+        // Nothing else is said within 200 ms, so the 100 is due at once (RFC 3261 section 17.2.1), and again when it is asked again.
+        let is_invite = request.essentials.cseq.method == Method::Invite;
         if self.parked.waiting.iter().any(|waiting| waiting.transaction == request.transaction) {
+            if is_invite {
+                self.core.answer_trying(request);
+            }
             return true;
         }
         let aor = Aor { tenant: tenant.id, number: number.as_bytes() };
         if self.parked.waiting.len() >= MOST || !self.core.location.ask_others(&aor) {
             return false;
+        }
+        if is_invite {
+            self.core.answer_trying(request);
         }
         self.parked.serial += 1;
         self.parked.waiting.push(Waiting {

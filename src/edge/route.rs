@@ -292,6 +292,8 @@ impl Engine {
             callee: &callee.number,
             targets,
             vouched: None,
+            // It was said when the request began to wait.
+            has_heard_trying: !may_wait,
         };
         self.proxy_initial(request, routing, initial);
         Ok(())

@@ -188,6 +188,7 @@ impl Engine {
             callee: &voucher.number,
             targets,
             vouched: Some(voucher),
+            has_heard_trying: false,
         };
         self.proxy_initial(request, routing, initial);
         Ok(())

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use ringway_directory::TenantId;
 use ringway_sip::transaction::{InviteClient, InviteServer, NonInviteClient, NonInviteServer, Timer};
-use ringway_sip::write::{ResponseWriter, reason_phrase};
 use ringway_sip::{Message, Method, Monotonic, Name, Uri};
 use smallvec::SmallVec;
 
 use super::context::{Best, Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress, Server, Target};
 use super::forward::{Forward, Routing};
-use crate::answer::Received;
+use crate::answer::{Received, write_trying};
 use crate::branch;
 use crate::cookie::Cookie;
 use crate::core::Part;
@@ -49,6 +48,8 @@ pub(crate) struct Initial<'a> {
     pub(crate) targets: Vec<Target>,
     /// What another node has let it through with, which has looked at budgets and limits, counts it, and relays its media.
     pub(crate) vouched: Option<&'a Voucher>,
+    /// Whether the caller has heard a 100 already.
+    pub(crate) has_heard_trying: bool,
 }
 
 /// A request of a dialog: its place, and the one way on.
@@ -110,7 +111,11 @@ impl Engine {
             if let Some(dialog) = self.dialogs.get_mut(place.key) {
                 dialog.invite = Some(key);
             }
-            self.send_trying(key, request);
+            if initial.has_heard_trying {
+                self.note_trying(key, request);
+            } else {
+                self.send_trying(key, request);
+            }
         }
         self.fork_next_group(key, request, routing, Some(initial.realm));
         self.settle(key);
@@ -291,17 +296,16 @@ impl Engine {
     fn send_trying(&mut self, key: ContextKey, request: Received<'_, '_>) {
         let Some(context) = self.contexts.get_mut(key) else { return };
         context.answer.clear();
-        ResponseWriter::begin(
-            request.message,
-            request.essentials,
-            request.flow.remote,
-            100,
-            reason_phrase(100),
-            None,
-            &mut context.answer,
-        )
-        .finish();
+        write_trying(request, &mut context.answer);
         self.send_answer(key, 100);
+    }
+
+    /// Its sender has heard the 100 before there was a transaction, and hears it again only when it repeats the request.
+    fn note_trying(&mut self, key: ContextKey, request: Received<'_, '_>) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        context.answer.clear();
+        write_trying(request, &mut context.answer);
+        let _ = context.server.send(100);
     }
 
     /// Starts a branch for every waiting target of the highest rank.
