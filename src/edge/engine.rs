@@ -321,6 +321,7 @@ impl Engine {
         if let Some(connection) = flow.connection {
             self.core.location.connection_closed(self.core.now.wall, connection);
             self.core.activity.end_connection(connection);
+            self.forget_waiting_on(connection);
         }
         // Before a branch that fails is tried another way, which may lead to the same port.
         let pending = self.contexts.pending_on(flow);

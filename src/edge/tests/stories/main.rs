@@ -25,6 +25,7 @@ mod media_exchanges;
 mod nodes;
 mod outbound;
 mod overload;
+mod parked;
 mod pings;
 mod reachability;
 mod registration;

@@ -404,7 +404,7 @@ fn the_media_of_a_call_through_two_nodes_is_relayed_by_the_one_that_let_it_in_an
 }
 
 /// A node that does not know yet what others have, a phone that has registered with the other, and a caller.
-fn cold() -> (Pair, Phone, Phone) {
+pub fn cold() -> (Pair, Phone, Phone) {
     let mut pair = Pair::new();
     let device = pair.a.phone_at("101@acme.example", Transport::Udp, "198.51.100.101:5060");
     pair.a.register(device);
@@ -414,7 +414,7 @@ fn cold() -> (Pair, Phone, Phone) {
 }
 
 /// What Redis would answer has come.
-fn look_up(pair: &mut Pair, is_known: bool) {
+pub fn look_up(pair: &mut Pair, is_known: bool) {
     let asked = pair.b.location.take_asked();
     assert_eq!(asked.iter().map(|(_, number)| &**number).collect::<Vec<_>>(), [b"101"]);
     if is_known {
