@@ -175,6 +175,7 @@ impl Engine {
             Input::Unframed { flow, head, problem } => self.core.refuse_unframed(&flow, head, problem),
             Input::FlowClosed(flow) => self.handle_closed_flow(&flow),
             Input::SendFailed(flow) => self.handle_failed_flow(&flow),
+            Input::NodeGone(flow) => self.handle_dead_node(&flow),
             Input::Directory(directory) => self.core.directory = own(&directory),
             Input::Settings(settings) => self.core.settings = own(&settings),
             Input::Lanes(lanes) => self.reserve.fill(lanes),

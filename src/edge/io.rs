@@ -46,6 +46,8 @@ pub enum Input<'a> {
     FlowClosed(Flow),
     /// What was last sent on this flow can't be delivered: an ICMP error, a refused or timed-out connection.
     SendFailed(Flow),
+    /// The node at the other end of this flow is dead: nothing more comes of what it was handed.
+    NodeGone(Flow),
     /// The directory changed. Messages from now on are judged by this snapshot.
     Directory(Arc<Snapshot>),
     /// The configuration changed.

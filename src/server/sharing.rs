@@ -64,7 +64,7 @@ impl World for Around {
 
     fn node_is_gone(&self, address: SocketAddr) {
         if let Some(flow) = self.settings.way_to(Transport::Udp, address) {
-            self.shards.post(|| Mail::SendFailed(flow));
+            self.shards.post(|| Mail::NodeGone(flow));
         }
     }
 }

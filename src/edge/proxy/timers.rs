@@ -3,7 +3,7 @@
 use ringway_sip::Flow;
 use ringway_sip::transaction::{Step, Steps, non_invite_client};
 
-use super::context::ContextKey;
+use super::context::{Cancelling, Client, Context, ContextKey};
 use crate::core::{Alarm, Part};
 use crate::engine::Engine;
 
@@ -55,12 +55,30 @@ impl Engine {
     /// What was sent on this flow did not arrive: every branch on it fails (section 16.9).
     pub(crate) fn handle_failed_flow(&mut self, flow: &Flow) {
         for (key, index) in self.contexts.pending_on(flow) {
-            self.drive_client(key, index, None, super::context::Client::fail);
+            self.drive_client(key, index, None, Client::fail);
             self.settle(key);
         }
     }
 
-    /// A connection is gone. A phone that rang on it can't tell that it was answered, and nothing can cancel it: its
+    /// Another node is dead: what it was handed is over, however far it had come, where the transaction itself would wait for
+    /// Timer C once it has heard 100. A device that has not shown itself is asked the next way. The node may live and be without
+    /// Redis alone: then the CANCEL keeps its device from ringing on, and from being asked twice.
+    pub(crate) fn handle_dead_node(&mut self, flow: &Flow) {
+        let pending = self.contexts.pending_on(flow);
+        self.handle_failed_flow(flow);
+        for &(key, index) in &pending {
+            let is_invite = self.contexts.get(key).is_some_and(Context::is_invite);
+            if let Some(branch) = self.branch_mut(key, index).filter(|branch| is_invite && branch.is_pending())
+                && matches!(branch.cancelling, Cancelling::No)
+            {
+                branch.cancelling = Cancelling::Wanted(Box::default());
+                self.send_cancel(key, index);
+            }
+        }
+        self.give_up_on_closed(&pending);
+    }
+
+    /// A connection or a node is gone. A phone that rang on it can't tell that it was answered, and nothing can cancel it: its
     /// branch is over, where the transaction itself would wait for Timer C (section 16.9 takes it as a 503).
     pub(crate) fn give_up_on_closed(&mut self, pending: &[(ContextKey, u8)]) {
         for &(key, index) in pending {

@@ -3,10 +3,25 @@
 
 use std::time::Duration;
 
+use ringway_edge::Input;
 use ringway_sip::Transport;
 
 use crate::nodes::{A_AT, Pair};
-use crate::scene::Dialog;
+use crate::scene::talker::{ALICE, Talker};
+use crate::scene::{Dialog, Phone};
+
+/// The device's own way from b, for when it goes straight there.
+fn straight_to(pair: &mut Pair, device: Phone) -> Phone {
+    let there = pair.a.state(device).flow.remote.to_string();
+    pair.b.phone_at("101@acme.example", Transport::Udp, &there)
+}
+
+/// A device of 101 behind a NAT, which has registered with a by UDP.
+fn natted(pair: &mut Pair) -> Phone {
+    let natted = Talker::new(&mut pair.a, "101", ALICE).register(&mut pair.a);
+    pair.share();
+    natted.phone
+}
 
 #[test]
 fn what_the_callee_sends_goes_through_the_callers_node_though_the_caller_has_the_same_address() {
@@ -138,4 +153,70 @@ fn a_device_that_redirects_is_followed_by_the_node_where_the_call_came_in() {
     let refused = pair.b.expect_response(caller, 486);
     pair.b.send(caller, refused.ack(&invite.text()));
     pair.expect_over();
+}
+
+#[test]
+fn what_a_node_had_when_it_died_goes_another_way_or_fails_at_once_however_far_it_had_come() {
+    for rings in [false, true] {
+        let mut pair = Pair::new();
+        let device = natted(&mut pair);
+        let (caller, straight) = (pair.caller(), straight_to(&mut pair, device));
+        let invite = pair.b.invite(caller, pair.dialled);
+        // a has said 100, and 180 if it rings.
+        pair.carry();
+        let heard = pair.a.expect_request(device, "INVITE");
+        if rings {
+            pair.a.respond(device, &heard, 180);
+            pair.carry();
+            pair.b.expect_response(caller, 180);
+        }
+        let to_a = pair.b.state(pair.a_seen).flow;
+        // What an ICMP error says is nothing to what has been answered.
+        pair.b.input(0, Input::SendFailed(to_a));
+        pair.b.expect_nothing_more();
+        pair.b.location.set_nodes(&[]);
+        pair.b.input(0, Input::NodeGone(to_a));
+        // Should a live and be without Redis alone, its device rings no longer.
+        let cancel = pair.b.expect_request(pair.a_seen, "CANCEL");
+        pair.a.send(pair.b_seen, cancel.text());
+        if !rings {
+            pair.a.respond(device, &heard, 180);
+        }
+        pair.a.expect_request(device, "CANCEL");
+        if rings {
+            // It has shown itself at a: it is not asked twice.
+            let refused = pair.b.expect_response(caller, 500);
+            assert_eq!(refused.reason_code(), "flow-failed");
+            pair.b.send(caller, refused.ack(&invite.text()));
+        } else {
+            let heard = pair.b.expect_request(straight, "INVITE");
+            pair.b.respond(straight, &heard, 486);
+            pair.b.expect_request(straight, "ACK");
+            let refused = pair.b.expect_response(caller, 486);
+            pair.b.send(caller, refused.ack(&invite.text()));
+        }
+        pair.b.advance(Duration::from_secs(40));
+        while let Some(again) = pair.b.hear(pair.a_seen) {
+            assert_eq!(again, cancel, "what comes again is the same");
+        }
+        pair.b.expect_all_quiet();
+    }
+}
+
+#[test]
+fn a_caller_who_had_given_up_when_the_node_died_hears_that_the_call_has_ended() {
+    let mut pair = Pair::new();
+    let (device, caller) = (natted(&mut pair), pair.caller());
+    let invite = pair.b.invite(caller, pair.dialled);
+    pair.carry();
+    pair.a.expect_request(device, "INVITE");
+    pair.b.send(caller, invite.cancel());
+    pair.b.expect_response(caller, 200);
+    pair.b.expect_request(pair.a_seen, "CANCEL");
+    let to_a = pair.b.state(pair.a_seen).flow;
+    pair.b.input(0, Input::NodeGone(to_a));
+    let refused = pair.b.expect_response(caller, 487);
+    pair.b.send(caller, refused.ack(&invite.text()));
+    while pair.b.hear(pair.a_seen).is_some() {}
+    pair.b.expect_nothing_more();
 }
