@@ -29,6 +29,9 @@ const MAX_BREADTH: u32 = 60;
 const RESERVED: usize = 8;
 /// And one in so many for help alone.
 const RESERVED_FOR_HELP: usize = 64;
+/// How many T1 another node has for its 100 to an INVITE, instead of the 64 of Timer B. Nodes are near each other and say it within
+/// milliseconds; three copies of the INVITE have gone by then. What is no INVITE has no 100 and waits for its device.
+const NODE_PATIENCE: u32 = 4;
 /// Max-Forwards of a request that bears none (section 16.6, step 3).
 const DEFAULT_MAX_FORWARDS: u8 = 70;
 
@@ -421,6 +424,7 @@ impl Engine {
         };
         let rings_for = self.core.settings.timer_c;
         let is_invite = context.is_invite();
+        let is_handed_over = target.vouched_for.is_some();
         let expects = Expected::of(context.method, &moved);
         let branch = Branch {
             secret,
@@ -442,6 +446,9 @@ impl Engine {
         self.contexts.add_branch(key, branch);
         if is_invite {
             self.core.start(key, Part::RingsTooLong(index), Timer::C, rings_for);
+        }
+        if is_invite && is_handed_over {
+            self.core.start(key, Part::NodeSilent(index), Timer::B, timers.t1() * NODE_PATIENCE);
         }
         self.drive_client(key, index, None, Client::start);
     }

@@ -3,7 +3,7 @@
 use ringway_sip::Flow;
 use ringway_sip::transaction::{Step, Steps, non_invite_client};
 
-use super::context::{Cancelling, Client, Context, ContextKey};
+use super::context::{Cancelling, Client, Context, ContextKey, Progress};
 use crate::core::{Alarm, Part};
 use crate::engine::Engine;
 
@@ -32,6 +32,7 @@ impl Engine {
                 self.drive_cancel(key, index, non_invite_client::Event::Timer(timer));
                 self.forget_if_over(key);
             }
+            Part::NodeSilent(index) => self.give_up_silent_node(key, index),
             Part::RingsTooLong(index) | Part::CancelledInVain(index) => self.give_up_branch(key, index, part),
         }
     }
@@ -76,6 +77,19 @@ impl Engine {
             }
         }
         self.give_up_on_closed(&pending);
+    }
+
+    /// Another node has said nothing at all to an INVITE: the device is asked the next way, if there is one. The transaction goes on
+    /// for itself, so that a node that was only late is told CANCEL, and its device does not ring on.
+    fn give_up_silent_node(&mut self, key: ContextKey, index: u8) {
+        let Some(branch) = self.branch_mut(key, index).filter(|branch| branch.progress == Progress::Silent) else {
+            return;
+        };
+        branch.progress = Progress::Final(503);
+        if matches!(branch.cancelling, Cancelling::No) {
+            branch.cancelling = Cancelling::Wanted(Box::default());
+        }
+        self.settle(key);
     }
 
     /// A connection or a node is gone. A phone that rang on it can't tell that it was answered, and nothing can cancel it: its

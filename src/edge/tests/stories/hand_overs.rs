@@ -156,6 +156,71 @@ fn a_device_that_redirects_is_followed_by_the_node_where_the_call_came_in() {
 }
 
 #[test]
+fn a_node_that_says_nothing_at_all_to_an_invite_is_waited_for_two_seconds() {
+    let mut pair = Pair::new();
+    let device = natted(&mut pair);
+    let (caller, straight) = (pair.caller(), straight_to(&mut pair, device));
+    let invite = pair.b.invite(caller, pair.dialled);
+    pair.b.advance(Duration::from_millis(1900));
+    assert_eq!(pair.b.hear(straight), None);
+    pair.b.advance(Duration::from_millis(200));
+    let rung = pair.b.expect_request(straight, "INVITE");
+    // It was only late: it hears that nobody waits for it.
+    pair.carry();
+    let heard = pair.a.expect_request(device, "INVITE");
+    pair.a.respond(device, &heard, 180);
+    let cancel = pair.a.expect_request(device, "CANCEL");
+    pair.a.respond(device, &cancel, 200);
+    pair.a.respond(device, &heard, 487);
+    pair.a.expect_request(device, "ACK");
+    pair.carry();
+    pair.b.respond(straight, &rung, 486);
+    pair.b.expect_request(straight, "ACK");
+    let refused = pair.b.expect_response(caller, 486);
+    pair.b.send(caller, refused.ack(&invite.text()));
+    pair.expect_over();
+    pair.b.expect_all_quiet();
+}
+
+#[test]
+fn a_call_for_a_device_that_only_a_silent_node_leads_to_fails_after_two_seconds() {
+    let mut pair = Pair::new();
+    pair.device(Transport::Tls);
+    let caller = pair.caller();
+    let invite = pair.b.invite(caller, pair.dialled);
+    pair.b.advance(Duration::from_millis(1900));
+    assert_eq!(pair.b.hear(caller), None);
+    pair.b.advance(Duration::from_millis(200));
+    let refused = pair.b.expect_response(caller, 500);
+    assert_eq!(refused.reason_code(), "flow-failed");
+    pair.b.send(caller, refused.ack(&invite.text()));
+    pair.b.advance(Duration::from_secs(40));
+    while pair.b.hear(pair.a_seen).is_some() {}
+    pair.b.expect_all_quiet();
+}
+
+#[test]
+fn a_node_that_has_the_invite_has_time_and_so_has_one_that_has_a_message() {
+    let mut pair = Pair::new();
+    let (device, caller) = (natted(&mut pair), pair.caller());
+    let straight = straight_to(&mut pair, device);
+    pair.b.invite(caller, pair.dialled);
+    pair.carry();
+    let heard = pair.a.expect_request(device, "INVITE");
+    pair.b.advance(Duration::from_secs(30));
+    assert_eq!((pair.b.hear(straight), pair.b.hear(caller)), (None, None));
+    pair.a.respond(device, &heard, 180);
+    pair.carry();
+    pair.b.expect_response(caller, 180);
+    // A node says nothing to a MESSAGE before its device has.
+    let message = pair.b.request(caller, "MESSAGE", "sip:101@acme.example");
+    let message = pair.b.answer_challenge(caller, message);
+    pair.b.send_request(caller, &message);
+    pair.b.advance(Duration::from_secs(3));
+    assert_eq!(pair.b.hear(straight), None);
+}
+
+#[test]
 fn what_a_node_had_when_it_died_goes_another_way_or_fails_at_once_however_far_it_had_come() {
     for rings in [false, true] {
         let mut pair = Pair::new();
