@@ -380,7 +380,7 @@ impl Engine {
                 node: self.core.here,
                 boot: self.core.boot,
                 dialog: context.dialog.map_or(0, |place| place.key.number()),
-                tenant: context.tenant,
+                tenant: self.core.directory.tenant(context.tenant).map_or(0, |tenant| tenant.mark()),
                 call_id: self.core.fingerprints.short(&[essentials.call_id]),
                 caller_tag: self.core.fingerprints.short(&[essentials.from_tag.unwrap_or_default()]),
                 caller: context.flow,

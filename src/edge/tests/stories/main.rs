@@ -17,6 +17,7 @@ mod forward;
 mod gruus;
 mod hand_overs;
 mod hostile;
+mod imported;
 mod in_dialog;
 mod injection;
 mod limits;
