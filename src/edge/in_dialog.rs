@@ -479,6 +479,9 @@ impl Core {
             return Ok(None);
         };
         let mut targets = self.targets(tenant, number, self.gruus.read(&uri).as_ref());
+        // Another node, which it has moved to, knows nothing of this dialog: only the ways past that one are left.
+        let straight = |target: Target| if target.vouched_for.is_some() { target.alternatives } else { vec![target] };
+        targets = targets.into_iter().flat_map(straight).collect();
         targets.sort_by_key(|target| std::cmp::Reverse((target.flow == side.flow, target.registered_at)));
         match targets.into_iter().next() {
             Some(target) => Ok(Some(target)),

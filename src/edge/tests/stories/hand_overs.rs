@@ -63,6 +63,37 @@ fn a_device_that_gives_its_gruu_is_hung_up_through_its_node() {
 }
 
 #[test]
+fn a_device_that_has_moved_to_another_node_with_its_gruu_is_hung_up_straight_for_that_node_has_no_such_call() {
+    const GRUU: &str = "sip:101@acme.example;gr=urn:uuid:2";
+    let instance = ";+sip.instance=\"<urn:uuid:2>\"";
+    let mut pair = Pair::new();
+    let (before, caller) = (pair.dialled, pair.caller());
+    pair.b.register_with(before, instance);
+    let invite = pair.b.invite(caller, before);
+    let heard = pair.b.expect_request(before, "INVITE");
+    pair.b.send(before, heard.response(200, "gruu", GRUU));
+    let ok = pair.b.expect_response(caller, 200);
+    let mut from = Dialog::of_caller(&invite, &ok);
+    let ack = from.ack(&mut pair.b, caller);
+    pair.b.send(caller, ack);
+    pair.b.expect_request(before, "ACK");
+    // It leaves b and comes to a, by a connection of its own.
+    pair.b.register_with(before, &format!("{instance};expires=0"));
+    let device = pair.a.phone_at("101@acme.example", Transport::Tcp, "198.51.100.101:5060");
+    pair.a.register_with(device, instance);
+    pair.share();
+    let straight = pair.b.phone_at("101@acme.example", Transport::Tcp, "198.51.100.101:5060");
+    let bye = from.request(&mut pair.b, caller, "BYE");
+    pair.b.send_request(caller, &bye);
+    assert_eq!(pair.b.hear(pair.a_seen), None);
+    let heard = pair.b.expect_request(straight, "BYE");
+    assert_eq!(heard.request_uri(), pair.a.contact(device));
+    pair.b.respond(straight, &heard, 200);
+    pair.b.expect_response(caller, 200);
+    pair.expect_over();
+}
+
+#[test]
 fn a_call_that_is_too_long_is_ended_at_both_sides_by_nodes_that_tell_phones_one_and_the_same_address() {
     let mut pair = Pair::new();
     for scene in [&mut pair.a, &mut pair.b] {
