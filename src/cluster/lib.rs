@@ -49,7 +49,9 @@ pub trait World: Send + Sync + 'static {
     fn tenant(&self, domain: &str) -> Option<TenantId>;
     /// The time.
     fn now(&self) -> Wall;
-    /// What was sent to another node's listener and not answered will not be.
+    /// Another node has fallen silent. It may be dead, or not reach Redis.
+    fn node_is_silent(&self, address: SocketAddr);
+    /// Another node has been silent for so long that nothing comes any more of what it was sent.
     fn node_is_gone(&self, address: SocketAddr);
     /// A section of this version is in Redis.
     fn published(&self, tenant: TenantId, number: &[u8], version: u64);

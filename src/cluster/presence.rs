@@ -114,6 +114,8 @@ struct Look {
     known: Vec<OtherNode>,
     /// Who has fallen silent now.
     died: Vec<(String, SocketAddr)>,
+    /// Who has been silent for long.
+    gone: Vec<SocketAddr>,
     /// Who has begun to.
     came: Vec<(String, SocketAddr)>,
     /// Who has another secret, and has just come.
@@ -146,6 +148,9 @@ impl Others {
             match self.seen.get_mut(&name) {
                 Some(seen) if seen.beat == beat => {
                     seen.same = seen.same.saturating_add(1);
+                    if seen.same == FORGOTTEN_AFTER {
+                        look.gone.extend(seen.beat.address);
+                    }
                     if seen.same.is_multiple_of(FORGOTTEN_AFTER) {
                         look.forgotten.push(name);
                     }
@@ -252,13 +257,14 @@ impl Sharer {
         for (name, address) in &look.came {
             tracing::info!(node = name, %address, "another node is there");
         }
+        look.gone.iter().for_each(|address| self.world.node_is_gone(*address));
         for (name, address) in &look.died {
             tracing::warn!(
                 node = name,
                 %address,
                 "another node is gone, or can't reach Redis. Its phones are rung from here where they can be"
             );
-            self.world.node_is_gone(*address);
+            self.world.node_is_silent(*address);
         }
     }
 }

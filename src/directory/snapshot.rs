@@ -28,6 +28,7 @@ pub struct Snapshot {
     hashing: Hashing,
     tenants: Buckets<TenantSlot>,
     tenant_by_host: Buckets<HostSlot>,
+    tenant_by_mark: Buckets<HostSlot>,
     extension_by_number: Buckets<ExtensionSlot>,
     /// Only those whose auth name is not their number.
     extension_by_auth_name: Buckets<ExtensionSlot>,
@@ -47,6 +48,7 @@ impl Snapshot {
             hashing: Hashing::new(seed),
             tenants: Buckets::default(),
             tenant_by_host: Buckets::default(),
+            tenant_by_mark: Buckets::default(),
             extension_by_number: Buckets::default(),
             extension_by_auth_name: Buckets::default(),
         }
@@ -62,6 +64,11 @@ impl Snapshot {
         let host = LowerHost::new(host)?;
         let hash = self.hashing.host(host.as_bytes());
         self.tenant_by_host.find(hash, |slot| slot.is_for(host.as_bytes())).map(|slot| &slot.tenant)
+    }
+
+    /// The tenant with this [mark](Tenant::mark).
+    pub fn tenant_by_mark(&self, mark: u64) -> Option<&Arc<Tenant>> {
+        self.tenant_by_mark.find(mark, |slot| slot.tenant.mark() == mark).map(|slot| &slot.tenant)
     }
 
     /// The tenant with this number.

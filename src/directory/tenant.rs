@@ -1,8 +1,10 @@
 //! A tenant: who owns domains, extensions and limits.
 
+use std::hash::Hasher;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use siphasher::sip::SipHasher13;
 
 use crate::acknowledge::Acknowledge;
 use crate::budgets::Budgets;
@@ -62,6 +64,14 @@ impl Tenant {
     pub fn has_host(&self, host: &[u8]) -> bool {
         let host = host.strip_suffix(b".").unwrap_or(host);
         self.hosts().any(|own| own.as_bytes().eq_ignore_ascii_case(host))
+    }
+
+    /// What it is known by on every node alike, where its number may be another on each: a hash of its main domain. For what one
+    /// node writes and another reads.
+    pub fn mark(&self) -> u64 {
+        let mut hasher = SipHasher13::new();
+        hasher.write(self.domain.as_bytes());
+        hasher.finish()
     }
 
     /// The main domain, then the aliases.

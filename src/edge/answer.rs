@@ -40,6 +40,12 @@ fn flow_of_response(via: &Via<'_>, flow: &Flow) -> Flow {
     if flow.transport.is_reliable() { *flow } else { Flow { remote: response_address(via, flow.remote), ..*flow } }
 }
 
+/// Appends the 100 to a request.
+pub(crate) fn write_trying(request: Received<'_, '_>, out: &mut Vec<u8>) {
+    let source = request.flow.remote;
+    ResponseWriter::begin(request.message, request.essentials, source, 100, reason_phrase(100), None, out).finish();
+}
+
 /// Digits of a tag of ours.
 const TAG_LENGTH: usize = 24;
 
@@ -166,6 +172,20 @@ impl Core {
         write_optional(&self.settings, reason, &mut optional);
         self.answer_with(request, status, bound, headers, &optional);
         self.optional = optional;
+    }
+
+    /// Says 100 to an INVITE that has no transaction yet. It has no tag (section 8.2.6.2).
+    pub(crate) fn answer_trying(&mut self, request: Received<'_, '_>) {
+        let control = request.essentials.via.knows_overload_control.then(|| self.overload_control());
+        self.out.send(request.response_flow(), false, |out| {
+            let start = out.len();
+            write_trying(request, out);
+            if let Some(control) = &control {
+                write_overload_control(out, start, control);
+            }
+            true
+        });
+        self.counters.response(request.essentials.cseq.method, 100);
     }
 
     /// The 200 to an OPTIONS that asks us ourselves (section 11.2). All that it says can be shed.

@@ -191,8 +191,11 @@ impl Core {
     pub(crate) fn gruu_number<'u>(&self, uri: &Uri<'u>, tenant: TenantId) -> Option<Cow<'u, [u8]>> {
         match self.gruus.read(uri)? {
             Gruu::Public { .. } => Some(uri.user_unescaped()),
-            Gruu::Temporary(temporary) if temporary.tenant == tenant => Some(Cow::Owned(temporary.number)),
-            Gruu::Temporary(_) | Gruu::Unknown => None,
+            Gruu::Temporary(temporary) => {
+                let is_its = self.directory.tenant(tenant).is_some_and(|tenant| tenant.mark() == temporary.tenant);
+                is_its.then_some(Cow::Owned(temporary.number))
+            }
+            Gruu::Unknown => None,
         }
     }
 

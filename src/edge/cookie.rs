@@ -7,7 +7,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ringway_directory::TenantId;
 use ringway_sip::{ConnectionId, Flow, ListenerId, ShardId, Transport};
 use subtle::ConstantTimeEq;
 
@@ -20,7 +19,7 @@ const PREFIX: &[u8] = b"rw.";
 pub(crate) const COMPANION: &[u8] = b"rw";
 
 /// The fixed part: period, shard, node, boot, dialog, tenant, Call-ID, caller's tag.
-const FIXED: usize = 2 + 1 + 4 + 4 + 8 + 4 + 8 + 8;
+const FIXED: usize = 2 + 1 + 4 + 4 + 8 + 8 + 8 + 8;
 const LONGEST_FLOW: usize = 1 + 1 + 2 * (16 + 2) + CONNECTION;
 /// A connection's shard and serial number.
 const CONNECTION: usize = 1 + 8;
@@ -45,8 +44,9 @@ pub(crate) struct Cookie {
     pub(crate) boot: u32,
     /// The dialog in the shard's table; 0 when none is tracked.
     pub(crate) dialog: u64,
-    /// Whose call it is.
-    pub(crate) tenant: TenantId,
+    /// Whose call it is, by what its tenant is [known by](ringway_directory::Tenant::mark) on every node: the numbers of tenants need
+    /// not be the same. 0 when the tenant is gone.
+    pub(crate) tenant: u64,
     /// The fingerprint of the Call-ID.
     pub(crate) call_id: u64,
     /// The fingerprint of the caller's tag.
@@ -86,7 +86,7 @@ impl Cookie {
         bytes.put(&self.node.0.to_be_bytes());
         bytes.put(&self.boot.to_be_bytes());
         bytes.put(&self.dialog.to_be_bytes());
-        bytes.put(&self.tenant.0.to_be_bytes());
+        bytes.put(&self.tenant.to_be_bytes());
         bytes.put(&self.call_id.to_be_bytes());
         bytes.put(&self.caller_tag.to_be_bytes());
         let mark = |is_marked: bool, mark: u8| if is_marked { mark } else { 0 };
@@ -132,7 +132,7 @@ impl Cookie {
         let node = NodeNumber(u32::from_be_bytes(reader.array()?));
         let boot = u32::from_be_bytes(reader.array()?);
         let dialog = u64::from_be_bytes(reader.array()?);
-        let tenant = TenantId(u32::from_be_bytes(reader.array()?));
+        let tenant = u64::from_be_bytes(reader.array()?);
         let call_id = u64::from_be_bytes(reader.array()?);
         let caller_tag = u64::from_be_bytes(reader.array()?);
         let (caller, of_caller) = reader.flow()?;
@@ -250,7 +250,7 @@ mod tests {
             node: NodeNumber(5),
             boot: 77,
             dialog: 0x1_0000_0005,
-            tenant: TenantId(9),
+            tenant: 9,
             call_id: 11,
             caller_tag: 12,
             caller: flow(caller),

@@ -41,6 +41,8 @@ pub(crate) enum Part {
     Cancel(u8),
     /// Timer C of a branch (section 16.6, step 11).
     RingsTooLong(u8),
+    /// The wait for any response to an INVITE that another node was handed.
+    NodeSilent(u8),
     /// The wait for the final response of a branch that was cancelled (section 9.1).
     CancelledInVain(u8),
 }

@@ -163,6 +163,13 @@ impl Side {
         after.is_some()
     }
 
+    /// Whoever is behind another node is reached by way of it and no other, as if by a NAT: where the Contact says that it is, be
+    /// that the very address of the node, is nothing to this one.
+    pub(crate) fn stay_behind_node(&mut self, node: Flow) {
+        self.is_natted = true;
+        self.target = node;
+    }
+
     /// Takes a new Contact; the one before is still good for what crosses the change.
     pub(crate) fn refresh(&mut self, refresh: Refresh) {
         if self.contact != refresh.contact {

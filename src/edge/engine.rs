@@ -175,6 +175,8 @@ impl Engine {
             Input::Unframed { flow, head, problem } => self.core.refuse_unframed(&flow, head, problem),
             Input::FlowClosed(flow) => self.handle_closed_flow(&flow),
             Input::SendFailed(flow) => self.handle_failed_flow(&flow),
+            Input::NodeSilent(flow) => self.handle_silent_node(&flow),
+            Input::NodeGone(flow) => self.handle_dead_node(&flow),
             Input::Directory(directory) => self.core.directory = own(&directory),
             Input::Settings(settings) => self.core.settings = own(&settings),
             Input::Lanes(lanes) => self.reserve.fill(lanes),
@@ -322,6 +324,7 @@ impl Engine {
         if let Some(connection) = flow.connection {
             self.core.location.connection_closed(self.core.now.wall, connection);
             self.core.activity.end_connection(connection);
+            self.forget_waiting_on(connection);
         }
         // Before a branch that fails is tried another way, which may lead to the same port.
         let pending = self.contexts.pending_on(flow);

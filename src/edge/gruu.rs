@@ -9,7 +9,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use memchr::memchr_iter;
-use ringway_directory::TenantId;
 use ringway_sip::Uri;
 use ringway_sip::uri::unescape;
 
@@ -24,7 +23,7 @@ const NONCE: usize = 24;
 /// Numbers are filled up to multiples of this, so that their lengths don't show.
 const BLOCK: usize = 16;
 /// Tenant, instance, Call-ID, length of the number.
-const FIXED: usize = 4 + 8 + 8 + 1;
+const FIXED: usize = 8 + 8 + 8 + 1;
 
 /// Whose device a GRUU leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +42,8 @@ pub(crate) enum Gruu {
 /// What a temporary GRUU says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Temporary {
-    pub(crate) tenant: TenantId,
+    /// The tenant, by what it is [known by](ringway_directory::Tenant::mark) on every node.
+    pub(crate) tenant: u64,
     pub(crate) number: Vec<u8>,
     /// A hash of the instance-id, as bindings have it.
     pub(crate) instance: u64,
@@ -84,7 +84,7 @@ impl GruuSealer {
     pub(crate) fn write_temporary(&self, gruu: &Temporary, nonce: [u8; NONCE], domain: &str, out: &mut Vec<u8>) {
         let length = u8::try_from(gruu.number.len()).unwrap_or(u8::MAX);
         let mut plain = Vec::with_capacity(FIXED + 2 * BLOCK);
-        plain.extend(gruu.tenant.0.to_be_bytes());
+        plain.extend(gruu.tenant.to_be_bytes());
         plain.extend(gruu.instance.to_be_bytes());
         plain.extend(gruu.call_id.to_be_bytes());
         plain.push(length);
@@ -109,7 +109,7 @@ impl GruuSealer {
         let (call_id, rest) = rest.split_first_chunk()?;
         let (length, number) = rest.split_first()?;
         Some(Temporary {
-            tenant: TenantId(u32::from_be_bytes(*tenant)),
+            tenant: u64::from_be_bytes(*tenant),
             number: number.get(..usize::from(*length))?.to_vec(),
             instance: u64::from_be_bytes(*instance),
             call_id: u64::from_be_bytes(*call_id),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn temporary(number: &str) -> Temporary {
-        Temporary { tenant: TenantId(3), number: number.as_bytes().to_vec(), instance: 11, call_id: 12 }
+        Temporary { tenant: 3, number: number.as_bytes().to_vec(), instance: 11, call_id: 12 }
     }
 
     fn written(gruu: &Temporary, nonce: u8) -> String {

@@ -196,6 +196,7 @@ impl Engine {
             return;
         }
         let method = request.essentials.cseq.method;
+        let tenant = self.tenant_of_call(&cookie);
         let passage = match self.judge(request, &routing, &cookie) {
             Ok(passage) => passage,
             // An ACK is never refused: there is nobody to hear it. With a valid cookie it goes on.
@@ -219,9 +220,11 @@ impl Engine {
             let is_known = passage.is_from_known_flow;
             let moved = self.move_media_of_ack(passage.place, request.message, &request.flow, is_known);
             let way = AckWay { request_uri: passage.request_uri.as_deref(), target, moved };
-            self.forward_ack(request, &routing, &way, cookie.tenant);
+            self.forward_ack(request, &routing, &way, tenant);
             return;
         }
+        // A call that is forgotten, of a tenant that is gone or that only another node has.
+        let Some(tenant) = tenant else { return self.refuse_stranger(request, Reject::NoDialog) };
         // What ends a call, or completes its answer, is never refused, and nothing of an emergency call is.
         let may_wait = !matches!(method, Method::Bye | Method::Prack) && !cookie.is_emergency;
         if may_wait && !self.is_within_dialog_rate(request, &passage) {
@@ -234,7 +237,7 @@ impl Engine {
             }
         }
         let directory = Arc::clone(&self.core.directory);
-        if !passage.is_from_known_flow && !self.is_moved_side(request, cookie.tenant, passage.number.as_deref()) {
+        if !passage.is_from_known_flow && !self.is_moved_side(request, tenant, passage.number.as_deref()) {
             return;
         }
         if let Err(reject) = self.core.accept_contact(request, None) {
@@ -242,14 +245,24 @@ impl Engine {
         }
         let refresh = passage.place.and_then(|place| self.note_sender(request, place));
         let within = WithinDialog {
-            tenant: cookie.tenant,
+            tenant,
             place: passage.place,
             target: Target::new(passage.request_uri, target),
             cookie: self.renewed(cookie, passage.place),
             refresh,
         };
-        let realm = directory.tenant(cookie.tenant).map(|tenant| tenant.domain.as_bytes());
+        let realm = directory.tenant(tenant).map(|tenant| tenant.domain.as_bytes());
         self.proxy_within_dialog(request, &routing, within, realm);
+    }
+
+    /// Whose call a request belongs to: what the dialog knows, else whom the cookie names.
+    fn tenant_of_call(&self, cookie: &Cookie) -> Option<TenantId> {
+        let is_ours = cookie.boot == self.core.boot;
+        let dialog = self.dialogs.get(DialogKey::from_number(cookie.dialog)).filter(|_| is_ours);
+        let dialog = dialog.filter(|dialog| dialog.call_id == cookie.call_id);
+        dialog
+            .map(|dialog| dialog.tenant)
+            .or_else(|| self.core.directory.tenant_by_mark(cookie.tenant).map(|tenant| tenant.id))
     }
 
     /// Whether the side of a call that sends this may send as much. When the dialog was forgotten in a restart, its source may or may
@@ -328,7 +341,8 @@ impl Engine {
         };
         let is_from_known_flow = is_same_flow(&sender.flow, &request.flow);
         let asked = if routing.names_only_us { &*receiver.contact } else { request_uri };
-        let gruu = self.core.gruu_target(asked, cookie.tenant, receiver)?;
+        // The node that holds the other side knows it by its GRUU, and resolves that itself.
+        let gruu = if routing.leads_to_node { None } else { self.core.gruu_target(asked, dialog.tenant, receiver)? };
         let (gruu_uri, target) = gruu.map_or((None, receiver.target), |gruu| (gruu.uri, gruu.flow));
         Ok(Passage {
             place: Some(DialogPlace { key, callee_tag: Some(callee_tag), from_caller }),
@@ -366,12 +380,14 @@ impl Engine {
     /// (section 12.2.2).
     fn note_sender(&mut self, request: Received<'_, '_>, place: DialogPlace) -> Option<Refresh> {
         let contact = contact_uri(request.message);
-        let sender = self.dialogs.get_mut(place.key)?.side_mut(place.callee_tag?, place.from_caller)?;
+        let dialog = self.dialogs.get_mut(place.key)?;
+        let is_behind_node = dialog.is_vouched && place.from_caller;
+        let sender = dialog.side_mut(place.callee_tag?, place.from_caller)?;
         let has_moved = !is_same_flow(&sender.flow, &request.flow);
         sender.flow = request.flow;
         sender.cseq = sender.cseq.max(request.essentials.cseq.number);
         // What it has shown of a NAT holds as long as it speaks from where it did.
-        let was_natted = sender.is_natted && !has_moved;
+        let was_natted = is_behind_node || (sender.is_natted && !has_moved);
         let settings = &self.core.settings;
         let target = |contact: &[u8]| match Uri::parse(contact) {
             Ok(uri) => {
@@ -405,7 +421,13 @@ impl Engine {
 
     /// An ACK to a 2xx: forwarded without state. Its branch follows from the one that it came with, so that a
     /// retransmission is one again at the next hop (section 16.11).
-    fn forward_ack(&mut self, request: Received<'_, '_>, routing: &Routing<'_>, way: &AckWay<'_>, tenant: TenantId) {
+    fn forward_ack(
+        &mut self,
+        request: Received<'_, '_>,
+        routing: &Routing<'_>,
+        way: &AckWay<'_>,
+        tenant: Option<TenantId>,
+    ) {
         let directory = Arc::clone(&self.core.directory);
         let essentials = request.essentials;
         if essentials.max_forwards == Some(0) {
@@ -430,7 +452,7 @@ impl Engine {
             cookie: None,
             max_forwards: essentials.max_forwards.map_or(70, |left| left - 1),
             breadth: ACK_BREADTH,
-            realm: directory.tenant(tenant).map(|tenant| tenant.domain.as_bytes()),
+            realm: tenant.and_then(|tenant| directory.tenant(tenant)).map(|tenant| tenant.domain.as_bytes()),
             moved: way.moved.moved(),
             path: &[],
         };
@@ -457,6 +479,9 @@ impl Core {
             return Ok(None);
         };
         let mut targets = self.targets(tenant, number, self.gruus.read(&uri).as_ref());
+        // Another node, which it has moved to, knows nothing of this dialog: only the ways past that one are left.
+        let straight = |target: Target| if target.vouched_for.is_some() { target.alternatives } else { vec![target] };
+        targets = targets.into_iter().flat_map(straight).collect();
         targets.sort_by_key(|target| std::cmp::Reverse((target.flow == side.flow, target.registered_at)));
         match targets.into_iter().next() {
             Some(target) => Ok(Some(target)),

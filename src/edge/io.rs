@@ -46,6 +46,11 @@ pub enum Input<'a> {
     FlowClosed(Flow),
     /// What was last sent on this flow can't be delivered: an ICMP error, a refused or timed-out connection.
     SendFailed(Flow),
+    /// The node at the other end of this flow has fallen silent: what it was handed and no device has shown itself to may come to
+    /// nothing.
+    NodeSilent(Flow),
+    /// And it has been so for long: nothing more comes of what it was handed.
+    NodeGone(Flow),
     /// The directory changed. Messages from now on are judged by this snapshot.
     Directory(Arc<Snapshot>),
     /// The configuration changed.

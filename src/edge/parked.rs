@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringway_directory::{Extension, Tenant, TenantId};
-use ringway_sip::{Flow, Message, Uri};
+use ringway_sip::{ConnectionId, Flow, Message, Method, Uri};
 
 use crate::answer::Received;
 use crate::core::Alarm;
 use crate::engine::Engine;
 use crate::location::Aor;
+use crate::reject::Reject;
 
-/// How long a request waits at most: as long as T1, so that no phone has had cause to repeat it.
+/// How long a request waits at most: as long as T1, so that no phone has had cause to repeat it. An INVITE is told 100 meanwhile.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Requests that wait at once; further ones go on with what is known.
 const MOST: usize = 1024;
@@ -64,12 +65,20 @@ impl Engine {
         caller: &Extension,
         number: &str,
     ) -> bool {
+        // Nothing else is said within 200 ms, so the 100 is due at once (RFC 3261 section 17.2.1), and again when it is asked again.
+        let is_invite = request.essentials.cseq.method == Method::Invite;
         if self.parked.waiting.iter().any(|waiting| waiting.transaction == request.transaction) {
+            if is_invite {
+                self.core.answer_trying(request);
+            }
             return true;
         }
         let aor = Aor { tenant: tenant.id, number: number.as_bytes() };
         if self.parked.waiting.len() >= MOST || !self.core.location.ask_others(&aor) {
             return false;
+        }
+        if is_invite {
+            self.core.answer_trying(request);
         }
         self.parked.serial += 1;
         self.parked.waiting.push(Waiting {
@@ -104,6 +113,11 @@ impl Engine {
         given_up.into_iter().for_each(|waiting| self.go_on(&waiting));
     }
 
+    /// A connection has closed: nobody there waits for an answer any more, and nobody is to be rung for it.
+    pub(crate) fn forget_waiting_on(&mut self, connection: ConnectionId) {
+        self.parked.take(|waiting| waiting.flow.connection == Some(connection));
+    }
+
     fn go_on(&mut self, waiting: &Waiting) {
         let Ok(message) = Message::parse(&waiting.bytes) else { return };
         let (Ok(essentials), Ok(uri)) = (message.essentials(), Uri::parse(message.request_uri())) else { return };
@@ -112,11 +126,15 @@ impl Engine {
         let request = Received { message: &message, essentials: &essentials, flow, offered, transaction };
         let routing = self.core.routing(&message, &flow);
         let directory = Arc::clone(&self.core.directory);
-        // Either may have been removed meanwhile.
-        let tenant = directory.tenant(waiting.tenant);
-        let caller = directory.extension(waiting.tenant, waiting.caller.as_bytes());
-        let Some((tenant, caller)) = tenant.zip(caller) else { return };
-        if let Err(reject) = self.call(request, &directory, tenant, caller, &uri, &routing, false) {
+        // Either may have been removed or disabled meanwhile; then it is refused as if it had come now.
+        let tenant = directory.tenant(waiting.tenant).filter(|tenant| tenant.enabled);
+        let caller = directory.extension(waiting.tenant, waiting.caller.as_bytes()).filter(|caller| caller.enabled);
+        let decided = match (tenant, caller) {
+            (Some(tenant), Some(caller)) => self.call(request, &directory, tenant, caller, &uri, &routing, false),
+            (None, _) => Err(Reject::UnknownDomain),
+            (_, None) => Err(Reject::Disabled),
+        };
+        if let Err(reject) = decided {
             self.core.refuse(request, reject);
         }
     }

@@ -187,7 +187,7 @@ impl Registrar {
                 let of_device = bindings.iter().filter(|other| other.instance == binding.instance);
                 let latest = of_device.max_by_key(|other| (other.registered_at, other.call_id == call_id));
                 let call_id = latest.map_or(binding.call_id, |latest| latest.call_id);
-                let temporary = Temporary { tenant: tenant.id, number: number.to_vec(), instance, call_id };
+                let temporary = Temporary { tenant: tenant.mark(), number: number.to_vec(), instance, call_id };
                 let mut nonce = [0; 24];
                 for part in nonce.chunks_exact_mut(8) {
                     part.copy_from_slice(&mint.random.next().to_be_bytes());

@@ -265,7 +265,7 @@ impl Engine {
         let gruu = self.core.gruus.read(uri);
         let number = match &gruu {
             None | Some(Gruu::Public { .. }) => uri.user_unescaped(),
-            Some(Gruu::Temporary(temporary)) if temporary.tenant == tenant.id => Cow::Borrowed(&*temporary.number),
+            Some(Gruu::Temporary(temporary)) if temporary.tenant == tenant.mark() => Cow::Borrowed(&*temporary.number),
             Some(Gruu::Temporary(_) | Gruu::Unknown) => return Err(Reject::UnknownNumber),
         };
         let callee = directory.extension(tenant.id, &number).ok_or(Reject::UnknownNumber)?;
@@ -292,6 +292,8 @@ impl Engine {
             callee: &callee.number,
             targets,
             vouched: None,
+            // It was said when the request began to wait.
+            has_heard_trying: !may_wait,
         };
         self.proxy_initial(request, routing, initial);
         Ok(())

@@ -2,8 +2,8 @@
 //!
 //! A device that only its own connection leads to, or that a NAT lets nobody else in to, is rung by the node that it has registered
 //! with. Any other node judges the request itself (who asks, budgets, limits, media) and sends it there, with a voucher in the
-//! first Route: signed with the key that the nodes share, for one Call-ID, one number, and for a short while. That node passes it
-//! on, and does nothing else with it that the first has done.
+//! first Route: signed with the key that the nodes share, for this one request, one number, and for a short while. That node passes
+//! it on, and does nothing else with it that the first has done.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::reject::Reject;
 
 /// What the user part of a voucher's URI begins with.
 const PREFIX: &[u8] = b"rwv.";
-/// The fixed part: time, Call-ID, whether it is an emergency, length of the number.
+/// The fixed part: time, fingerprint of the request, whether it is an emergency, length of the number.
 const FIXED: usize = 8 + 8 + 1 + 1;
 /// Number and domain have at most 255 bytes each.
 const LONGEST: usize = FIXED + 2 * 255 + MAC_LENGTH;
@@ -34,7 +34,8 @@ const HOLDS_FOR: u64 = 60;
 /// What a voucher says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Voucher {
-    /// The fingerprint of the Call-ID.
+    /// The fingerprint of the request that it is for, by what both nodes see of it unchanged: its Call-ID, the value of its From,
+    /// the number and the method of its CSeq. Whoever copies the voucher can send nothing with it but this very request again.
     pub call_id: u64,
     /// Whether it is an emergency call.
     pub is_emergency: bool,
@@ -92,17 +93,24 @@ impl Voucher {
 }
 
 impl Core {
-    /// The Route to another node, with a voucher for a request of this Call-ID.
+    /// The fingerprint of a request in a voucher for it.
+    fn vouched_print(&self, request: Received<'_, '_>) -> u64 {
+        let essentials = request.essentials;
+        let cseq = essentials.cseq.number.to_be_bytes();
+        self.fingerprints.short(&[essentials.call_id, essentials.from.raw, &cseq, request.message.method_token()])
+    }
+
+    /// The Route to another node, with a voucher for this request.
     pub(crate) fn route_with_voucher(
         &mut self,
-        call_id: &[u8],
+        request: Received<'_, '_>,
         number: &str,
         tenant: &Tenant,
         is_emergency: bool,
         node: &Flow,
     ) -> Vec<u8> {
         let voucher = Voucher {
-            call_id: self.fingerprints.short(&[call_id]),
+            call_id: self.vouched_print(request),
             is_emergency,
             number: number.into(),
             domain: tenant.domain.clone(),
@@ -148,7 +156,7 @@ impl Engine {
         voucher: &Voucher,
     ) -> Result<(), Reject> {
         let essentials = request.essentials;
-        if self.core.fingerprints.short(&[essentials.call_id]) != voucher.call_id {
+        if self.core.vouched_print(request) != voucher.call_id {
             return Err(Reject::CookieForged);
         }
         // What is new ends with the server, and the other node may know another way.
@@ -161,6 +169,8 @@ impl Engine {
         if essentials.cseq.method == Method::Register {
             return Err(Reject::CookieForged);
         }
+        // What leads back to the other node, that one has refused; what leads back to this one it can't know.
+        self.core.accept_contact(request, None)?;
         let directory = Arc::clone(&self.core.directory);
         let tenant = directory.tenant_by_host(voucher.domain.as_bytes()).ok_or(Reject::UnknownDomain)?;
         let aor = Aor { tenant: tenant.id, number: voucher.number.as_bytes() };
@@ -178,6 +188,7 @@ impl Engine {
             callee: &voucher.number,
             targets,
             vouched: Some(voucher),
+            has_heard_trying: false,
         };
         self.proxy_initial(request, routing, initial);
         Ok(())

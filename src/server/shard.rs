@@ -221,6 +221,8 @@ impl Shard {
             }
             Mail::Closed(flow) => self.handle(Input::FlowClosed(flow), Monotonic::START),
             Mail::SendFailed(flow) => self.handle(Input::SendFailed(flow), Monotonic::START),
+            Mail::NodeSilent(flow) => self.handle(Input::NodeSilent(flow), Monotonic::START),
+            Mail::NodeGone(flow) => self.handle(Input::NodeGone(flow), Monotonic::START),
             Mail::Directory(directory, taken) => {
                 self.handle(Input::Directory(directory), Monotonic::START);
                 let _ = taken.send(());

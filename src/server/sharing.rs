@@ -75,9 +75,15 @@ impl World for Around {
         self.shards.post(|| Mail::LookedUp { tenant, number: number.into() });
     }
 
+    fn node_is_silent(&self, address: SocketAddr) {
+        if let Some(flow) = self.settings.way_to_node(address) {
+            self.shards.post(|| Mail::NodeSilent(flow));
+        }
+    }
+
     fn node_is_gone(&self, address: SocketAddr) {
         if let Some(flow) = self.settings.way_to_node(address) {
-            self.shards.post(|| Mail::SendFailed(flow));
+            self.shards.post(|| Mail::NodeGone(flow));
         }
     }
 }

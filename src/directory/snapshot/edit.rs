@@ -34,6 +34,9 @@ impl SnapshotEdit {
         if let Some(old) = self.snapshot.tenants.put(hash, slot, |other| other.tenant.id == id) {
             self.remove_hosts(&old.tenant);
         }
+        let mark = tenant.mark();
+        let slot = HostSlot { tag: Tag::of(mark), tenant: Arc::clone(&tenant) };
+        self.snapshot.tenant_by_mark.put(mark, slot, |other| other.tenant.mark() == mark);
         for host in tenant.hosts() {
             let hash = self.snapshot.hashing.host(host.as_bytes());
             let slot = HostSlot { tag: Tag::of(hash), tenant: Arc::clone(&tenant) };
@@ -94,8 +97,9 @@ impl SnapshotEdit {
         Snapshot { version: self.version, ..self.snapshot }
     }
 
-    /// Takes a tenant's hosts out, except those that lead to another tenant by now.
+    /// Takes a tenant's hosts and its mark out, except those that lead to another tenant by now.
     fn remove_hosts(&mut self, tenant: &Tenant) {
+        self.snapshot.tenant_by_mark.remove(tenant.mark(), |slot| slot.tenant.id == tenant.id);
         for host in tenant.hosts() {
             let hash = self.snapshot.hashing.host(host.as_bytes());
             let is_it = |slot: &HostSlot| slot.tenant.id == tenant.id && slot.is_for(host.as_bytes());

@@ -35,6 +35,30 @@ fn a_tenant_is_found_by_domain_and_alias_in_any_case_and_with_the_dot_of_the_roo
 }
 
 #[test]
+fn a_tenant_is_found_by_its_mark_whatever_its_number_is_as_long_as_that_is_its_main_domain() {
+    let marked = |snapshot: &Snapshot, mark| snapshot.tenant_by_mark(mark).map(|tenant| tenant.id);
+    let snapshot = two_tenants();
+    let acme = snapshot.tenant(ACME).unwrap();
+    let (mark, other) = (acme.mark(), snapshot.tenant(GLOBEX).unwrap().mark());
+    assert_eq!((marked(&snapshot, mark), marked(&snapshot, other)), (Some(ACME), Some(GLOBEX)));
+    assert_eq!(marked(&snapshot, mark ^ 1), None);
+    // The mark goes from node to node and from version to version.
+    assert_eq!(mark, 15_790_341_371_185_811_683);
+    let mut edit = snapshot.edit();
+    edit.remove_tenant(ACME);
+    edit.put_tenant(Tenant { id: TenantId(77), ..(**acme).clone() });
+    let imported = edit.finish();
+    assert_eq!(marked(&imported, mark), Some(TenantId(77)));
+    let mut edit = imported.edit();
+    edit.put_tenant(Tenant { id: TenantId(77), domain: "acme.test".into(), ..(**acme).clone() });
+    let renamed = edit.finish();
+    assert_eq!(marked(&renamed, mark), None);
+    let mut edit = renamed.edit();
+    edit.remove_tenant(TenantId(77));
+    assert_eq!(marked(&edit.finish(), renamed.tenant(TenantId(77)).unwrap().mark()), None);
+}
+
+#[test]
 fn the_same_number_in_two_tenants_is_two_extensions() {
     let mut edit = two_tenants().edit();
     assert!(edit.put_extension(ACME, extension("101", "alice")));

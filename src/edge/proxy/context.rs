@@ -217,6 +217,8 @@ pub(crate) struct Branch {
     pub(crate) uri: Option<Box<[u8]>>,
     /// What its responses say of media.
     pub(crate) expects: Expected,
+    /// Whether the device has shown itself, by a provisional response of its own.
+    pub(crate) rings: bool,
     /// Further ways to the same device, as long as it has shown nothing of itself.
     pub(crate) alternatives: Vec<Target>,
     /// Its share of Max-Breadth.
@@ -285,6 +287,8 @@ pub(crate) struct Context {
     pub(crate) flow: Flow,
     /// Whether its sender is behind a NAT, as far as an initial request shows.
     pub(crate) is_sender_natted: bool,
+    /// Whether another node has let it through, which decides all that there is to decide.
+    pub(crate) is_vouched: bool,
     /// Where responses go, on the same flow.
     pub(crate) response_remote: SocketAddr,
     pub(crate) server: Server,

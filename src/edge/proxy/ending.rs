@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 
 use super::context::{Branch, Cancelling, Client, Context, ContextKey, Progress, Server, Target};
 use crate::branch;
+use crate::cookie::{Cookie, Reading};
 use crate::core::{Alarm, Core};
 use crate::counters::CallEnd;
 use crate::dialog::{Dialog, DialogKey, Side, Stage};
@@ -39,13 +40,26 @@ struct Bye {
 impl Core {
     /// The Route to the caller and the one to the callee, by the Record-Route of the 2xx: what other proxies have put there, on
     /// either side of what is ours (section 12.1). Both are empty for most calls.
-    pub(crate) fn routes_beyond(&self, response: &Message<'_>, flow: &Flow) -> [Vec<u8>; 2] {
-        let is_own = |value: &[u8]| {
+    pub(crate) fn routes_beyond(&mut self, response: &Message<'_>, flow: &Flow) -> [Vec<u8>; 2] {
+        let period = self.period();
+        let mut is_nodes = false;
+        let mut recorded: SmallVec<[(&[u8], bool); 4]> = SmallVec::new();
+        for value in response.values(Name::RecordRoute) {
             let uri = NameAddr::parse(value).and_then(|entry| entry.parse_uri().ok());
-            uri.is_some_and(|uri| self.is_own(&uri, flow))
-        };
-        let recorded: SmallVec<[(&[u8], bool); 4]> =
-            response.values(Name::RecordRoute).map(|value| (value, is_own(value))).collect();
+            let is_own = uri.is_some_and(|uri| {
+                // Nodes may tell phones one and the same address, so it is the cookie that says which of them it was; what
+                // stands behind it may be the second entry of its pair.
+                if !self.location.is_alone() {
+                    is_nodes = match Cookie::read(uri.user.unwrap_or_default(), &mut self.keys, period) {
+                        Reading::Valid(cookie) => cookie.node != self.here,
+                        Reading::Companion => is_nodes,
+                        Reading::Forged | Reading::Foreign => false,
+                    };
+                }
+                !is_nodes && self.is_own(&uri, flow)
+            });
+            recorded.push((value, is_own));
+        }
         let first = recorded.iter().position(|(_, is_own)| *is_own).unwrap_or(recorded.len());
         let last = recorded.iter().rposition(|(_, is_own)| *is_own).unwrap_or(first);
         let joined = |values: &mut dyn Iterator<Item = &(&[u8], bool)>| {
@@ -148,6 +162,7 @@ impl Engine {
             request: Vec::new(),
             flow,
             is_sender_natted: false,
+            is_vouched: false,
             response_remote: flow.remote,
             server: Server::Other(NonInviteServer::new(reliable, timers)),
             answer: Vec::new(),
@@ -195,6 +210,7 @@ impl Engine {
         request.extend_from_slice(b"Max-Forwards: 70\r\n");
         request.extend_from_slice(rest);
         let branch = Branch {
+            rings: false,
             secret,
             flow,
             client: Client::Other(NonInviteClient::new(flow.transport.is_reliable(), timers)),

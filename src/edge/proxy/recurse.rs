@@ -13,8 +13,8 @@ impl Engine {
     /// followed, so that a phone can't make the edge a relay. False when there is nothing to follow.
     pub(super) fn recurse(&mut self, key: ContextKey, response: &Message<'_>) -> bool {
         let Some(context) = self.contexts.get(key) else { return false };
-        // Within a dialog there is nobody else to ask.
-        if context.callee.is_none() || context.is_cancelled || context.has_answered {
+        // Within a dialog there is nobody else to ask, and what another node has let through is that one's to send elsewhere.
+        if context.callee.is_none() || context.is_vouched || context.is_cancelled || context.has_answered {
             return false;
         }
         let tenant = context.tenant;

@@ -112,8 +112,8 @@ impl Engine {
                 Step::Deliver => delivered = true,
                 Step::Start(timer, after) => self.core.start(key, Part::Client(index), timer, after),
                 Step::Stop(_) => {}
+                Step::TimedOut | Step::TransportFailed if matches!(branch.progress, Progress::Final(_)) => {}
                 Step::TimedOut => branch.progress = Progress::Final(408),
-                Step::TransportFailed if matches!(branch.progress, Progress::Final(_)) => {}
                 Step::TransportFailed => branch.progress = Progress::Final(503),
                 Step::Destroy => {
                     branch.is_over = true;
@@ -130,8 +130,12 @@ impl Engine {
             101..=199 => {
                 self.note_provisional(key, index);
                 // It is there, so no other way to it is needed. A 100 is no word of the device: the next hop says it.
-                if let Some(branch) = self.branch_mut(key, index) {
-                    branch.alternatives = Vec::new();
+                let Some(branch) = self.branch_mut(key, index) else { return };
+                branch.alternatives = Vec::new();
+                branch.rings = true;
+                // It comes from a node that was given up, and is told CANCEL now.
+                if !branch.is_pending() {
+                    return;
                 }
                 // RFC 4320 section 4.1: the sender of a non-INVITE hears no provisional but a late 100, which is ours.
                 if self.contexts.get(key).is_none_or(|context| !context.is_invite()) {

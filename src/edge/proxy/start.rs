@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use ringway_directory::TenantId;
 use ringway_sip::transaction::{InviteClient, InviteServer, NonInviteClient, NonInviteServer, Timer};
-use ringway_sip::write::{ResponseWriter, reason_phrase};
 use ringway_sip::{Message, Method, Monotonic, Name, Uri};
 use smallvec::SmallVec;
 
 use super::context::{Best, Branch, Cancelling, Client, Context, ContextKey, DialogPlace, Progress, Server, Target};
 use super::forward::{Forward, Routing};
-use crate::answer::Received;
+use crate::answer::{Received, write_trying};
 use crate::branch;
 use crate::cookie::Cookie;
 use crate::core::Part;
@@ -30,6 +29,9 @@ const MAX_BREADTH: u32 = 60;
 const RESERVED: usize = 8;
 /// And one in so many for help alone.
 const RESERVED_FOR_HELP: usize = 64;
+/// How many T1 another node has for its 100 to an INVITE, instead of the 64 of Timer B. Nodes are near each other and say it within
+/// milliseconds; three copies of the INVITE have gone by then. What is no INVITE has no 100 and waits for its device.
+const NODE_PATIENCE: u32 = 4;
 /// Max-Forwards of a request that bears none (section 16.6, step 3).
 const DEFAULT_MAX_FORWARDS: u8 = 70;
 
@@ -49,6 +51,8 @@ pub(crate) struct Initial<'a> {
     pub(crate) targets: Vec<Target>,
     /// What another node has let it through with, which has looked at budgets and limits, counts it, and relays its media.
     pub(crate) vouched: Option<&'a Voucher>,
+    /// Whether the caller has heard a 100 already.
+    pub(crate) has_heard_trying: bool,
 }
 
 /// A request of a dialog: its place, and the one way on.
@@ -88,7 +92,8 @@ impl Engine {
             Some(DialogPlace { key, callee_tag: None, from_caller: true })
         } else {
             let uri = contact_uri(request.message).and_then(|contact| Uri::parse(contact).ok());
-            is_sender_natted = is_behind_nat(uri.as_ref(), Some(&request.essentials.via), &request.flow);
+            is_sender_natted =
+                initial.vouched.is_some() || is_behind_nat(uri.as_ref(), Some(&request.essentials.via), &request.flow);
             None
         };
         let mut targets = initial.targets;
@@ -103,12 +108,17 @@ impl Engine {
         if let Some(context) = self.contexts.get_mut(key) {
             context.callee = Some(initial.callee.into());
             context.is_sender_natted = is_sender_natted;
+            context.is_vouched = initial.vouched.is_some();
         }
         if let Some(place) = dialog {
             if let Some(dialog) = self.dialogs.get_mut(place.key) {
                 dialog.invite = Some(key);
             }
-            self.send_trying(key, request);
+            if initial.has_heard_trying {
+                self.note_trying(key, request);
+            } else {
+                self.send_trying(key, request);
+            }
         }
         self.fork_next_group(key, request, routing, Some(initial.realm));
         self.settle(key);
@@ -148,7 +158,11 @@ impl Engine {
         is_emergency: bool,
     ) -> (DialogKey, bool) {
         let essentials = request.essentials;
-        let side = self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(initial.caller));
+        let mut side =
+            self.side(request.message, request, essentials.from_tag.unwrap_or_default(), Some(initial.caller));
+        if initial.vouched.is_some() {
+            side.stay_behind_node(request.flow);
+        }
         let call_id = self.core.fingerprints.short(&[essentials.call_id]);
         let is_natted = side.is_natted;
         let tenant_max = initial.max_call_seconds.map(|seconds| Duration::from_secs(seconds.into()));
@@ -235,6 +249,7 @@ impl Engine {
             request: request.message.bytes().to_vec(),
             flow: request.flow,
             is_sender_natted: false,
+            is_vouched: false,
             response_remote: request.response_flow().remote,
             server: if method == Method::Invite {
                 Server::Invite(InviteServer::new(reliable, timers))
@@ -284,17 +299,16 @@ impl Engine {
     fn send_trying(&mut self, key: ContextKey, request: Received<'_, '_>) {
         let Some(context) = self.contexts.get_mut(key) else { return };
         context.answer.clear();
-        ResponseWriter::begin(
-            request.message,
-            request.essentials,
-            request.flow.remote,
-            100,
-            reason_phrase(100),
-            None,
-            &mut context.answer,
-        )
-        .finish();
+        write_trying(request, &mut context.answer);
         self.send_answer(key, 100);
+    }
+
+    /// Its sender has heard the 100 before there was a transaction, and hears it again only when it repeats the request.
+    fn note_trying(&mut self, key: ContextKey, request: Received<'_, '_>) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        context.answer.clear();
+        write_trying(request, &mut context.answer);
+        let _ = context.server.send(100);
     }
 
     /// Starts a branch for every waiting target of the highest rank.
@@ -366,7 +380,7 @@ impl Engine {
                 node: self.core.here,
                 boot: self.core.boot,
                 dialog: context.dialog.map_or(0, |place| place.key.number()),
-                tenant: context.tenant,
+                tenant: self.core.directory.tenant(context.tenant).map_or(0, |tenant| tenant.mark()),
                 call_id: self.core.fingerprints.short(&[essentials.call_id]),
                 caller_tag: self.core.fingerprints.short(&[essentials.from_tag.unwrap_or_default()]),
                 caller: context.flow,
@@ -379,9 +393,8 @@ impl Engine {
         };
         let directory = Arc::clone(&self.core.directory);
         let asked = target.vouched_for.as_deref().zip(directory.tenant(context.tenant));
-        let route = asked.map(|(number, tenant)| {
-            self.core.route_with_voucher(essentials.call_id, number, tenant, is_emergency, &target.flow)
-        });
+        let route = asked
+            .map(|(number, tenant)| self.core.route_with_voucher(request, number, tenant, is_emergency, &target.flow));
         let forward = Forward {
             request_uri: target.uri.as_deref(),
             routing,
@@ -411,8 +424,10 @@ impl Engine {
         };
         let rings_for = self.core.settings.timer_c;
         let is_invite = context.is_invite();
+        let is_handed_over = target.vouched_for.is_some();
         let expects = Expected::of(context.method, &moved);
         let branch = Branch {
+            rings: false,
             secret,
             flow: target.flow,
             client,
@@ -432,6 +447,9 @@ impl Engine {
         self.contexts.add_branch(key, branch);
         if is_invite {
             self.core.start(key, Part::RingsTooLong(index), Timer::C, rings_for);
+        }
+        if is_invite && is_handed_over {
+            self.core.start(key, Part::NodeSilent(index), Timer::B, timers.t1() * NODE_PATIENCE);
         }
         self.drive_client(key, index, None, Client::start);
     }

@@ -3,7 +3,7 @@
 use ringway_sip::Flow;
 use ringway_sip::transaction::{Step, Steps, non_invite_client};
 
-use super::context::ContextKey;
+use super::context::{Cancelling, Client, Context, ContextKey, Progress};
 use crate::core::{Alarm, Part};
 use crate::engine::Engine;
 
@@ -32,6 +32,7 @@ impl Engine {
                 self.drive_cancel(key, index, non_invite_client::Event::Timer(timer));
                 self.forget_if_over(key);
             }
+            Part::NodeSilent(index) => self.give_up_silent_node(key, index),
             Part::RingsTooLong(index) | Part::CancelledInVain(index) => self.give_up_branch(key, index, part),
         }
     }
@@ -55,12 +56,54 @@ impl Engine {
     /// What was sent on this flow did not arrive: every branch on it fails (section 16.9).
     pub(crate) fn handle_failed_flow(&mut self, flow: &Flow) {
         for (key, index) in self.contexts.pending_on(flow) {
-            self.drive_client(key, index, None, super::context::Client::fail);
+            self.drive_client(key, index, None, Client::fail);
             self.settle(key);
         }
     }
 
-    /// A connection is gone. A phone that rang on it can't tell that it was answered, and nothing can cancel it: its
+    /// Another node has fallen silent: a device that has not shown itself is asked the next way. The node may live and be without
+    /// Redis alone: then the CANCEL keeps its device from being asked twice, and what rings there rings on.
+    pub(crate) fn handle_silent_node(&mut self, flow: &Flow) {
+        let mut pending = self.contexts.pending_on(flow);
+        pending.retain(|(key, index)| self.branch_mut(*key, *index).is_some_and(|branch| !branch.rings));
+        self.give_up_on_node(flow, &pending);
+    }
+
+    /// Another node is dead: what it was handed is over, however far it had come, where the transaction itself would wait for
+    /// Timer C once it has heard 100.
+    pub(crate) fn handle_dead_node(&mut self, flow: &Flow) {
+        let pending = self.contexts.pending_on(flow);
+        self.give_up_on_node(flow, &pending);
+    }
+
+    fn give_up_on_node(&mut self, flow: &Flow, pending: &[(ContextKey, u8)]) {
+        self.handle_failed_flow(flow);
+        for &(key, index) in pending {
+            let is_invite = self.contexts.get(key).is_some_and(Context::is_invite);
+            if let Some(branch) = self.branch_mut(key, index).filter(|branch| is_invite && branch.is_pending())
+                && matches!(branch.cancelling, Cancelling::No)
+            {
+                branch.cancelling = Cancelling::Wanted(Box::default());
+                self.send_cancel(key, index);
+            }
+        }
+        self.give_up_on_closed(pending);
+    }
+
+    /// Another node has said nothing at all to an INVITE: the device is asked the next way, if there is one. The transaction goes on
+    /// for itself, so that a node that was only late is told CANCEL, and its device does not ring on.
+    fn give_up_silent_node(&mut self, key: ContextKey, index: u8) {
+        let Some(branch) = self.branch_mut(key, index).filter(|branch| branch.progress == Progress::Silent) else {
+            return;
+        };
+        branch.progress = Progress::Final(503);
+        if matches!(branch.cancelling, Cancelling::No) {
+            branch.cancelling = Cancelling::Wanted(Box::default());
+        }
+        self.settle(key);
+    }
+
+    /// A connection or a node is gone. A phone that rang on it can't tell that it was answered, and nothing can cancel it: its
     /// branch is over, where the transaction itself would wait for Timer C (section 16.9 takes it as a 503).
     pub(crate) fn give_up_on_closed(&mut self, pending: &[(ContextKey, u8)]) {
         for &(key, index) in pending {

@@ -38,6 +38,10 @@ pub(crate) enum Mail {
     Closed(Flow),
     /// What was sent on another shard's connection did not arrive.
     SendFailed(Flow),
+    /// The node at the other end of this flow is dead.
+    NodeGone(Flow),
+    /// Another node has fallen silent.
+    NodeSilent(Flow),
     /// The directory has changed; told back when it is in force.
     Directory(Arc<Snapshot>, oneshot::Sender<()>),
     /// The configuration has changed; told back when it is in force.

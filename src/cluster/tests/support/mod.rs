@@ -485,7 +485,9 @@ impl World for Tenants {
         self.looked_up.lock().unwrap().push(String::from_utf8(number.to_vec()).unwrap());
     }
 
-    fn node_is_gone(&self, address: SocketAddr) {
+    fn node_is_gone(&self, _: SocketAddr) {}
+
+    fn node_is_silent(&self, address: SocketAddr) {
         self.gone.lock().unwrap().push(address);
     }
 }

@@ -15,7 +15,7 @@ fn scene() -> Scene {
 
 /// Registers a device with an instance-id, asks for GRUUs, and gives the public and the temporary one.
 #[track_caller]
-fn register_device(scene: &mut Scene, phone: Phone, instance: u32) -> (String, String) {
+pub fn register_device(scene: &mut Scene, phone: Phone, instance: u32) -> (String, String) {
     let response = register_under(scene, phone, instance, &format!("call-of-{instance}"));
     let contact = response.headers("Contact");
     let own = scene.contact(phone);

@@ -12,24 +12,24 @@ use ringway_sip::Transport;
 use crate::scene::talker::{ALICE, BOB, CAROL, Talker, body, with_sdp};
 use crate::scene::{Dialog, Heard, Phone, Scene};
 
-const A: NodeNumber = NodeNumber(1);
-const B: NodeNumber = NodeNumber(2);
-const A_AT: &str = "192.0.2.1:5060";
-const B_AT: &str = "192.0.2.2:5060";
+pub const A: NodeNumber = NodeNumber(1);
+pub const B: NodeNumber = NodeNumber(2);
+pub const A_AT: &str = "192.0.2.1:5060";
+pub const B_AT: &str = "192.0.2.2:5060";
 
 /// The devices register with a, and are called from b.
-struct Pair {
-    a: Scene,
-    b: Scene,
+pub struct Pair {
+    pub a: Scene,
+    pub b: Scene,
     /// How each looks to the other.
-    b_seen: Phone,
-    a_seen: Phone,
+    pub b_seen: Phone,
+    pub a_seen: Phone,
     /// The number that is called, in the scene of the caller.
-    dialled: Phone,
+    pub dialled: Phone,
 }
 
 impl Pair {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let (mut a, mut b) = (Scene::of_node(A, A_AT), Scene::of_node(B, B_AT));
         let b_seen = a.phone_at("109@acme.example", Transport::Udp, B_AT);
         let a_seen = b.phone_at("109@acme.example", Transport::Udp, A_AT);
@@ -40,7 +40,7 @@ impl Pair {
     }
 
     /// What Redis does: each learns what the other has registered.
-    fn share(&mut self) {
+    pub fn share(&mut self) {
         for (node, of, with) in [(A, &self.a, &self.b), (B, &self.b, &self.a)] {
             of.location.take_unpublished(of.now.wall, 100, |section| {
                 with.location.learn(with.now.wall, &section.aor, &[(node, section.record)], None).unwrap();
@@ -49,7 +49,7 @@ impl Pair {
     }
 
     /// Carries what the nodes say to each other; how much that was.
-    fn carry(&mut self) -> usize {
+    pub fn carry(&mut self) -> usize {
         let mut carried = 0;
         loop {
             let before = carried;
@@ -68,20 +68,20 @@ impl Pair {
     }
 
     /// A device of 101 that has registered with a.
-    fn device(&mut self, transport: Transport) -> Phone {
+    pub fn device(&mut self, transport: Transport) -> Phone {
         let device = self.a.phone_at("101@acme.example", transport, "198.51.100.101:40000");
         self.a.register(device);
         self.share();
         device
     }
 
-    fn caller(&mut self) -> Phone {
+    pub fn caller(&mut self) -> Phone {
         self.b.phone_at("102@acme.example", Transport::Udp, "198.51.100.102:5060")
     }
 
     /// A whole call from a phone of b to a device of a: both sides' view of it.
     #[track_caller]
-    fn call(&mut self, caller: Phone, device: Phone) -> (Dialog, Dialog) {
+    pub fn call(&mut self, caller: Phone, device: Phone) -> (Dialog, Dialog) {
         let invite = self.b.invite(caller, self.dialled);
         assert!(self.carry() > 0, "b asks a");
         let heard = self.a.expect_request(device, "INVITE");
@@ -102,7 +102,7 @@ impl Pair {
 
     /// A request of one side within a call, answered by the other.
     #[track_caller]
-    fn ask(&mut self, dialog: &mut Dialog, method: &str, caller: Phone, device: Phone, from_caller: bool) -> Heard {
+    pub fn ask(&mut self, dialog: &mut Dialog, method: &str, caller: Phone, device: Phone, from_caller: bool) -> Heard {
         let (asks, asking) = if from_caller { (&mut self.b, caller) } else { (&mut self.a, device) };
         let request = dialog.request(asks, asking, method);
         asks.send_request(asking, &request);
@@ -120,7 +120,7 @@ impl Pair {
     }
 
     #[track_caller]
-    fn expect_over(&mut self) {
+    pub fn expect_over(&mut self) {
         self.carry();
         for scene in [&mut self.a, &mut self.b] {
             scene.expect_nothing_more();
@@ -404,7 +404,7 @@ fn the_media_of_a_call_through_two_nodes_is_relayed_by_the_one_that_let_it_in_an
 }
 
 /// A node that does not know yet what others have, a phone that has registered with the other, and a caller.
-fn cold() -> (Pair, Phone, Phone) {
+pub fn cold() -> (Pair, Phone, Phone) {
     let mut pair = Pair::new();
     let device = pair.a.phone_at("101@acme.example", Transport::Udp, "198.51.100.101:5060");
     pair.a.register(device);
@@ -414,7 +414,7 @@ fn cold() -> (Pair, Phone, Phone) {
 }
 
 /// What Redis would answer has come.
-fn look_up(pair: &mut Pair, is_known: bool) {
+pub fn look_up(pair: &mut Pair, is_known: bool) {
     let asked = pair.b.location.take_asked();
     assert_eq!(asked.iter().map(|(_, number)| &**number).collect::<Vec<_>>(), [b"101"]);
     if is_known {
@@ -432,16 +432,22 @@ fn a_call_for_a_number_that_is_not_known_yet_waits_until_others_were_asked() {
         let invite = pair.b.request(caller, "INVITE", "sip:101@acme.example");
         let invite = pair.b.answer_challenge(caller, invite);
         let text = pair.b.send_request(caller, &invite);
+        pair.b.expect_response(caller, 100);
         if transport == Transport::Udp {
             // Said once more, it is the same.
             pair.b.advance(Duration::from_millis(100));
             pair.b.send(caller, &text);
+            pair.b.expect_response(caller, 100);
         }
         assert_eq!(pair.b.hear(caller), None);
         let there = pair.a.state(device).flow.remote.to_string();
         let straight = pair.b.phone_at("101@acme.example", Transport::Udp, &there);
         look_up(&mut pair, true);
-        pair.b.expect_response(caller, 100);
+        if transport == Transport::Udp {
+            assert_eq!(pair.b.hear(caller), None, "it has heard 100");
+            pair.b.send(caller, &text);
+            pair.b.expect_response(caller, 100);
+        }
         let heard = pair.b.expect_request(straight, "INVITE");
         pair.b.respond(straight, &heard, 200);
         let ok = pair.b.expect_response(caller, 200);
@@ -459,6 +465,7 @@ fn a_number_that_others_do_not_know_either_is_not_there_and_nobody_waits_longer_
         let invite = pair.b.request(caller, "INVITE", "sip:101@acme.example");
         let invite = pair.b.answer_challenge(caller, invite);
         pair.b.send_request(caller, &invite);
+        pair.b.expect_response(caller, 100);
         if is_answered {
             look_up(&mut pair, false);
         } else {
@@ -485,9 +492,9 @@ fn a_caller_who_hangs_up_while_others_are_asked_is_waited_for_no_longer() {
     // A device of this node has come meanwhile.
     let own = pair.b.phone_at("101@acme.example", Transport::Udp, "198.51.100.120:5060");
     pair.b.register(own);
+    pair.b.expect_response(caller, 100);
     assert_eq!(pair.b.hear(caller), None);
     pair.b.send(caller, invite.cancel());
-    pair.b.expect_response(caller, 100);
     pair.b.expect_response(caller, 200);
     let invited = pair.b.expect_request(own, "INVITE");
     pair.b.respond(own, &invited, 180);

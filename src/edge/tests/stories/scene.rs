@@ -126,6 +126,7 @@ impl Scene {
         settings.registrar.ping_seconds = 0;
         change(&mut settings);
         let now = Now { monotonic: Monotonic::from_micros(1_000_000), wall: Wall::from_seconds(1_800_000_000) };
+        let here = location.here();
         let mut scene = Self {
             now,
             shards: Vec::new(),
@@ -143,7 +144,8 @@ impl Scene {
             strays: Vec::new(),
             expected: Vec::new(),
             serial: 0,
-            boot: 1,
+            // Each node has starts of its own.
+            boot: here.0.max(1),
             notes: Vec::new(),
             refusals: counts::Refusals::default(),
         };
