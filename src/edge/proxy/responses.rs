@@ -550,7 +550,13 @@ impl Engine {
             Best { .. } if context.is_cancelled && is_invite => self.answer_locally(key, 487, None),
             Best { reject: Some(reject), .. } => self.fail_locally(key, reject),
             Best { status: 408, .. } => self.fail_locally(key, Reject::NoAnswer),
-            Best { .. } => self.fail_locally(key, Reject::FlowFailed),
+            Best { .. } => {
+                // Devices that only a dead node leads to are as good as not registered.
+                let is_at_node = |branch: &Branch| self.core.location.is_node_at(branch.flow.remote);
+                let is_nobody_else_asked = context.branches.iter().all(|branch| !branch.rings && is_at_node(branch));
+                let reject = if is_nobody_else_asked { Reject::NotRegistered } else { Reject::FlowFailed };
+                self.fail_locally(key, reject);
+            }
         }
     }
 

@@ -223,8 +223,8 @@ fn a_call_for_a_device_that_only_a_silent_node_leads_to_fails_after_two_seconds(
     pair.b.advance(Duration::from_millis(1900));
     assert_eq!(pair.b.hear(caller), None);
     pair.b.advance(Duration::from_millis(200));
-    let refused = pair.b.expect_response(caller, 500);
-    assert_eq!(refused.reason_code(), "flow-failed");
+    let refused = pair.b.expect_response(caller, 480);
+    assert_eq!(refused.reason_code(), "not-registered");
     pair.b.send(caller, refused.ack(&invite.text()));
     pair.b.advance(Duration::from_secs(40));
     while pair.b.hear(pair.a_seen).is_some() {}
