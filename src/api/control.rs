@@ -2,7 +2,10 @@
 
 use std::pin::Pin;
 
+use ringway_store::directory::Directory;
 use ringway_telemetry::{Metrics, Scrape};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A pending answer of the server.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -16,6 +19,33 @@ pub enum Readiness {
     NotReady(String),
 }
 
+/// A device that is registered.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Registration {
+    /// Its Contact's URI.
+    #[schema(example = "sip:101@198.51.100.7:5060")]
+    pub contact: String,
+    /// What it calls itself.
+    pub user_agent: String,
+    /// The address that its REGISTER came from.
+    #[schema(example = "198.51.100.7:5060")]
+    pub source: String,
+    /// UDP, TCP, TLS, WS or WSS.
+    pub transport: String,
+    /// How calls reach it: `contact`, `flow`, `node` or `nobody`.
+    pub reached_by: String,
+    /// When it registered last.
+    pub registered_at: String,
+    /// Until when it is registered.
+    pub expires_at: String,
+    /// Whether a NAT is between.
+    pub is_natted: bool,
+    /// The last ping that was sent to it.
+    pub last_ping: Option<String>,
+    /// How long its answer took, in milliseconds.
+    pub round_trip_ms: Option<f64>,
+}
+
 /// The running server, as the HTTP side sees it.
 pub trait Control: Send + Sync + 'static {
     /// Whether it takes calls.
@@ -26,4 +56,16 @@ pub trait Control: Send + Sync + 'static {
 
     /// Where scrapes become text.
     fn metrics(&self) -> &Metrics;
+
+    /// The directory, as soon as it is loaded.
+    fn directory(&self) -> Option<Directory>;
+
+    /// Brings what has changed in the directory into force: when this is done every shard judges by it.
+    ///
+    /// # Errors
+    /// Why it is stored and not in force yet.
+    fn publish(&self) -> Answer<'_, Result<(), String>>;
+
+    /// The devices of an extension that are registered now.
+    fn registrations(&self, domain: &str, number: &str) -> Vec<Registration>;
 }

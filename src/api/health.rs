@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::answer::error;
-use crate::control::{Control, Readiness};
+use crate::control::Readiness;
+use crate::router::App;
 
 /// The body of a good answer.
 #[derive(Serialize)]
@@ -23,8 +24,8 @@ pub(crate) async fn healthz() -> Json<Status> {
 }
 
 /// Answers 200 when calls are taken, else 503 with the reason.
-pub(crate) async fn readyz(State(control): State<Arc<dyn Control>>) -> Response {
-    match control.readiness() {
+pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    match app.control.readiness() {
         Readiness::Ready => Json(Status { status: "ready" }).into_response(),
         Readiness::NotReady(reason) => error(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", reason),
     }

@@ -1,14 +1,22 @@
-//! The HTTP listeners: health, readiness and metrics.
+//! The HTTP listeners: the management API, health, readiness and metrics.
 //!
-//! This crate decides nothing about calls. What it shows it asks of [`Control`], which the server floor implements.
+//! This crate decides nothing about calls. What it shows of the running server and what it brings into force it asks of
+//! [`Control`], which the server floor implements; tenants, extensions and accounts it finds in the directory.
 
 mod answer;
+mod attempts;
+mod body;
+mod caller;
 mod control;
 mod health;
 mod listener;
 mod metrics;
+mod passwords;
 mod router;
+mod v1;
 
-pub use control::{Answer, Control, Readiness};
+pub use caller::role;
+pub use control::{Answer, Control, Readiness, Registration};
 pub use listener::{MAX_CONNECTIONS, serve};
+pub use passwords::{hash_password, random_password};
 pub use router::Audience;

@@ -11,17 +11,17 @@ use axum::response::{IntoResponse, Response};
 use ringway_telemetry::Format;
 
 use crate::answer::error;
-use crate::control::Control;
 use crate::listener::Peer;
+use crate::router::App;
 
 /// Answers for the API's listener.
 pub(crate) async fn for_loopback(
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
-    control: State<Arc<dyn Control>>,
+    app: State<Arc<App>>,
     headers: HeaderMap,
 ) -> Response {
     if is_here(peer.ip()) {
-        for_everybody(control, headers).await
+        for_everybody(app, headers).await
     } else {
         error(
             StatusCode::FORBIDDEN,
@@ -37,10 +37,10 @@ fn is_here(peer: IpAddr) -> bool {
 }
 
 /// Answers for a listener of its own.
-pub(crate) async fn for_everybody(State(control): State<Arc<dyn Control>>, headers: HeaderMap) -> Response {
+pub(crate) async fn for_everybody(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let accept: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let format = Format::of_accept(&accept.join(","));
-    match control.metrics().render(control.scrape().await, format) {
+    match app.control.metrics().render(app.control.scrape().await, format) {
         Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(reason) => {
             tracing::error!(%reason, "the metrics can't be rendered");

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const AT_ONCE: usize = 100;
 
 /// Blobs that are read at once: with a slow way to Redis it is the way there and back that takes the time.
-pub(crate) const BLOBS_AT_ONCE: usize = 8192;
+pub(crate) const BLOBS_AT_ONCE: usize = 4096;
 
 /// When reading has taken so long, the streams may have been trimmed meanwhile.
 const SLOW: Duration = Duration::from_secs(1);

@@ -14,7 +14,7 @@ use crate::{Sharer, keys};
 const GATHER: Duration = Duration::from_millis(20);
 
 /// Sections that go out together at most.
-const AT_ONCE: usize = 16_384;
+const AT_ONCE: usize = 8192;
 
 /// Sections of a partition that one script writes at most: Redis does nothing else meanwhile.
 const OF_A_SCRIPT: usize = 64;

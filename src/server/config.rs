@@ -4,6 +4,7 @@
 //! mistake gives none at all, so that a reload is all or nothing. What each key means stands in `config/ringway.toml`
 //! and in `docs/configuration.md`; which values it takes, and its default, in the module of its section.
 
+mod admin;
 mod auth;
 mod calls;
 mod capture;
@@ -26,6 +27,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use admin::Admin;
 pub use auth::Auth;
 pub use calls::Calls;
 pub use capture::{Capture, HEP_ID};
@@ -54,6 +56,8 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// `[http]` and `[metrics]`.
     pub http: Http,
+    /// `[admin]`.
+    pub admin: Admin,
     /// `[database]`.
     pub database: Database,
     /// `[redis]`.
@@ -153,6 +157,7 @@ impl Config {
         let config = Self {
             listen: listen::read(&reader, &overrides.listen),
             http: http::read(&reader, overrides.http.as_deref()),
+            admin: admin::read(&reader),
             database: database::read(&reader, &node.data_dir),
             redis: redis::read(&reader),
             shards: read_shards(&reader),

@@ -1,5 +1,6 @@
 //! The wiring: configuration, shards, tasks, reload, drain and the command line.
 
+mod admin;
 mod bans;
 mod bindings;
 mod capture;

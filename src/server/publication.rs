@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ringway_api::Registration;
 use ringway_directory::{HashSecret, Hashes, Snapshot};
 use ringway_edge::Settings;
 use ringway_sip::digest::{Algorithm, ha1};
@@ -11,6 +12,7 @@ use ringway_store::directory::{Directory, Error};
 use tokio::io::AsyncRead;
 use tokio::sync::Mutex;
 
+use crate::control::protocol::RegistrationRow;
 use crate::control::{Event, Request};
 use crate::operations::{self, Events};
 use crate::registrations::Registrations;
@@ -91,6 +93,30 @@ impl Publication {
         self.hand_out(Arc::new(snapshot)).await
     }
 
+    /// The database.
+    pub(crate) fn directory(&self) -> Directory {
+        self.directory.clone()
+    }
+
+    /// The devices of an extension that are registered now.
+    pub(crate) fn registered(&self, domain: &str, number: &str) -> Vec<Registration> {
+        // One that was removed this moment has none.
+        let rows = self.registrations.of(&self.in_force.load(), domain, Some(number)).unwrap_or_default();
+        let shown = |row: RegistrationRow| Registration {
+            source: format!("{}:{}", bracketed(&row.source), row.port),
+            contact: row.contact,
+            user_agent: row.user_agent,
+            transport: row.transport,
+            reached_by: row.reached_by,
+            registered_at: row.registered_at,
+            expires_at: row.expires_at,
+            is_natted: row.is_natted,
+            last_ping: row.last_ping,
+            round_trip_ms: row.round_trip_ms,
+        };
+        rows.into_iter().map(shown).collect()
+    }
+
     /// Makes the hashes of other algorithms, when those that are offered have changed.
     ///
     /// # Errors
@@ -122,6 +148,11 @@ impl Publication {
             Err("it is stored, but not every shard has taken it over yet; the log says why".to_owned())
         }
     }
+}
+
+/// An IPv6 address in brackets, as it stands before a port.
+fn bracketed(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
 }
 
 /// Makes the hashes of the algorithms that are offered.

@@ -5,17 +5,19 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use ringway_api::{Answer, Control, Readiness};
+use ringway_api::{Answer, Control, Readiness, Registration};
 use ringway_directory::{Snapshot, TenantId};
 use ringway_edge::bans::BanReason;
 use ringway_edge::counters::{CallOutcome, Unmoved};
 use ringway_edge::{Activity, Bans, DropReason, Location, Reject};
 use ringway_sip::{Method, Transport};
+use ringway_store::directory::Directory;
 use ringway_store::journal::Journal;
 use ringway_telemetry::{Histogram, Metrics, Scrape, names};
 
 use crate::capture::Captures;
 use crate::media::Media;
+use crate::publication::Publication;
 use crate::security::TlsListeners;
 use crate::shard::Mail;
 use crate::shards::Shards;
@@ -51,6 +53,7 @@ pub(crate) struct Running {
     pub(crate) captures: Arc<Captures>,
     pub(crate) media: Option<Media>,
     pub(crate) sharing: Option<Sharing>,
+    pub(crate) publication: Arc<Publication>,
     // What each shard told last, for the time that it takes too long: a counter must not fall meanwhile.
     pub(crate) last: Mutex<Vec<Scrape>>,
 }
@@ -149,6 +152,21 @@ impl Control for Status {
 
     fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    fn directory(&self) -> Option<Directory> {
+        self.running.get().map(|running| running.publication.directory())
+    }
+
+    fn publish(&self) -> Answer<'_, Result<(), String>> {
+        Box::pin(async {
+            let running = self.running.get().ok_or_else(|| "the server is starting".to_owned())?;
+            running.publication.publish().await
+        })
+    }
+
+    fn registrations(&self, domain: &str, number: &str) -> Vec<Registration> {
+        self.running.get().map(|running| running.publication.registered(domain, number)).unwrap_or_default()
     }
 }
 

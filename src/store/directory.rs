@@ -3,6 +3,9 @@
 //! One connection writes and a few read (write-ahead log), so that a long import never delays a reader. Nothing here is on
 //! the hot path: calls are made from the [`Snapshot`](ringway_directory::Snapshot) that is loaded from here.
 
+pub mod accounts;
+pub mod audit;
+mod changing;
 mod error;
 pub(crate) mod extensions;
 mod hosts;
@@ -20,6 +23,7 @@ use std::time::SystemTime;
 
 use sqlx::{SqlitePool, SqliteTransaction};
 
+pub use changing::{ChangedExtension, ExtensionFilter, ExtensionRow, MOST_OF_A_PAGE};
 pub use error::Error;
 pub use extensions::AddedExtension;
 pub use open::OpenError;

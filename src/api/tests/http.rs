@@ -5,7 +5,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use ringway_api::{Answer, Audience, Control, Readiness, serve};
+use ringway_api::{Answer, Audience, Control, Readiness, Registration, serve};
+use ringway_store::directory::Directory;
 use ringway_telemetry::{Metrics, Scrape, names};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -176,5 +177,17 @@ impl Control for Fixed {
 
     fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    fn directory(&self) -> Option<Directory> {
+        None
+    }
+
+    fn publish(&self) -> Answer<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn registrations(&self, _: &str, _: &str) -> Vec<Registration> {
+        Vec::new()
     }
 }

@@ -4,8 +4,6 @@
 use super::reader::Reader;
 
 pub(super) fn read(reader: &Reader<'_>) {
-    reader.section("admin").not_yet("password_file", "");
-    reader.section("admin").not_yet("password", "");
     let plugins = reader.section("plugins");
     plugins.not_yet("dir", "plugins");
     plugins.not_yet("inline_budget_us", "1000");

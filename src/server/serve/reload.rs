@@ -79,6 +79,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("[[listen]]", old.listen != new.listen),
         ("http.address", old.http.address != new.http.address),
         ("metrics.address", old.http.metrics != new.http.metrics),
+        ("admin.password", old.admin.password != new.admin.password),
+        ("admin.password_file", old.admin.password_file != new.admin.password_file),
         ("database.url", old.database != new.database),
         ("redis.url", old.redis.address != new.redis.address),
         ("redis.ca", old.redis.ca != new.redis.ca),

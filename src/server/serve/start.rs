@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
 
 use super::{Wishes, listeners};
+use crate::admin;
 use crate::bans::BanOffice;
 use crate::bindings::{self, LiveBindings, Restored};
 use crate::capture::{Captures, Tap, tap};
@@ -78,6 +79,7 @@ impl Node {
         let (node, is_first_start) = node_id::read_or_create(data).map_err(Failure::of)?;
         let key = data_directory::master_key(&config)?;
         let directory = Directory::open(config.database.path(), &key).await.map_err(Failure::of)?;
+        let admin_password = admin::ensure(&directory, &config).await?;
         if wishes.is_demo {
             demo::add(&directory, &key).await.map_err(Failure::of)?;
         }
@@ -158,6 +160,7 @@ impl Node {
             captures: Arc::clone(&captures),
             media: media.clone(),
             sharing,
+            publication: Arc::clone(&publication),
             last: Mutex::default(),
         };
         for listener in &fixed.listeners {
@@ -166,6 +169,10 @@ impl Node {
         if is_first_start {
             let has_tenants = in_force.load().tenants().next().is_some();
             greet(&fixed, http_address, data.path(), next_step(wishes.is_demo, has_tenants));
+        }
+        if let Some(password) = &admin_password {
+            say(format_args!("admin={} password={password}", admin::NAME));
+            say("Sign in with it at /api/v1/auth/token, and choose another. It is shown this once.");
         }
         if wishes.is_demo
             && let Some(proxy) = listeners::reachable(&fixed.listeners)
@@ -328,7 +335,7 @@ fn greet(fixed: &Fixed, http: std::net::SocketAddr, data: &Path, next_step: Opti
         fixed.listeners.iter().map(|listener| format!("{} {}", listener.transport, listener.bound)).collect();
     say(format_args!("Ringway {} has started for the first time.", env!("CARGO_PKG_VERSION")));
     say(format_args!("  SIP   {}", listeners.join(", ")));
-    say(format_args!("  HTTP  http://{http} (health and metrics)"));
+    say(format_args!("  HTTP  http://{http} (API, health and metrics)"));
     say(format_args!("  data  {}", data.display()));
     if let Some(next_step) = next_step {
         say(next_step);

@@ -11,6 +11,15 @@ pub enum Error {
     Refused(Vec<Fault>),
     /// No tenant has this domain.
     UnknownTenant(String),
+    /// The tenant has no extension with this number.
+    UnknownExtension {
+        /// The tenant's domain.
+        tenant: String,
+        /// The number.
+        number: String,
+    },
+    /// It has changed since whoever asks has seen it. Nothing was changed.
+    Stale,
     /// The database failed: see [`Error::is_temporary`]. Nothing was changed.
     Database(sqlx::Error),
     /// Where an export goes, or an import comes from, failed.
@@ -49,6 +58,8 @@ impl fmt::Display for Error {
             Self::UnknownTenant(domain) => {
                 write!(formatter, "there is no tenant {domain}; create it with: ringway tenant add {domain}")
             }
+            Self::UnknownExtension { tenant, number } => write!(formatter, "{tenant} has no extension {number}"),
+            Self::Stale => formatter.write_str("it has changed since you have read it; read it again and decide anew"),
             Self::Database(error) if self.is_temporary() => {
                 write!(formatter, "the database is in use by another program; try again ({error})")
             }

@@ -21,27 +21,42 @@ pub struct AddedExtension {
 impl Directory {
     /// Adds an extension to the tenant with this domain or alias. Blank secrets are drawn.
     pub async fn add_extension(&self, domain: &str, draft: &ExtensionDraft<'_>) -> Result<AddedExtension, Error> {
+        let mut added = self.add_extensions(domain, std::slice::from_ref(draft)).await?;
+        added.pop().ok_or_else(|| Error::Corrupt("an extension that was added is not there".to_owned()))
+    }
+
+    /// Adds several extensions, all or none.
+    pub async fn add_extensions(
+        &self,
+        domain: &str,
+        drafts: &[ExtensionDraft<'_>],
+    ) -> Result<Vec<AddedExtension>, Error> {
         let mut transaction = self.begin_write().await?;
         let tenant = tenants::find(&mut transaction, domain).await?;
-        let checked = draft.check()?;
-        let NewExtension { profile, secret } = checked.create(tenant.auth_name_equals_number, &mut random::fill)?;
-        let count = tenants::count_extensions(&mut transaction, tenant.id).await?;
-        if let Some(fault) = limit_fault(&tenant, count) {
-            return Err(fault.into());
-        }
-        let mut neighbours = Neighbours::default();
-        let keys = (profile.number.as_str(), profile.auth_name.as_str(), profile.email.as_str());
-        neighbours.load(&mut transaction, tenant.id, [keys].into_iter()).await?;
-        let clashes = neighbours.clashes(&profile);
-        if !clashes.is_empty() {
-            return Err(Error::Refused(clashes));
-        }
         let mut writing = Writing::begin(&mut transaction, tenant.id).await?;
-        let sealed = self.secrets().seal(tenant.id, profile.number.as_str(), &secret);
-        writing.insert(&mut transaction, &[(profile.clone(), sealed)]).await?;
+        let mut count = tenants::count_extensions(&mut transaction, tenant.id).await?;
+        let mut added = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let checked = draft.check()?;
+            let NewExtension { profile, secret } = checked.create(tenant.auth_name_equals_number, &mut random::fill)?;
+            if let Some(fault) = limit_fault(&tenant, count) {
+                return Err(fault.into());
+            }
+            count += 1;
+            let mut neighbours = Neighbours::default();
+            let keys = (profile.number.as_str(), profile.auth_name.as_str(), profile.email.as_str());
+            neighbours.load(&mut transaction, tenant.id, [keys].into_iter()).await?;
+            let clashes = neighbours.clashes(&profile);
+            if !clashes.is_empty() {
+                return Err(Error::Refused(clashes));
+            }
+            let sealed = self.secrets().seal(tenant.id, profile.number.as_str(), &secret);
+            writing.insert(&mut transaction, &[(profile.clone(), sealed)]).await?;
+            added.push(AddedExtension { tenant: tenant.clone(), profile, secret });
+        }
         writing.finish(&mut transaction).await?;
         transaction.commit().await?;
-        Ok(AddedExtension { tenant, profile, secret })
+        Ok(added)
     }
 }
 

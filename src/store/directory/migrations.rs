@@ -3,13 +3,14 @@
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const SQLITE: [(i64, &str, &str); 6] = [
+const SQLITE: [(i64, &str, &str); 7] = [
     (1, "directory", include_str!("../migrations/sqlite/0001_directory.sql")),
     (2, "device limits", include_str!("../migrations/sqlite/0002_device_limits.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
     (4, "budgets", include_str!("../migrations/sqlite/0004_budgets.sql")),
     (5, "call length", include_str!("../migrations/sqlite/0005_call_length.sql")),
     (6, "acknowledge", include_str!("../migrations/sqlite/0006_acknowledge.sql")),
+    (7, "accounts", include_str!("../migrations/sqlite/0007_accounts.sql")),
 ];
 
 /// The steps for SQLite.

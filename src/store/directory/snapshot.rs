@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::open::ROWS_AHEAD;
-use super::{Directory, Error, SealedSecret, Secrets, tenants};
+use super::{Directory, Error, SealedSecret, Secrets, changing, tenants};
 
 /// Secrets that do not open are logged one by one up to this many.
 const LOGGED_LOSSES: usize = 10;
@@ -44,6 +44,9 @@ impl Directory {
         for tenant in tenants::read_tenants(&mut transaction, after).await? {
             refresh.realm_of_changed.insert(tenant.id, tenant.domain.clone());
             refresh.edit.put_tenant(tenant);
+        }
+        for (tenant, number) in changing::read_removed(&mut transaction, after).await? {
+            refresh.edit.remove_extension(tenant, number.as_bytes());
         }
         refresh.extensions(&mut transaction, after).await?;
         if refresh.losses > LOGGED_LOSSES {

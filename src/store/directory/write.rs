@@ -98,4 +98,17 @@ impl Writing {
             .await?;
         Ok(())
     }
+
+    /// Removes the extension with this number. A number that comes back later is another extension.
+    pub(crate) async fn remove(&mut self, transaction: &mut SqliteTransaction<'_>, number: &str) -> Result<(), Error> {
+        self.change += 1;
+        let sql = "DELETE FROM extensions WHERE tenant_id = ? AND number = ?";
+        sqlx::query(sql).bind(self.tenant.0).bind(number).execute(&mut **transaction).await?;
+        let sql = "UPDATE tenants SET extension_count = extension_count - 1 WHERE id = ?";
+        sqlx::query(sql).bind(self.tenant.0).execute(&mut **transaction).await?;
+        let sql = "INSERT INTO removed_extensions (tenant_id, number, change) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT (tenant_id, number) DO UPDATE SET change = ?3";
+        sqlx::query(sql).bind(self.tenant.0).bind(number).bind(self.change).execute(&mut **transaction).await?;
+        Ok(())
+    }
 }

@@ -1,0 +1,367 @@
+//! Extensions of a tenant.
+
+use axum::Json;
+use axum::extract::{Path, Query};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use ringway_directory::{Code, ExtensionDraft, Fault, Secret};
+use ringway_store::directory::{AddedExtension, ExtensionFilter, ExtensionRow, MOST_OF_A_PAGE};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{expected_version, rfc3339, versioned};
+use crate::answer::{Errors, Refusal};
+use crate::body::Body;
+use crate::caller::Caller;
+use crate::control::Registration;
+use crate::router::Publisher;
+
+/// Extensions of a page unless another number is asked for.
+const OF_A_PAGE: u16 = 100;
+
+/// Copies that are made at once at most.
+const MOST_COPIES: u32 = 100;
+
+/// An extension. No secret is ever shown.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ExtensionView {
+    #[schema(example = "101")]
+    extension_number: String,
+    #[schema(example = "alice@acme.example")]
+    email: String,
+    /// The user name of its SIP credentials.
+    auth_name: String,
+    display_name: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    /// A disabled one neither registers nor calls.
+    enabled: bool,
+    /// Phones that may be registered at once.
+    max_phones: u8,
+    /// Apps that may be registered at once.
+    max_apps: u8,
+    /// Grows with each change; the ETag.
+    version: u64,
+    created: String,
+    updated: String,
+}
+
+/// An extension that was made, with what was drawn for it. It is shown this once.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CreatedView {
+    #[serde(flatten)]
+    extension: ExtensionView,
+    /// The SIP password, when none was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extension_password: Option<String>,
+}
+
+/// What an extension is to be. All that is missing is drawn or has its default; in a change it stays as it is.
+#[derive(Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExtensionBody {
+    #[schema(example = "101")]
+    extension_number: Option<String>,
+    #[schema(example = "alice@acme.example")]
+    email: Option<String>,
+    auth_name: Option<String>,
+    #[schema(format = Password)]
+    extension_password: Option<String>,
+    display_name: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    enabled: Option<bool>,
+    #[schema(minimum = 1, maximum = 10)]
+    max_phones: Option<u32>,
+    #[schema(minimum = 0, maximum = 10)]
+    max_apps: Option<u32>,
+    /// The HA1 of another server, in place of a password.
+    ha1_md5: Option<String>,
+    ha1_sha256: Option<String>,
+}
+
+/// What is the copy's own.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CopyBody {
+    /// The number of the copy; of several copies the first.
+    #[schema(example = "201")]
+    extension_number: String,
+    /// Its e-mail address. Of several copies each has `+` and its number before the `@`.
+    #[schema(example = "bob@acme.example")]
+    email: String,
+    /// How many, with numbers that follow each other (1).
+    #[schema(minimum = 1, maximum = 100)]
+    count: Option<u32>,
+}
+
+/// Which extensions are wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Wanted {
+    /// Those behind this one: `next` of the page before.
+    cursor: Option<String>,
+    /// So many at most (100).
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u16>,
+    /// Those with this in number, display name or e-mail address.
+    search: Option<String>,
+    /// Those that are enabled, or are not.
+    enabled: Option<bool>,
+}
+
+/// A page of extensions.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Page {
+    items: Vec<ExtensionView>,
+    /// The cursor of the next page; missing on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// The numbers of a body as words, which is what drafts are made of.
+struct Words {
+    max_phones: Option<String>,
+    max_apps: Option<String>,
+}
+
+impl ExtensionBody {
+    fn words(&self) -> Words {
+        let text = |number: Option<u32>| number.map(|number| number.to_string());
+        Words { max_phones: text(self.max_phones), max_apps: text(self.max_apps) }
+    }
+
+    fn draft<'a>(&'a self, words: &'a Words) -> ExtensionDraft<'a> {
+        ExtensionDraft {
+            number: self.extension_number.as_deref(),
+            email: self.email.as_deref(),
+            auth_name: self.auth_name.as_deref(),
+            password: self.extension_password.as_deref(),
+            display_name: self.display_name.as_deref(),
+            first_name: self.first_name.as_deref(),
+            last_name: self.last_name.as_deref(),
+            enabled: self.enabled.map(|enabled| if enabled { "true" } else { "false" }),
+            max_phones: words.max_phones.as_deref(),
+            max_apps: words.max_apps.as_deref(),
+            ha1_md5: self.ha1_md5.as_deref(),
+            ha1_sha256: self.ha1_sha256.as_deref(),
+        }
+    }
+}
+
+fn view(row: &ExtensionRow) -> ExtensionView {
+    let profile = &row.profile;
+    ExtensionView {
+        extension_number: profile.number.as_str().to_owned(),
+        email: profile.email.as_str().to_owned(),
+        auth_name: profile.auth_name.as_str().to_owned(),
+        display_name: profile.display_name.as_str().to_owned(),
+        first_name: profile.first_name.as_ref().map(|name| name.as_str().to_owned()),
+        last_name: profile.last_name.as_ref().map(|name| name.as_str().to_owned()),
+        enabled: profile.enabled,
+        max_phones: profile.max_phones,
+        max_apps: profile.max_apps,
+        version: row.version,
+        created: rfc3339(row.created),
+        updated: rfc3339(row.updated),
+    }
+}
+
+async fn created(caller: &Caller, added: &AddedExtension, action: &str) -> Result<CreatedView, Refusal> {
+    let (tenant, row) = caller.directory.extension(&added.tenant.domain, added.profile.number.as_str()).await?;
+    let extension = view(&row);
+    let mut entry = caller.entry(Some(&tenant.domain), action, added.profile.number.as_str());
+    entry.after = serde_json::to_string(&extension).ok();
+    caller.directory.log(&entry).await?;
+    let extension_password = match &added.secret {
+        Secret::Generated(password) => Some(password.as_str().to_owned()),
+        Secret::Typed(_) | Secret::Hashes(_) => None,
+    };
+    Ok(CreatedView { extension, extension_password })
+}
+
+/// Some of a tenant's extensions, by number as text.
+#[utoipa::path(get, path = "/api/v1/tenants/{domain}/extensions", tag = "extensions", params(("domain" = String, Path), Wanted),
+    responses((status = 200, body = Page), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors),
+    (status = 422, body = Errors)))]
+pub(crate) async fn list(
+    caller: Caller,
+    Path(domain): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Page>, Refusal> {
+    caller.may_manage(&domain)?;
+    let limit = wanted.limit.unwrap_or(OF_A_PAGE);
+    if limit == 0 || limit > MOST_OF_A_PAGE {
+        let message = format!("1 to {MOST_OF_A_PAGE} extensions a page");
+        return Err(vec![Fault::new("limit", Code::BadFormat, message)].into());
+    }
+    let filter = ExtensionFilter { after: wanted.cursor, search: wanted.search, enabled: wanted.enabled, limit };
+    let (_, rows, has_more) = caller.directory.extensions(&domain, &filter).await?;
+    let next = rows.last().filter(|_| has_more).map(|row| row.profile.number.as_str().to_owned());
+    Ok(Json(Page { items: rows.iter().map(view).collect(), next }))
+}
+
+/// Adds an extension. When this is answered it can register.
+#[utoipa::path(post, path = "/api/v1/tenants/{domain}/extensions", tag = "extensions", params(("domain" = String, Path)),
+    responses((status = 201, body = CreatedView), (status = 401, body = Errors), (status = 403, body = Errors),
+    (status = 404, body = Errors), (status = 409, body = Errors), (status = 422, body = Errors)))]
+pub(crate) async fn create(
+    caller: Caller,
+    publisher: Publisher,
+    Path(domain): Path<String>,
+    Body(body): Body<ExtensionBody>,
+) -> Result<Response, Refusal> {
+    caller.may_manage(&domain)?;
+    let words = body.words();
+    let added = caller.directory.add_extension(&domain, &body.draft(&words)).await?;
+    let created = created(&caller, &added, "extension.create").await?;
+    publisher.publish().await?;
+    Ok(versioned(StatusCode::CREATED, created.extension.version, created))
+}
+
+/// An extension.
+#[utoipa::path(get, path = "/api/v1/tenants/{domain}/extensions/{number}", tag = "extensions",
+    params(("domain" = String, Path), ("number" = String, Path)),
+    responses((status = 200, body = ExtensionView), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors)))]
+pub(crate) async fn show(caller: Caller, Path((domain, number)): Path<(String, String)>) -> Result<Response, Refusal> {
+    caller.may_manage(&domain)?;
+    let (_, row) = caller.directory.extension(&domain, &number).await?;
+    Ok(versioned(StatusCode::OK, row.version, view(&row)))
+}
+
+/// Changes an extension: what the body does not mention stays. With `If-Match` nothing is changed that has changed since.
+#[utoipa::path(patch, path = "/api/v1/tenants/{domain}/extensions/{number}", tag = "extensions",
+    params(("domain" = String, Path), ("number" = String, Path), ("if-match" = Option<String>, Header)),
+    responses((status = 200, body = ExtensionView), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors),
+    (status = 409, body = Errors), (status = 412, body = Errors), (status = 422, body = Errors)))]
+pub(crate) async fn change(
+    caller: Caller,
+    publisher: Publisher,
+    Path((domain, number)): Path<(String, String)>,
+    headers: HeaderMap,
+    Body(body): Body<ExtensionBody>,
+) -> Result<Response, Refusal> {
+    caller.may_manage(&domain)?;
+    let words = body.words();
+    let expected = expected_version(&headers)?;
+    let changed = caller.directory.change_extension(&domain, &number, &body.draft(&words), expected).await?;
+    let after = view(&changed.after);
+    if changed.before != changed.after {
+        let action = if changed.has_new_secret { "extension.change-with-password" } else { "extension.change" };
+        let mut entry = caller.entry(Some(&changed.tenant.domain), action, &number);
+        entry.before = serde_json::to_string(&view(&changed.before)).ok();
+        entry.after = serde_json::to_string(&after).ok();
+        caller.directory.log(&entry).await?;
+        publisher.publish().await?;
+    }
+    Ok(versioned(StatusCode::OK, after.version, after))
+}
+
+/// Removes an extension. It can neither register nor be called any more when this is answered.
+#[utoipa::path(delete, path = "/api/v1/tenants/{domain}/extensions/{number}", tag = "extensions",
+    params(("domain" = String, Path), ("number" = String, Path), ("if-match" = Option<String>, Header)),
+    responses((status = 204), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors),
+    (status = 412, body = Errors)))]
+pub(crate) async fn remove(
+    caller: Caller,
+    publisher: Publisher,
+    Path((domain, number)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    caller.may_manage(&domain)?;
+    let (tenant, before) = caller.directory.remove_extension(&domain, &number, expected_version(&headers)?).await?;
+    let mut entry = caller.entry(Some(&tenant.domain), "extension.remove", &number);
+    entry.before = serde_json::to_string(&view(&before)).ok();
+    caller.directory.log(&entry).await?;
+    publisher.publish().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Copies an extension, once or into a row of numbers. A copy has new secrets, and neither e-mail address, auth name nor names of
+/// the one that is copied.
+#[utoipa::path(post, path = "/api/v1/tenants/{domain}/extensions/{number}/copy", tag = "extensions",
+    params(("domain" = String, Path), ("number" = String, Path)),
+    responses((status = 201, body = Vec<CreatedView>), (status = 401, body = Errors), (status = 403, body = Errors),
+    (status = 404, body = Errors), (status = 409, body = Errors), (status = 422, body = Errors)))]
+pub(crate) async fn copy(
+    caller: Caller,
+    publisher: Publisher,
+    Path((domain, number)): Path<(String, String)>,
+    Body(body): Body<CopyBody>,
+) -> Result<(StatusCode, Json<Vec<CreatedView>>), Refusal> {
+    caller.may_manage(&domain)?;
+    let count = body.count.unwrap_or(1);
+    if count == 0 || count > MOST_COPIES {
+        let message = format!("1 to {MOST_COPIES} copies at once");
+        return Err(vec![Fault::new("count", Code::BadFormat, message)].into());
+    }
+    let (_, row) = caller.directory.extension(&domain, &number).await?;
+    let bodies = (0..count).map(|place| copy_of(&row, &body, place, count)).collect::<Result<Vec<_>, _>>()?;
+    let words: Vec<_> = bodies.iter().map(ExtensionBody::words).collect();
+    let drafts: Vec<_> = bodies.iter().zip(&words).map(|(body, words)| body.draft(words)).collect();
+    let added = caller.directory.add_extensions(&domain, &drafts).await?;
+    let mut views = Vec::with_capacity(added.len());
+    for one in &added {
+        views.push(created(&caller, one, "extension.copy").await?);
+    }
+    publisher.publish().await?;
+    Ok((StatusCode::CREATED, Json(views)))
+}
+
+/// What one copy is to be: the first has the number of the body, the next ones follow it.
+fn copy_of(row: &ExtensionRow, body: &CopyBody, place: u32, count: u32) -> Result<ExtensionBody, Refusal> {
+    let number = following(&body.extension_number, place).ok_or_else(|| {
+        let message = "with several copies this is digits, and the last copy's number is no longer than the first's";
+        Refusal::from(vec![Fault::new("extension_number", Code::BadFormat, message)])
+    })?;
+    let email = match body.email.rsplit_once('@').filter(|_| count > 1) {
+        Some((local, domain)) => format!("{local}+{number}@{domain}"),
+        None => body.email.clone(),
+    };
+    Ok(ExtensionBody {
+        extension_number: Some(number),
+        email: Some(email),
+        enabled: Some(row.profile.enabled),
+        max_phones: Some(row.profile.max_phones.into()),
+        max_apps: Some(row.profile.max_apps.into()),
+        ..ExtensionBody::default()
+    })
+}
+
+/// The number so many places behind this one, of the same length.
+fn following(number: &str, places: u32) -> Option<String> {
+    if places == 0 {
+        return Some(number.to_owned());
+    }
+    let sum = number.parse::<u64>().ok()?.checked_add(places.into())?;
+    let next = format!("{sum:0length$}", length = number.len());
+    (next.len() == number.len()).then_some(next)
+}
+
+/// The devices of an extension that are registered now.
+#[utoipa::path(get, path = "/api/v1/tenants/{domain}/extensions/{number}/registrations", tag = "extensions",
+    params(("domain" = String, Path), ("number" = String, Path)),
+    responses((status = 200, body = Vec<Registration>), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors)))]
+pub(crate) async fn registrations(
+    caller: Caller,
+    publisher: Publisher,
+    Path((domain, number)): Path<(String, String)>,
+) -> Result<Json<Vec<Registration>>, Refusal> {
+    caller.may_manage(&domain)?;
+    let (tenant, _) = caller.directory.extension(&domain, &number).await?;
+    Ok(Json(publisher.registrations(&tenant.domain, &number)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_follow_each_other_and_keep_their_length() {
+        assert_eq!(following("0099", 1).as_deref(), Some("0100"));
+        assert_eq!(following("101", 99).as_deref(), Some("200"));
+        assert_eq!(following("999", 1), None);
+        assert_eq!(following("a1", 0).as_deref(), Some("a1"));
+        assert_eq!(following("a1", 1), None);
+    }
+}

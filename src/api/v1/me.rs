@@ -1,0 +1,181 @@
+//! One's own account.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use ringway_directory::{Code, Fault};
+use ringway_store::directory::accounts::{Kind, NewToken};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{auth, rfc3339};
+use crate::answer::{Errors, Refusal};
+use crate::body::Body;
+use crate::caller::Caller;
+use crate::passwords::weakness;
+use crate::router::App;
+
+/// The longest name of a key.
+const LONGEST_NAME: usize = 64;
+
+/// Who has signed in.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Me {
+    username: String,
+    /// The tenant's domain; none for the carrier's own.
+    domain: Option<String>,
+    #[schema(example = "Admin")]
+    role: String,
+    must_change_password: bool,
+}
+
+/// A password that is changed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordChange {
+    #[schema(format = Password)]
+    old_password: String,
+    #[schema(format = Password)]
+    new_password: String,
+}
+
+/// A key that is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewKey {
+    /// What it is for.
+    #[schema(example = "provisioning", max_length = 64)]
+    name: String,
+    /// Whether it may change anything (true).
+    #[serde(default = "yes")]
+    may_write: bool,
+    /// Days that it is good; without it for ever.
+    #[schema(minimum = 1, maximum = 3650)]
+    days: Option<u16>,
+}
+
+/// A key for programs.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Key {
+    /// How it begins, by which it is known again and revoked.
+    #[schema(example = "rwk_Zx81")]
+    prefix: String,
+    name: String,
+    may_write: bool,
+    created: String,
+    expires: Option<String>,
+    /// The key itself: once, when it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Who one is.
+#[utoipa::path(get, path = "/api/v1/me", tag = "me", responses((status = 200, body = Me), (status = 401, body = Errors)))]
+pub(crate) async fn show(caller: Caller) -> Json<Me> {
+    let account = caller.account;
+    Json(Me {
+        username: account.username,
+        domain: account.tenant,
+        role: account.role,
+        must_change_password: account.must_change,
+    })
+}
+
+/// Changes one's password. All other sign-ins end.
+#[utoipa::path(put, path = "/api/v1/me/password", tag = "me", responses(
+    (status = 204), (status = 401, body = Errors), (status = 422, body = Errors),
+))]
+pub(crate) async fn change_password(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(change): Body<PasswordChange>,
+) -> Result<StatusCode, Refusal> {
+    let account = &caller.account;
+    if !app.passwords.is_right(&change.old_password, account.password.as_deref()).await {
+        return Err(vec![Fault::new("old_password", Code::Conflict, "this is not the present password")].into());
+    }
+    if change.new_password == change.old_password {
+        return Err(vec![Fault::new("new_password", Code::Conflict, "this is the present password")].into());
+    }
+    if let Some(fault) = weakness("new_password", &change.new_password, &account.username) {
+        return Err(vec![fault].into());
+    }
+    let Some(hash) = app.passwords.hash(&change.new_password).await else {
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", "the password could not be hashed"));
+    };
+    caller.directory.change_password(account.id, &hash, false, caller.sign_in).await?;
+    caller.directory.log(&caller.entry(account.tenant.as_deref(), "password.change", &caller.name())).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// One's keys, without what they are.
+#[utoipa::path(get, path = "/api/v1/me/keys", tag = "me", responses((status = 200, body = Vec<Key>), (status = 401, body = Errors)))]
+pub(crate) async fn list_keys(caller: Caller) -> Result<Json<Vec<Key>>, Refusal> {
+    let keys = caller.directory.keys(caller.account.id).await?;
+    let shown = keys.into_iter().map(|key| Key {
+        prefix: key.shown,
+        name: key.name,
+        may_write: key.may_write,
+        created: rfc3339(key.created),
+        expires: key.expires.map(rfc3339),
+        key: None,
+    });
+    Ok(Json(shown.collect()))
+}
+
+/// Makes a key, which lets a program do what one may do oneself. It is shown once.
+#[utoipa::path(post, path = "/api/v1/me/keys", tag = "me", responses(
+    (status = 201, body = Key), (status = 401, body = Errors), (status = 422, body = Errors),
+))]
+pub(crate) async fn create_key(caller: Caller, Body(new): Body<NewKey>) -> Result<(StatusCode, Json<Key>), Refusal> {
+    let length = new.name.trim().chars().count();
+    if length == 0 || length > LONGEST_NAME {
+        let message = format!("a key has a name of 1 to {LONGEST_NAME} characters, by which you know what to revoke");
+        return Err(vec![Fault::new("name", Code::BadFormat, message)].into());
+    }
+    if new.days.is_some_and(|days| days == 0 || days > 3650) {
+        return Err(vec![Fault::new("days", Code::BadFormat, "1 to 3650 days, or nothing: for ever")].into());
+    }
+    let key = auth::draw("rwk_");
+    let created = auth::now();
+    let expires = new.days.map(|days| created + i64::from(days) * 86_400_000);
+    let token = NewToken {
+        token: &key,
+        kind: Kind::Key,
+        account: caller.account.id,
+        sign_in: None,
+        name: new.name.trim(),
+        may_write: new.may_write,
+        expires,
+    };
+    caller.directory.add_tokens(&[token]).await?;
+    let prefix = key.get(..8).unwrap_or_default().to_owned();
+    caller.directory.log(&caller.entry(caller.account.tenant.as_deref(), "key.create", &prefix)).await?;
+    let shown = Key {
+        prefix,
+        name: new.name.trim().to_owned(),
+        may_write: new.may_write,
+        created: rfc3339(created),
+        expires: expires.map(rfc3339),
+        key: Some(key),
+    };
+    Ok((StatusCode::CREATED, Json(shown)))
+}
+
+/// Voids a key.
+#[utoipa::path(delete, path = "/api/v1/me/keys/{prefix}", tag = "me", params(("prefix" = String, Path)), responses(
+    (status = 204), (status = 401, body = Errors), (status = 404, body = Errors),
+))]
+pub(crate) async fn revoke_key(caller: Caller, Path(prefix): Path<String>) -> Result<StatusCode, Refusal> {
+    if !caller.directory.remove_key(caller.account.id, &prefix).await? {
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("you have no key {prefix}…")));
+    }
+    caller.directory.log(&caller.entry(caller.account.tenant.as_deref(), "key.revoke", &prefix)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
