@@ -30,7 +30,7 @@ pub struct Registration {
     /// The address that its REGISTER came from.
     #[schema(example = "198.51.100.7:5060")]
     pub source: String,
-    /// UDP, TCP, TLS, WS or WSS.
+    /// `udp`, `tcp`, `tls`, `ws` or `wss`.
     pub transport: String,
     /// How calls reach it: `contact`, `flow`, `node` or `nobody`.
     pub reached_by: String,

@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what a failing test has to say")]
 
 mod admission;
+mod api;
 mod baresip_calls;
 mod capture;
 mod cluster;

@@ -157,9 +157,21 @@ impl Node {
 
     /// A GET on the HTTP listener: status and body.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        self.ask("GET", path, "", "")
+    }
+
+    /// A request to the HTTP listener: status and body.
+    pub fn http(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        self.ask(method, path, headers, body)
+            .unwrap_or_else(|| panic!("{method} {path} is not answered: {}", self.output()))
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.http)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+        let length = body.len();
+        let always = format!("Host: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n");
+        write!(stream, "{method} {path} HTTP/1.1\r\n{always}{headers}\r\n{body}").ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let status = answer.split(' ').nth(1)?.parse().ok()?;
