@@ -72,17 +72,22 @@ impl From<Vec<Fault>> for Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let text = error.to_string();
+        let generic = "the database can't be used at the moment; the log of the node says why";
         match error {
             Error::Refused(faults) => faults.into(),
-            Error::UnknownTenant(_) | Error::UnknownExtension { .. } => {
-                Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", text)
+            Error::UnknownTenant(domain) => {
+                Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("there is no tenant {domain}"))
             }
+            Error::UnknownExtension { .. } => Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", text),
             Error::Stale => Self::new(StatusCode::PRECONDITION_FAILED, "STALE", text),
             Error::Database(_) | Error::Io(_) => {
                 tracing::error!(error = text, "the database could not do what the API was asked");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE", text)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE", generic)
             }
-            Error::Corrupt(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "DATABASE", text),
+            Error::Corrupt(_) => {
+                tracing::error!(error = text, "the database is damaged");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "DATABASE", generic)
+            }
         }
     }
 }

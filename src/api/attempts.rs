@@ -1,6 +1,7 @@
 //! Wrong passwords at the sign-in: after some of them a name and a source are shut out for a while.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,40 +27,61 @@ struct Wrong {
 }
 
 impl Attempts {
-    /// For how many seconds one of these is shut out still.
-    pub(crate) fn shut_out(&self, keys: &[String]) -> Option<u64> {
-        let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Takes an attempt for each of these. When one of them has had too many: for how many seconds it is shut out still.
+    pub(crate) fn take(&self, keys: &[String]) -> Option<u64> {
+        let mut all = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         let left = |key: &String| {
-            let wrong = wrong.get(key).filter(|wrong| wrong.count >= MOST)?;
+            let wrong = all.get(key).filter(|wrong| wrong.count >= MOST)?;
             SHUT_OUT.checked_sub(wrong.last.elapsed()).filter(|left| !left.is_zero())
         };
-        keys.iter().filter_map(left).max().map(|left| left.as_secs() + 1)
-    }
-
-    /// A wrong password.
-    pub(crate) fn note(&self, keys: &[String]) {
-        let mut all = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(left) = keys.iter().filter_map(left).max() {
+            return Some(left.as_secs() + 1);
+        }
         let now = Instant::now();
         for key in keys {
             if !all.contains_key(key) && all.len() >= REMEMBERED {
-                all.retain(|_, wrong| wrong.last.elapsed() < SHUT_OUT);
-                if all.len() >= REMEMBERED
-                    && let Some(oldest) = all.iter().min_by_key(|(_, wrong)| wrong.last).map(|(key, _)| key.clone())
-                {
-                    all.remove(&oldest);
-                }
+                make_room(&mut all);
             }
             let wrong = all.entry(key.clone()).or_insert(Wrong { count: 0, last: now });
             // After a while it begins anew.
             let count = if wrong.last.elapsed() >= SHUT_OUT { 0 } else { wrong.count };
             *wrong = Wrong { count: count + 1, last: now };
         }
+        None
     }
 
-    /// A right one.
-    pub(crate) fn forget(&self, keys: &[String]) {
+    /// The attempt was right: who it is has none against him any more, and where he comes from one less.
+    pub(crate) fn give_back(&self, keys: &[String]) {
         let mut all = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.iter().for_each(|key| _ = all.remove(key));
+        for (place, key) in keys.iter().enumerate() {
+            let count = all.get(key).map_or(0, |wrong| wrong.count);
+            if place == 0 || count <= 1 {
+                all.remove(key);
+            } else if let Some(wrong) = all.get_mut(key) {
+                wrong.count -= 1;
+            }
+        }
+    }
+}
+
+/// Forgets what is over, else the one that has been wrong longest ago of those that are not shut out, else the longest of all.
+fn make_room(all: &mut HashMap<String, Wrong>) {
+    all.retain(|_, wrong| wrong.last.elapsed() < SHUT_OUT);
+    if all.len() < REMEMBERED {
+        return;
+    }
+    let oldest = all.iter().min_by_key(|(_, wrong)| (wrong.count >= MOST, wrong.last)).map(|(key, _)| key.clone());
+    oldest.and_then(|oldest| all.remove(&oldest));
+}
+
+/// Where somebody comes from: an IPv4 address, or an IPv6 /64, of which one person has all.
+pub(crate) fn network(peer: &SocketAddr) -> String {
+    match peer.ip().to_canonical() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_string()
+        }
     }
 }
 
@@ -68,28 +90,40 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn five_wrong_passwords_shut_out_for_an_hour_and_a_right_one_before_clears_them() {
+    async fn five_attempts_shut_out_for_an_hour_and_a_right_one_before_clears_the_name_alone() {
         let attempts = Attempts::default();
-        let keys = ["a".to_owned(), "b".to_owned()];
+        let keys = ["name".to_owned(), "source".to_owned()];
         for _ in 1..MOST {
-            attempts.note(&keys);
+            assert_eq!(attempts.take(&keys), None);
         }
-        assert_eq!(attempts.shut_out(&keys), None);
-        attempts.forget(&keys[..1]);
-        attempts.note(&keys);
-        assert_eq!((attempts.shut_out(&keys[..1]), attempts.shut_out(&keys)), (None, Some(3601)));
+        assert_eq!(attempts.take(&keys), None);
+        attempts.give_back(&keys);
+        // The source has four against it still, whoever has signed in from there.
+        assert_eq!(attempts.take(&keys), None);
+        assert_eq!((attempts.take(&keys[..1]), attempts.take(&keys)), (None, Some(3601)));
         tokio::time::advance(SHUT_OUT).await;
-        assert_eq!(attempts.shut_out(&keys), None);
-        attempts.note(&keys);
-        assert_eq!(attempts.shut_out(&keys), None, "it begins anew");
+        assert_eq!(attempts.take(&keys), None, "it begins anew");
     }
 
     #[test]
-    fn no_more_are_remembered_than_there_is_room_for() {
+    fn no_more_are_remembered_than_there_is_room_for_and_who_is_shut_out_stays_so() {
         let attempts = Attempts::default();
+        let shut_out = ["shut out".to_owned()];
+        for _ in 0..MOST {
+            attempts.take(&shut_out);
+        }
         for number in 0..REMEMBERED + 100 {
-            attempts.note(&[number.to_string()]);
+            attempts.take(&[number.to_string()]);
         }
         assert_eq!(attempts.wrong.lock().unwrap().len(), REMEMBERED);
+        assert!(attempts.take(&shut_out).is_some());
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_source() {
+        let of = |text: &str| network(&text.parse().unwrap());
+        assert_eq!(of("[2001:db8::1]:1"), of("[2001:db8::ffff:2]:2"));
+        assert_ne!(of("[2001:db8::1]:1"), of("[2001:db8:0:1::1]:1"));
+        assert_eq!(of("[::ffff:192.0.2.1]:1"), "192.0.2.1");
     }
 }

@@ -39,15 +39,14 @@ impl Caller {
     /// Refuses whoever may not be where a path leads, before anything of the request's body is read. What is not named here is the
     /// carrier's.
     fn may_enter(&self, method: &Method, path: &str) -> Result<(), Refusal> {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
         let places: Vec<_> = path.strip_prefix("/api/v1/").unwrap_or_default().split('/').collect();
         match places.as_slice() {
             ["me" | "auth", ..] => Ok(()),
             // Each sees his own.
-            ["tenants"] if *method == Method::GET => {
-                self.may_manage(self.account.tenant.as_deref().unwrap_or_default())
-            }
+            ["tenants"] if reads => self.may_manage(self.account.tenant.as_deref().unwrap_or_default()),
             // How much a tenant may have is not for itself to say.
-            ["tenants", domain] if *method == Method::GET => self.may_manage(domain),
+            ["tenants", domain] if reads => self.may_manage(domain),
             ["tenants", domain, _, ..] => self.may_manage(domain),
             _ => self.may_manage_all(),
         }
@@ -110,7 +109,7 @@ impl FromRequestParts<Arc<App>> for Caller {
         }
         // All but the change itself, and what tells that it is due.
         let path = parts.uri.path();
-        if account.must_change && !matches!(path, "/api/v1/me" | "/api/v1/me/password") {
+        if account.must_change && !matches!(path, "/api/v1/me" | "/api/v1/me/password" | "/api/v1/auth/revoke") {
             let message = "choose a password of your own first: PUT /api/v1/me/password";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "PASSWORD_CHANGE_REQUIRED", message));
         }

@@ -66,6 +66,9 @@ pub trait Control: Send + Sync + 'static {
     /// Why it is stored and not in force yet.
     fn publish(&self) -> Answer<'_, Result<(), String>>;
 
+    /// Unregisters every device of an extension that was removed.
+    fn unregister(&self, domain: &str, number: &str);
+
     /// The devices of an extension that are registered now.
     fn registrations(&self, domain: &str, number: &str) -> Vec<Registration>;
 }

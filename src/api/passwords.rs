@@ -85,7 +85,7 @@ pub(crate) fn weakness(field: &'static str, password: &str, username: &str) -> O
     if has_run(password) {
         return fault(Code::BadFormat, format!("{RUN} characters in a row are equal, or follow each other"));
     }
-    if !username.is_empty() && password.to_lowercase().contains(&username.to_lowercase()) {
+    if username.chars().count() >= RUN && password.to_lowercase().contains(&username.to_lowercase()) {
         return fault(Code::BadFormat, "the user name is in it".to_owned());
     }
     None

@@ -16,8 +16,8 @@ use crate::control::{Control, Registration};
 use crate::passwords::Passwords;
 use crate::{health, metrics, v1};
 
-/// The largest body: a file of 100,000 extensions is less.
-const LARGEST_BODY: usize = 64 * 1024 * 1024;
+/// The largest body in JSON.
+const LARGEST_BODY: usize = 64 * 1024;
 
 /// Whom a listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,10 @@ impl Publisher {
     pub(crate) async fn publish(&self) -> Result<(), Refusal> {
         let late = |message| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_IN_FORCE", message);
         self.0.publish().await.map_err(late)
+    }
+
+    pub(crate) fn unregister(&self, domain: &str, number: &str) {
+        self.0.unregister(domain, number);
     }
 
     pub(crate) fn registrations(&self, domain: &str, number: &str) -> Vec<Registration> {

@@ -22,6 +22,16 @@ use crate::reject::Reject;
 const FLOW_GRACE: Duration = Duration::from_secs(30);
 
 impl Engine {
+    /// Unregisters all devices of an extension that is no more: another may get its number.
+    pub(crate) fn handle_removed(&mut self, tenant: TenantId, number: &[u8]) {
+        let Self { core, registrar, .. } = self;
+        let directory = Arc::clone(&core.directory);
+        let Some(tenant) = directory.tenant(tenant) else { return };
+        if let Some(change) = registrar.remove_all(core.now.wall, tenant, number, &core.location) {
+            core.out.save(change);
+        }
+    }
+
     /// Has what is left of a number kept, whose bindings have given way to another node's: after a restart they would be back.
     pub(crate) fn handle_gave_way(&mut self, tenant: TenantId, number: &[u8]) {
         let Self { core, registrar, .. } = self;

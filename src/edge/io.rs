@@ -68,6 +68,13 @@ pub enum Input<'a> {
         /// The number.
         number: &'a [u8],
     },
+    /// An extension is no more: its devices are registered no longer, wherever they are.
+    Removed {
+        /// The tenant.
+        tenant: TenantId,
+        /// The number.
+        number: &'a [u8],
+    },
     /// This node's bindings of a number have given way to another node's: what is left is to be kept as it is now.
     GaveWay {
         /// The tenant.

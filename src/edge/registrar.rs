@@ -160,6 +160,25 @@ impl Registrar {
         Some(BindingChange { key: &self.key, version, expires, record: &self.own })
     }
 
+    /// Removes all bindings of a number; what is to be kept of that, when there were any.
+    pub(crate) fn remove_all(
+        &mut self,
+        now: Wall,
+        tenant: &Tenant,
+        number: &[u8],
+        location: &Location,
+    ) -> Option<BindingChange<'_>> {
+        let limits = Limits { phones: 0, apps: 0, total: 0, when_full: tenant.when_full };
+        // No REGISTER asks for it: its order is nobody's.
+        let update = Update { call_id: 0, cseq: u32::MAX, contacts: Contacts::All, limits };
+        let aor = Aor { tenant: tenant.id, number };
+        let saved = location.save(now, &aor, &update, &mut self.record, &mut self.own).ok()?;
+        let (version, expires) = (saved.version?, saved.expires);
+        self.put_key(tenant, number);
+        let record = if saved.is_shared { &self.own } else { &self.record };
+        Some(BindingChange { key: &self.key, version, expires, record })
+    }
+
     fn put_key(&mut self, tenant: &Tenant, number: &[u8]) {
         self.key.clear();
         self.key.extend_from_slice(tenant.domain.as_bytes());

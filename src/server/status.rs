@@ -165,6 +165,16 @@ impl Control for Status {
         })
     }
 
+    fn unregister(&self, domain: &str, number: &str) {
+        let Some(running) = self.running.get() else { return };
+        let directory = running.directory.load();
+        let Some(tenant) = directory.tenant_by_host(domain.as_bytes()).map(|tenant| tenant.id) else { return };
+        let letter = || Mail::Removed { tenant, number: number.as_bytes().into() };
+        if !running.shards.post_to_one(letter) {
+            tracing::warn!(domain, number, "no shard has room: devices of a removed extension stay until they expire");
+        }
+    }
+
     fn registrations(&self, domain: &str, number: &str) -> Vec<Registration> {
         self.running.get().map(|running| running.publication.registered(domain, number)).unwrap_or_default()
     }

@@ -187,6 +187,8 @@ impl Control for Fixed {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    fn unregister(&self, _: &str, _: &str) {}
+
     fn registrations(&self, _: &str, _: &str) -> Vec<Registration> {
         Vec::new()
     }

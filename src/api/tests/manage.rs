@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ringway_api::{Answer, Audience, Control, Readiness, Registration, hash_password, role, serve};
 use ringway_store::directory::Directory;
@@ -21,6 +21,7 @@ struct Running {
     directory: Directory,
     metrics: Metrics,
     published: AtomicUsize,
+    unregistered: Mutex<Vec<String>>,
 }
 
 impl Control for Running {
@@ -45,12 +46,16 @@ impl Control for Running {
         Box::pin(async { Ok(()) })
     }
 
+    fn unregister(&self, _: &str, number: &str) {
+        self.unregistered.lock().unwrap().push(number.to_owned());
+    }
+
     fn registrations(&self, _: &str, number: &str) -> Vec<Registration> {
         vec![Registration {
             contact: format!("sip:{number}@198.51.100.7"),
             user_agent: "Phone".to_owned(),
             source: "198.51.100.7:5060".to_owned(),
-            transport: "UDP".to_owned(),
+            transport: "udp".to_owned(),
             reached_by: "contact".to_owned(),
             registered_at: "2026-01-01T00:00:00Z".to_owned(),
             expires_at: "2026-01-01T00:05:00Z".to_owned(),
@@ -101,8 +106,12 @@ impl Server {
             must_change: false,
         };
         directory.add_account(&admin).await.unwrap();
-        let running =
-            Arc::new(Running { directory, metrics: Metrics::new("0").unwrap(), published: AtomicUsize::new(0) });
+        let running = Arc::new(Running {
+            directory,
+            metrics: Metrics::new("0").unwrap(),
+            published: AtomicUsize::new(0),
+            unregistered: Mutex::default(),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let control: Arc<dyn Control> = Arc::<Running>::clone(&running);
@@ -297,9 +306,10 @@ async fn an_extension_is_made_listed_changed_and_removed_and_its_password_is_sho
     let other_number = server.ask("PATCH", &one, &token, Some(json!({"extension_number": "102"}))).await;
     assert_eq!(other_number.status, 422);
 
-    assert_eq!(server.ask("GET", &format!("{one}/registrations"), &token, None).await.json()[0]["transport"], "UDP");
+    assert_eq!(server.ask("GET", &format!("{one}/registrations"), &token, None).await.json()[0]["transport"], "udp");
     assert_eq!(server.ask_with("DELETE", &one, &token, "if-match: \"1\"\r\n", None).await.status, 412);
     assert_eq!(server.ask("DELETE", &one, &token, None).await.status, 204);
+    assert_eq!(*server.running.unregistered.lock().unwrap(), ["101"]);
     assert_eq!(server.ask("GET", &one, &token, None).await.status, 404);
     assert_eq!(server.ask("DELETE", &one, &token, None).await.status, 404);
 }
@@ -430,7 +440,7 @@ async fn the_last_admin_of_a_tenant_stays_and_names_are_checked() {
     let server = Server::start().await;
     let token = server.user("a.example", "alice", "Admin").await;
     let users = "/api/v1/tenants/a.example/users";
-    assert_eq!(server.ask("DELETE", &format!("{users}/alice"), &token, None).await.status, 422);
+    assert_eq!(server.ask("DELETE", &format!("{users}/alice"), &token, None).await.status, 409);
     server.user("a.example", "bob", "Admin").await;
     assert_eq!(server.ask("DELETE", &format!("{users}/alice"), &token, None).await.status, 204);
     assert_eq!(server.ask("GET", users, &token, None).await.status, 401, "whoever is gone is signed out");
@@ -463,6 +473,14 @@ async fn bodies_that_are_not_what_is_wanted_are_told_what_to_send() {
     }
     let nowhere = server.ask("GET", "/api/v1/tenants/nowhere.example/extensions", &token, None).await;
     assert_eq!((nowhere.status, nowhere.faults()[0].0.as_str()), (404, "NOT_FOUND"));
+    for path in [&format!("{path}?limit=abc"), &format!("{path}?limt=1"), &format!("{path}:export/%ff")] {
+        let reply = server.ask("GET", path, &token, None).await;
+        assert!(reply.status >= 400 && !reply.faults().is_empty(), "{path}: {}", reply.body);
+    }
+    let wrong_word = server.send("POST", &format!("{path}:import?dry-run=true"), &headers, "").await;
+    assert_eq!((wrong_word.status, wrong_word.faults()[0].0.as_str()), (400, "BAD_QUERY"));
+    let long = json!({"extension_number": "1".repeat(70_000), "email": "a@b.example", "count": 2});
+    assert!(matches!(server.ask("POST", &format!("{path}/1/copy"), &token, Some(long)).await.status, 413 | 422));
     assert_eq!(server.ask("GET", "/api/v1/nothing", &token, None).await.status, 404);
     assert_eq!(server.ask("PUT", path, &token, Some(json!({}))).await.status, 405);
 }

@@ -1,13 +1,13 @@
 //! What was changed by whom.
 
 use axum::Json;
-use axum::extract::{Path, Query};
 use ringway_store::directory::audit::Logged;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::rfc3339;
 use crate::answer::{Errors, Refusal};
+use crate::body::{Asked, Named};
 use crate::caller::Caller;
 
 /// Entries of a page.
@@ -15,6 +15,7 @@ const OF_A_PAGE: u16 = 100;
 
 /// Which entries are wanted.
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Wanted {
     /// Those before this one: the `id` of the last of the page before.
@@ -61,7 +62,7 @@ fn view(logged: Logged) -> EntryView {
 /// What was done, everywhere, the latest first.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(Wanted),
     responses((status = 200, body = Vec<EntryView>), (status = 401, body = Errors), (status = 403, body = Errors)))]
-pub(crate) async fn of_all(caller: Caller, Query(wanted): Query<Wanted>) -> Result<Json<Vec<EntryView>>, Refusal> {
+pub(crate) async fn of_all(caller: Caller, Asked(wanted): Asked<Wanted>) -> Result<Json<Vec<EntryView>>, Refusal> {
     caller.may_manage_all()?;
     let logged = caller.directory.logged(None, wanted.before, OF_A_PAGE).await?;
     Ok(Json(logged.into_iter().map(view).collect()))
@@ -72,8 +73,8 @@ pub(crate) async fn of_all(caller: Caller, Query(wanted): Query<Wanted>) -> Resu
     responses((status = 200, body = Vec<EntryView>), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors)))]
 pub(crate) async fn of_tenant(
     caller: Caller,
-    Path(domain): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Named(domain): Named<String>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<Vec<EntryView>>, Refusal> {
     caller.may_manage(&domain)?;
     let tenant = caller.directory.tenant(&domain).await?;

@@ -23,6 +23,11 @@ use crate::router::App;
 const ACCESS_SECONDS: i64 = 1800;
 const REFRESH_SECONDS: i64 = 86_400;
 
+/// What is longer than any that there can be is wrong, and is neither kept nor hashed.
+const LONGEST_NAME: usize = 4 * 64;
+const LONGEST_DOMAIN: usize = 2 * 255;
+const LONGEST_PASSWORD: usize = 1024;
+
 /// Who signs in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +38,8 @@ pub(crate) struct Credentials {
     username: String,
     #[schema(format = Password)]
     password: String,
+    /// The code of a second factor; no account has one yet.
+    otp: Option<String>,
 }
 
 /// What stands for having signed in.
@@ -71,34 +78,60 @@ pub(crate) async fn sign_in(
     Body(credentials): Body<Credentials>,
 ) -> Result<Response, Refusal> {
     let directory = app.directory()?;
-    let domain = credentials.domain.as_deref().filter(|domain| !domain.is_empty());
+    if credentials.otp.as_deref().is_some_and(|code| !code.is_empty()) {
+        let message = "no account of this version has a second factor: leave otp out";
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "NO_SECOND_FACTOR", message));
+    }
+    let wrong =
+        || Refusal::new(StatusCode::UNAUTHORIZED, "WRONG_CREDENTIALS", "domain, user name or password is wrong");
+    let domain = credentials.domain.as_deref().map(str::trim).filter(|domain| !domain.is_empty());
+    if credentials.username.len() > LONGEST_NAME
+        || domain.unwrap_or_default().len() > LONGEST_DOMAIN
+        || credentials.password.len() > LONGEST_PASSWORD
+    {
+        return Err(wrong());
+    }
     let source = plain(&peer);
-    let name = format!("{}@{}", credentials.username.to_lowercase(), domain.unwrap_or_default().to_lowercase());
-    let keys = [format!("name {name}"), format!("source {source}")];
-    if let Some(seconds) = app.attempts.shut_out(&keys) {
+    let account = directory.account(domain, &credentials.username).await?.filter(|account| account.enabled);
+    // Who is there is counted as who it is, however the name was written.
+    let name = match &account {
+        Some(account) => format!("account {}", account.id),
+        None => format!("name {}@{}", credentials.username.to_lowercase(), domain.unwrap_or_default().to_lowercase()),
+    };
+    let by_source = format!("source {}", crate::attempts::network(&peer));
+    // Behind a proxy on this machine all come from one address.
+    let keys: Vec<_> =
+        [name].into_iter().chain((!peer.ip().to_canonical().is_loopback()).then_some(by_source)).collect();
+    // Counted before it is known to be wrong: many at once are no more guesses than five.
+    if let Some(seconds) = app.attempts.take(&keys) {
         let message = format!("too many wrong passwords: try again in {seconds} s");
         return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "SHUT_OUT", message).after(seconds));
     }
-    let account = directory.account(domain, &credentials.username).await?.filter(|account| account.enabled);
     let hash = account.as_ref().and_then(|account| account.password.as_deref());
     let is_right = app.passwords.is_right(&credentials.password, hash).await;
+    if !is_right {
+        tracing::warn!(source, is_known = account.is_some(), "a sign-in was refused");
+    }
+    let Some(account) = account else { return Err(wrong()) };
+    let name = match &account.tenant {
+        Some(domain) => format!("{}@{domain}", account.username),
+        None => account.username.clone(),
+    };
     let entry = |action: &str| Entry {
         actor: name.clone(),
         source: source.clone(),
-        tenant: account.as_ref().and_then(|account| account.tenant.clone()),
+        tenant: account.tenant.clone(),
         action: action.to_owned(),
         subject: name.clone(),
         ..Entry::default()
     };
-    let Some(account) = account.as_ref().filter(|_| is_right) else {
-        app.attempts.note(&keys);
+    if !is_right {
         directory.log(&entry("sign-in.refused")).await?;
-        let message = "domain, user name or password is wrong";
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "WRONG_CREDENTIALS", message));
-    };
-    app.attempts.forget(&keys);
+        return Err(wrong());
+    }
+    app.attempts.give_back(&keys);
     directory.log(&entry("sign-in")).await?;
-    tokens(&app, account, rand::random()).await
+    tokens(&app, &account, rand::random()).await
 }
 
 /// Gives new tokens for a refresh token.
@@ -109,8 +142,11 @@ pub(crate) async fn sign_in(
     (status = 401, body = Errors),
 ))]
 pub(crate) async fn refresh(State(app): State<Arc<App>>, Body(refresh): Body<Refresh>) -> Result<Response, Refusal> {
-    match app.directory()?.exchange(&refresh.refresh_token).await? {
-        Exchanged::Good(account, sign_in) => tokens(&app, &account, sign_in).await,
+    let (access, next) = (draw("rwa_"), draw("rwr_"));
+    let lives = [(&*access, Kind::Access, ACCESS_SECONDS), (&*next, Kind::Refresh, REFRESH_SECONDS)];
+    let new = lives.map(|(token, kind, seconds)| (token, kind, now() + seconds * 1000));
+    match app.directory()?.exchange(&refresh.refresh_token, &new).await? {
+        Exchanged::Good(account) => Ok(answer(&account, access, next)),
         Exchanged::Reused(account) => {
             tracing::warn!(account = ?account, "a refresh token was used twice: its sign-in is ended");
             Err(Refusal::new(StatusCode::UNAUTHORIZED, "TOKEN_REUSED", "this token was used before: sign in again"))
@@ -142,7 +178,15 @@ async fn tokens(app: &App, account: &Account, sign_in: [u8; 16]) -> Result<Respo
         expires: Some(now() + seconds * 1000),
     };
     let both = [token(&access, Kind::Access, ACCESS_SECONDS), token(&refresh, Kind::Refresh, REFRESH_SECONDS)];
-    app.directory()?.add_tokens(&both).await?;
+    // With a password that was changed meanwhile nobody comes in any more.
+    if !app.directory()?.add_tokens(&both, Some(account.version)).await? {
+        let message = "the account has changed: sign in again";
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "WRONG_CREDENTIALS", message));
+    }
+    Ok(answer(account, access, refresh))
+}
+
+fn answer(account: &Account, access: String, refresh: String) -> Response {
     let tokens = Tokens {
         access_token: access,
         refresh_token: refresh,
@@ -150,7 +194,7 @@ async fn tokens(app: &App, account: &Account, sign_in: [u8; 16]) -> Result<Respo
         must_change_password: account.must_change,
     };
     // No cache may keep it (RFC 6749 section 5.1).
-    Ok(([(axum::http::header::CACHE_CONTROL, "no-store")], axum::Json(tokens)).into_response())
+    ([(axum::http::header::CACHE_CONTROL, "no-store")], axum::Json(tokens)).into_response()
 }
 
 /// A token of 256 bits.

@@ -1,9 +1,9 @@
 //! Extensions of a tenant.
 
 use axum::Json;
-use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use ringway_directory::validation::{Email, Number};
 use ringway_directory::{Code, ExtensionDraft, Fault, Secret};
 use ringway_store::directory::{AddedExtension, ExtensionFilter, ExtensionRow, MOST_OF_A_PAGE};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{expected_version, rfc3339, versioned};
 use crate::answer::{Errors, Refusal};
-use crate::body::Body;
+use crate::body::{Asked, Body, Named};
 use crate::caller::Caller;
 use crate::control::Registration;
 use crate::router::Publisher;
@@ -90,6 +90,8 @@ pub(crate) struct CopyBody {
     /// Its e-mail address. Of several copies each has `+` and its number before the `@`.
     #[schema(example = "bob@acme.example")]
     email: String,
+    /// For the portal; a copy has none of its own yet.
+    username: Option<String>,
     /// How many, with numbers that follow each other (1).
     #[schema(minimum = 1, maximum = 100)]
     count: Option<u32>,
@@ -97,6 +99,7 @@ pub(crate) struct CopyBody {
 
 /// Which extensions are wanted.
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Wanted {
     /// Those behind this one: `next` of the page before.
@@ -186,8 +189,8 @@ async fn created(caller: &Caller, added: &AddedExtension, action: &str) -> Resul
     (status = 422, body = Errors)))]
 pub(crate) async fn list(
     caller: Caller,
-    Path(domain): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Named(domain): Named<String>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<Page>, Refusal> {
     caller.may_manage(&domain)?;
     let limit = wanted.limit.unwrap_or(OF_A_PAGE);
@@ -208,7 +211,7 @@ pub(crate) async fn list(
 pub(crate) async fn create(
     caller: Caller,
     publisher: Publisher,
-    Path(domain): Path<String>,
+    Named(domain): Named<String>,
     Body(body): Body<ExtensionBody>,
 ) -> Result<Response, Refusal> {
     caller.may_manage(&domain)?;
@@ -223,7 +226,10 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/api/v1/tenants/{domain}/extensions/{number}", tag = "extensions",
     params(("domain" = String, Path), ("number" = String, Path)),
     responses((status = 200, body = ExtensionView), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors)))]
-pub(crate) async fn show(caller: Caller, Path((domain, number)): Path<(String, String)>) -> Result<Response, Refusal> {
+pub(crate) async fn show(
+    caller: Caller,
+    Named((domain, number)): Named<(String, String)>,
+) -> Result<Response, Refusal> {
     caller.may_manage(&domain)?;
     let (_, row) = caller.directory.extension(&domain, &number).await?;
     Ok(versioned(StatusCode::OK, row.version, view(&row)))
@@ -237,7 +243,7 @@ pub(crate) async fn show(caller: Caller, Path((domain, number)): Path<(String, S
 pub(crate) async fn change(
     caller: Caller,
     publisher: Publisher,
-    Path((domain, number)): Path<(String, String)>,
+    Named((domain, number)): Named<(String, String)>,
     headers: HeaderMap,
     Body(body): Body<ExtensionBody>,
 ) -> Result<Response, Refusal> {
@@ -246,13 +252,14 @@ pub(crate) async fn change(
     let expected = expected_version(&headers)?;
     let changed = caller.directory.change_extension(&domain, &number, &body.draft(&words), expected).await?;
     let after = view(&changed.after);
+    // What an earlier request has stored and could not bring into force is brought now.
+    publisher.publish().await?;
     if changed.before != changed.after {
         let action = if changed.has_new_secret { "extension.change-with-password" } else { "extension.change" };
         let mut entry = caller.entry(Some(&changed.tenant.domain), action, &number);
         entry.before = serde_json::to_string(&view(&changed.before)).ok();
         entry.after = serde_json::to_string(&after).ok();
         caller.directory.log(&entry).await?;
-        publisher.publish().await?;
     }
     Ok(versioned(StatusCode::OK, after.version, after))
 }
@@ -265,15 +272,17 @@ pub(crate) async fn change(
 pub(crate) async fn remove(
     caller: Caller,
     publisher: Publisher,
-    Path((domain, number)): Path<(String, String)>,
+    Named((domain, number)): Named<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     caller.may_manage(&domain)?;
     let (tenant, before) = caller.directory.remove_extension(&domain, &number, expected_version(&headers)?).await?;
     let mut entry = caller.entry(Some(&tenant.domain), "extension.remove", &number);
     entry.before = serde_json::to_string(&view(&before)).ok();
-    caller.directory.log(&entry).await?;
     publisher.publish().await?;
+    // Else they would ring for whoever gets the number next.
+    publisher.unregister(&tenant.domain, &number);
+    caller.directory.log(&entry).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -286,14 +295,24 @@ pub(crate) async fn remove(
 pub(crate) async fn copy(
     caller: Caller,
     publisher: Publisher,
-    Path((domain, number)): Path<(String, String)>,
+    Named((domain, number)): Named<(String, String)>,
     Body(body): Body<CopyBody>,
 ) -> Result<(StatusCode, Json<Vec<CreatedView>>), Refusal> {
     caller.may_manage(&domain)?;
+    if body.username.as_deref().is_some_and(|username| !username.is_empty()) {
+        let message = "an extension has no portal user of its own yet: leave username out";
+        return Err(vec![Fault::new("username", Code::Conflict, message)].into());
+    }
     let count = body.count.unwrap_or(1);
     if count == 0 || count > MOST_COPIES {
         let message = format!("1 to {MOST_COPIES} copies at once");
         return Err(vec![Fault::new("count", Code::BadFormat, message)].into());
+    }
+    let mut faults = Vec::new();
+    faults.extend(Number::parse("extension_number", &body.extension_number).err());
+    faults.extend(Email::parse("email", &body.email).err());
+    if !faults.is_empty() {
+        return Err(faults.into());
     }
     let (_, row) = caller.directory.extension(&domain, &number).await?;
     let bodies = (0..count).map(|place| copy_of(&row, &body, place, count)).collect::<Result<Vec<_>, _>>()?;
@@ -345,7 +364,7 @@ fn following(number: &str, places: u32) -> Option<String> {
 pub(crate) async fn registrations(
     caller: Caller,
     publisher: Publisher,
-    Path((domain, number)): Path<(String, String)>,
+    Named((domain, number)): Named<(String, String)>,
 ) -> Result<Json<Vec<Registration>>, Refusal> {
     caller.may_manage(&domain)?;
     let (tenant, _) = caller.directory.extension(&domain, &number).await?;

@@ -1,8 +1,9 @@
 //! Extensions in files: CSV in and out.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Body as Stream;
-use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
@@ -11,11 +12,22 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::{Complaint, Errors, Refusal};
+use crate::body::{Asked, Named};
 use crate::caller::Caller;
 use crate::router::Publisher;
 
+/// The largest file: 100,000 extensions are some ten times less.
+const LARGEST_FILE: usize = 64 << 20;
+
+/// How long a file may take to come.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Bytes of a file that are taken in at a time.
+const PIECE: usize = 64 << 10;
+
 /// How a file is taken.
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Wanted {
     /// What becomes of a number that is there already: `create` refuses it (the default), `skip` leaves it, `upsert` changes it.
@@ -23,6 +35,8 @@ pub(crate) struct Wanted {
     /// Look and tell, and change nothing.
     #[serde(default)]
     dry_run: bool,
+    /// All or nothing, which is how it is in any case.
+    atomic: Option<bool>,
 }
 
 /// What came of a file.
@@ -88,8 +102,8 @@ fn told(report: ImportReport) -> Imported {
 pub(crate) async fn import(
     caller: Caller,
     publisher: Publisher,
-    Path(domain): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Named(domain): Named<String>,
+    Asked(wanted): Asked<Wanted>,
     body: Stream,
 ) -> Result<Response, Refusal> {
     caller.may_manage(&domain)?;
@@ -102,38 +116,60 @@ pub(crate) async fn import(
             return Err(Refusal::new(StatusCode::BAD_REQUEST, "BAD_MODE", message));
         }
     };
+    if wanted.atomic == Some(false) {
+        let message = "a file changes all or nothing: mend its errors, or leave their rows out";
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "BAD_MODE", message));
+    }
+    let tenant = caller.directory.tenant(&domain).await?;
+    // The whole of it first: an import holds the one connection that writes, and a slow sender would hold it with it.
+    let file = tokio::time::timeout(PATIENCE, whole(body)).await.unwrap_or_else(|_| {
+        let message = format!("the file did not come within {} s; nothing was imported", PATIENCE.as_secs());
+        Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "TOO_SLOW", message))
+    })?;
     let options = ImportOptions { mode, is_dry_run: wanted.dry_run, limits: ImportLimits::default() };
-    let mut import = caller.directory.import(&domain, options).await?;
-    let mut body = body;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| {
-            Refusal::new(StatusCode::BAD_REQUEST, "CUT_OFF", "the file ended too early; nothing was imported")
-        })?;
-        if let Some(piece) = frame.data_ref() {
-            import.push(piece).await?;
-        }
+    let mut import = caller.directory.import(&tenant.domain, options).await?;
+    for piece in file.chunks(PIECE) {
+        import.push(piece).await?;
     }
     let report = import.finish().await?;
     let status = if report.fault_count > 0 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     if report.is_applied {
-        let mut entry = caller.entry(Some(&domain), "extensions.import", &format!("{} rows", report.rows));
+        let mut entry = caller.entry(Some(&tenant.domain), "extensions.import", &format!("{} rows", report.rows));
         let counts = [("created", report.created), ("changed", report.changed), ("skipped", report.skipped)];
         entry.after = serde_json::to_string(&std::collections::BTreeMap::from(counts)).ok();
-        caller.directory.log(&entry).await?;
         publisher.publish().await?;
+        caller.directory.log(&entry).await?;
     }
     Ok((status, Json(told(report))).into_response())
+}
+
+/// A file as it comes, as long as it is no larger than it may be.
+async fn whole(mut body: Stream) -> Result<Vec<u8>, Refusal> {
+    let mut file = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| {
+            Refusal::new(StatusCode::BAD_REQUEST, "CUT_OFF", "the file ended too early; nothing was imported")
+        })?;
+        let Some(piece) = frame.data_ref() else { continue };
+        if file.len() + piece.len() > LARGEST_FILE {
+            let message = format!("a file has {} MB at most; import it in parts", LARGEST_FILE >> 20);
+            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE", message));
+        }
+        file.extend_from_slice(piece);
+    }
+    Ok(file)
 }
 
 /// Exports all extensions of a tenant as CSV. Secrets are left blank; the file can be imported again with `mode=upsert`.
 #[utoipa::path(get, path = "/api/v1/tenants/{domain}/extensions:export", tag = "extensions", params(("domain" = String, Path)),
     responses((status = 200, content_type = "text/csv", body = String), (status = 401, body = Errors), (status = 403, body = Errors),
     (status = 404, body = Errors)))]
-pub(crate) async fn export(caller: Caller, Path(domain): Path<String>) -> Result<Response, Refusal> {
+pub(crate) async fn export(caller: Caller, Named(domain): Named<String>) -> Result<Response, Refusal> {
     caller.may_manage(&domain)?;
+    let tenant = caller.directory.tenant(&domain).await?;
     let mut text = Vec::new();
-    caller.directory.export(&domain, &mut text).await?;
-    let name = format!("attachment; filename=\"{domain}-extensions.csv\"");
+    caller.directory.export(&tenant.domain, &mut text).await?;
+    let name = format!("attachment; filename=\"{}-extensions.csv\"", tenant.domain);
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], text)
         .into_response())
 }

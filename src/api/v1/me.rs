@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use ringway_directory::{Code, Fault};
-use ringway_store::directory::accounts::{Kind, NewToken};
+use ringway_store::directory::accounts::{Kind, NewToken, SHOWN};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{auth, rfc3339};
 use crate::answer::{Errors, Refusal};
-use crate::body::Body;
+use crate::body::{Body, Named};
 use crate::caller::Caller;
 use crate::passwords::weakness;
 use crate::router::App;
+
+/// Keys of an account.
+const MOST_KEYS: usize = 50;
 
 /// The longest name of a key.
 const LONGEST_NAME: usize = 64;
@@ -60,7 +63,7 @@ pub(crate) struct NewKey {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Key {
     /// How it begins, by which it is known again and revoked.
-    #[schema(example = "rwk_Zx81")]
+    #[schema(example = "rwk_Zx81aB3dE5fG")]
     prefix: String,
     name: String,
     may_write: bool,
@@ -97,9 +100,15 @@ pub(crate) async fn change_password(
     Body(change): Body<PasswordChange>,
 ) -> Result<StatusCode, Refusal> {
     let account = &caller.account;
+    let guess = [format!("account {}", account.id)];
+    if let Some(seconds) = app.attempts.take(&guess) {
+        let message = format!("too many wrong passwords: try again in {seconds} s");
+        return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "SHUT_OUT", message).after(seconds));
+    }
     if !app.passwords.is_right(&change.old_password, account.password.as_deref()).await {
         return Err(vec![Fault::new("old_password", Code::Conflict, "this is not the present password")].into());
     }
+    app.attempts.give_back(&guess);
     if change.new_password == change.old_password {
         return Err(vec![Fault::new("new_password", Code::Conflict, "this is the present password")].into());
     }
@@ -134,6 +143,15 @@ pub(crate) async fn list_keys(caller: Caller) -> Result<Json<Vec<Key>>, Refusal>
     (status = 201, body = Key), (status = 401, body = Errors), (status = 422, body = Errors),
 ))]
 pub(crate) async fn create_key(caller: Caller, Body(new): Body<NewKey>) -> Result<(StatusCode, Json<Key>), Refusal> {
+    // What was stolen for a while would be kept for ever.
+    if caller.sign_in.is_none() {
+        let message = "a key makes no keys: sign in with a password";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "FORBIDDEN", message));
+    }
+    if caller.directory.keys(caller.account.id).await?.len() >= MOST_KEYS {
+        let message = format!("an account has {MOST_KEYS} keys at most: revoke one");
+        return Err(vec![Fault::new("name", Code::LimitReached, message)].into());
+    }
     let length = new.name.trim().chars().count();
     if length == 0 || length > LONGEST_NAME {
         let message = format!("a key has a name of 1 to {LONGEST_NAME} characters, by which you know what to revoke");
@@ -154,8 +172,8 @@ pub(crate) async fn create_key(caller: Caller, Body(new): Body<NewKey>) -> Resul
         may_write: new.may_write,
         expires,
     };
-    caller.directory.add_tokens(&[token]).await?;
-    let prefix = key.get(..8).unwrap_or_default().to_owned();
+    caller.directory.add_tokens(&[token], Some(caller.account.version)).await?;
+    let prefix = key.get(..SHOWN).unwrap_or_default().to_owned();
     caller.directory.log(&caller.entry(caller.account.tenant.as_deref(), "key.create", &prefix)).await?;
     let shown = Key {
         prefix,
@@ -172,7 +190,7 @@ pub(crate) async fn create_key(caller: Caller, Body(new): Body<NewKey>) -> Resul
 #[utoipa::path(delete, path = "/api/v1/me/keys/{prefix}", tag = "me", params(("prefix" = String, Path)), responses(
     (status = 204), (status = 401, body = Errors), (status = 404, body = Errors),
 ))]
-pub(crate) async fn revoke_key(caller: Caller, Path(prefix): Path<String>) -> Result<StatusCode, Refusal> {
+pub(crate) async fn revoke_key(caller: Caller, Named(prefix): Named<String>) -> Result<StatusCode, Refusal> {
     if !caller.directory.remove_key(caller.account.id, &prefix).await? {
         return Err(Refusal::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("you have no key {prefix}…")));
     }

@@ -1,7 +1,6 @@
 //! Tenants.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::answer::{Errors, Refusal};
-use crate::body::Body;
+use crate::body::{Body, Named};
 use crate::caller::Caller;
 use crate::router::Publisher;
 
@@ -171,7 +170,7 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/api/v1/tenants/{domain}", tag = "tenants", params(("domain" = String, Path)), responses(
     (status = 200, body = TenantView), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors),
 ))]
-pub(crate) async fn show(caller: Caller, Path(domain): Path<String>) -> Result<Json<TenantView>, Refusal> {
+pub(crate) async fn show(caller: Caller, Named(domain): Named<String>) -> Result<Json<TenantView>, Refusal> {
     caller.may_manage(&domain)?;
     let tenant = caller.directory.tenant(&domain).await?;
     let count = caller.directory.extension_count(tenant.id).await?;
@@ -186,7 +185,7 @@ pub(crate) async fn show(caller: Caller, Path(domain): Path<String>) -> Result<J
 pub(crate) async fn change(
     caller: Caller,
     publisher: Publisher,
-    Path(domain): Path<String>,
+    Named(domain): Named<String>,
     Body(patch): Body<TenantPatch>,
 ) -> Result<Json<TenantView>, Refusal> {
     // How much a tenant may have is the carrier's to say.

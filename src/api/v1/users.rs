@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use ringway_directory::{Code, Fault};
 use ringway_store::directory::accounts::{Account, NewAccount};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::answer::{Errors, Refusal};
-use crate::body::Body;
+use crate::body::{Body, Named};
 use crate::caller::{Caller, role};
 use crate::passwords::{random_password, weakness};
 use crate::router::App;
@@ -81,7 +81,7 @@ fn name_fault(username: &str) -> Option<Fault> {
 /// Who signs in at a tenant.
 #[utoipa::path(get, path = "/api/v1/tenants/{domain}/users", tag = "users", params(("domain" = String, Path)),
     responses((status = 200, body = Vec<UserView>), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors)))]
-pub(crate) async fn list(caller: Caller, Path(domain): Path<String>) -> Result<Json<Vec<UserView>>, Refusal> {
+pub(crate) async fn list(caller: Caller, Named(domain): Named<String>) -> Result<Json<Vec<UserView>>, Refusal> {
     caller.may_manage(&domain)?;
     let accounts = caller.directory.accounts(Some(&domain)).await?;
     Ok(Json(accounts.iter().map(|account| view(account, None)).collect()))
@@ -94,7 +94,7 @@ pub(crate) async fn list(caller: Caller, Path(domain): Path<String>) -> Result<J
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(domain): Path<String>,
+    Named(domain): Named<String>,
     Body(new): Body<NewUser>,
 ) -> Result<(StatusCode, Json<UserView>), Refusal> {
     caller.may_manage(&domain)?;
@@ -130,10 +130,10 @@ pub(crate) async fn create(
 #[utoipa::path(delete, path = "/api/v1/tenants/{domain}/users/{username}", tag = "users",
     params(("domain" = String, Path), ("username" = String, Path)),
     responses((status = 204), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors),
-    (status = 422, body = Errors)))]
+    (status = 409, body = Errors)))]
 pub(crate) async fn remove(
     caller: Caller,
-    Path((domain, username)): Path<(String, String)>,
+    Named((domain, username)): Named<(String, String)>,
 ) -> Result<StatusCode, Refusal> {
     caller.may_manage(&domain)?;
     let removed = caller.directory.remove_account(&domain, &username, role::ADMIN).await?;

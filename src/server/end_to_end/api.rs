@@ -41,6 +41,12 @@ fn from_the_password_of_the_first_start_to_a_phone_that_registers_and_one_that_m
     assert_eq!(ask(&node, "DELETE", &format!("{extensions}/101"), &token, &Value::Null).0, 204);
     phone.tell("register");
     phone.expect("registration", |event| event["code"] != 200);
+    // Whoever gets the number next has none of its devices.
+    assert_eq!(ask(&node, "POST", &extensions, &token, &body).0, 201);
+    wait_for("the device to be gone", || {
+        let (_, devices) = ask(&node, "GET", &format!("{extensions}/101/registrations"), &token, &Value::Null);
+        devices.as_array().is_some_and(Vec::is_empty).then_some(())
+    });
 
     // After a restart it shows no password any more, and knows the one that was chosen.
     node.kill();

@@ -163,7 +163,7 @@ mod tests {
                    address = \"127.0.0.1:2\"\n[database]\nurl = \"sqlite://z\"\n[redis]\nurl = \"redis://h\"\nca = \"Cargo.toml\"\n[shards]\ncount = 63\n[journal]\n\
                    fsync_ms = 1\n[[listen]]\n[log]\nformat = \"json\"\n[limits]\nsource_connections = 1\n\
                    max_connections = 1\nstream_idle_seconds = 1\nmax_body_bytes = 2000\nudp_receive_buffer_kib = 64\n[media]\n\
-                   ports = \"\"\nthreads = 2\nsilence_seconds = 1\nrest_seconds = 9\n";
+                   ports = \"\"\nthreads = 2\nsilence_seconds = 1\nrest_seconds = 9\n[admin]\npassword = \"x\"\npassword_file = \"x\"\n";
         needs_restart(&old, &config(all)).len()
     }
 }

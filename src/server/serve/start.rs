@@ -79,7 +79,11 @@ impl Node {
         let (node, is_first_start) = node_id::read_or_create(data).map_err(Failure::of)?;
         let key = data_directory::master_key(&config)?;
         let directory = Directory::open(config.database.path(), &key).await.map_err(Failure::of)?;
-        let admin_password = admin::ensure(&directory, &config).await?;
+        // At once: should the start fail later on, nobody could sign in.
+        if let Some(password) = admin::ensure(&directory, &config).await? {
+            say(format_args!("admin={} password={password}", admin::NAME));
+            say("Sign in with it at /api/v1/auth/token, and choose another. It is shown this once.");
+        }
         if wishes.is_demo {
             demo::add(&directory, &key).await.map_err(Failure::of)?;
         }
@@ -169,10 +173,6 @@ impl Node {
         if is_first_start {
             let has_tenants = in_force.load().tenants().next().is_some();
             greet(&fixed, http_address, data.path(), next_step(wishes.is_demo, has_tenants));
-        }
-        if let Some(password) = &admin_password {
-            say(format_args!("admin={} password={password}", admin::NAME));
-            say("Sign in with it at /api/v1/auth/token, and choose another. It is shown this once.");
         }
         if wishes.is_demo
             && let Some(proxy) = listeners::reachable(&fixed.listeners)

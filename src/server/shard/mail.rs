@@ -46,6 +46,13 @@ pub(crate) enum Mail {
     Directory(Arc<Snapshot>, oneshot::Sender<()>),
     /// The configuration has changed; told back when it is in force.
     Settings(Arc<Settings>, oneshot::Sender<()>),
+    /// An extension is no more.
+    Removed {
+        /// The tenant.
+        tenant: TenantId,
+        /// The number.
+        number: Box<[u8]>,
+    },
     /// This node's bindings of a number have given way to another node's.
     GaveWay {
         /// The tenant.

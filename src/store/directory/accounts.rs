@@ -11,6 +11,9 @@ use ringway_directory::{Code, Fault};
 
 use super::{Directory, Error, now, tenants};
 
+/// Characters of a key by which it is known again: 72 bits of it.
+pub const SHOWN: usize = 16;
+
 /// Accounts of one tenant, or of the carrier, that are listed.
 const MOST: i64 = 500;
 
@@ -119,8 +122,8 @@ pub struct Key {
 /// What became of a refresh token.
 #[derive(Debug)]
 pub enum Exchanged {
-    /// It was good and is used now; here is whose it is, and of which sign-in.
-    Good(Account, [u8; 16]),
+    /// It was good and is used now; the new tokens are kept.
+    Good(Account),
     /// It had been used before: somebody has a copy. All tokens of its sign-in are void now.
     Reused(Account),
     /// There is none, or it has expired.
@@ -218,36 +221,29 @@ impl Directory {
             sqlx::query_scalar(sql).bind(tenant).bind(needed).bind(account.id).fetch_one(&mut *transaction).await?;
         if account.role == needed && others == 0 {
             let message = format!("{} is the last {needed} of {domain}, and a tenant needs one", account.username);
-            return Err(Fault::new("username", Code::Conflict, message).into());
+            return Err(Fault::new("username", Code::LimitReached, message).into());
         }
         sqlx::query("DELETE FROM accounts WHERE id = ?").bind(account.id).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(Some(account))
     }
 
-    /// Keeps tokens, all or none. Those that have expired are forgotten meanwhile.
-    pub async fn add_tokens(&self, tokens: &[NewToken<'_>]) -> Result<(), Error> {
+    /// Keeps tokens, all or none. False, and none, when their account has another version than this one, or is gone. Those that have
+    /// expired are forgotten meanwhile.
+    pub async fn add_tokens(&self, tokens: &[NewToken<'_>], version: Option<u64>) -> Result<bool, Error> {
         let mut transaction = self.begin_write().await?;
         sqlx::query("DELETE FROM tokens WHERE expires < ?").bind(now()).execute(&mut *transaction).await?;
-        for token in tokens {
-            let sql = "INSERT INTO tokens (hash, kind, account_id, name, shown, sign_in, may_write, created, expires) \
-                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-            let shown = if token.kind == Kind::Key { token.token.get(..8).unwrap_or_default() } else { "" };
-            sqlx::query(sql)
-                .bind(hash(token.token))
-                .bind(token.kind.as_str())
-                .bind(token.account)
-                .bind(token.name)
-                .bind(shown)
-                .bind(token.sign_in.map(Vec::from))
-                .bind(token.may_write)
-                .bind(now())
-                .bind(token.expires)
-                .execute(&mut *transaction)
-                .await?;
+        if let (Some(version), Some(token)) = (version, tokens.first()) {
+            let sql = "SELECT version FROM accounts WHERE id = ? AND enabled";
+            let found: Option<i64> =
+                sqlx::query_scalar(sql).bind(token.account).fetch_optional(&mut *transaction).await?;
+            if found.map(i64::unsigned_abs) != Some(version) {
+                return Ok(false);
+            }
         }
+        insert_tokens(&mut transaction, tokens).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Whose token this is that is shown with a request, of which sign-in, and whether it may change anything.
@@ -263,8 +259,8 @@ impl Directory {
         Ok(Some((read(&row)?, sign_in.and_then(|bytes| bytes.try_into().ok()), row.try_get(9)?)))
     }
 
-    /// Uses a refresh token up.
-    pub async fn exchange(&self, token: &str) -> Result<Exchanged, Error> {
+    /// Uses a refresh token up and keeps new tokens of its sign-in, each with its kind and when it ends.
+    pub async fn exchange(&self, token: &str, new: &[(&str, Kind, i64)]) -> Result<Exchanged, Error> {
         let mut transaction = self.begin_write().await?;
         let sql = format!(
             "SELECT {COLUMNS}, tokens.sign_in, tokens.used {FROM} JOIN tokens ON tokens.account_id = accounts.id \
@@ -285,9 +281,21 @@ impl Directory {
             .bind(hash(token))
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
         let sign_in = sign_in.try_into().map_err(|_| Error::Corrupt("a sign-in without a number".to_owned()))?;
-        Ok(Exchanged::Good(account, sign_in))
+        for &(token, kind, expires) in new {
+            let token = NewToken {
+                token,
+                kind,
+                account: account.id,
+                sign_in: Some(sign_in),
+                name: "",
+                may_write: true,
+                expires: Some(expires),
+            };
+            insert_tokens(&mut transaction, &[token]).await?;
+        }
+        transaction.commit().await?;
+        Ok(Exchanged::Good(account))
     }
 
     /// Voids every token of a sign-in.
@@ -325,6 +333,27 @@ impl Directory {
         transaction.commit().await?;
         Ok(removed > 0)
     }
+}
+
+async fn insert_tokens(transaction: &mut SqliteTransaction<'_>, tokens: &[NewToken<'_>]) -> Result<(), Error> {
+    for token in tokens {
+        let sql = "INSERT INTO tokens (hash, kind, account_id, name, shown, sign_in, may_write, created, expires) \
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let shown = if token.kind == Kind::Key { token.token.get(..SHOWN).unwrap_or_default() } else { "" };
+        sqlx::query(sql)
+            .bind(hash(token.token))
+            .bind(token.kind.as_str())
+            .bind(token.account)
+            .bind(token.name)
+            .bind(shown)
+            .bind(token.sign_in.map(Vec::from))
+            .bind(token.may_write)
+            .bind(now())
+            .bind(token.expires)
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn end_sign_in(transaction: &mut SqliteTransaction<'_>, sign_in: &[u8]) -> Result<(), Error> {

@@ -59,8 +59,7 @@ impl Neighbours {
     pub(crate) fn clashes(&self, profile: &Profile) -> Vec<Fault> {
         let number = profile.number.as_str();
         if self.extension_by_number.contains_key(number) {
-            let message =
-                format!("there is an extension {number} already; mode skip leaves it, mode upsert changes it");
+            let message = format!("there is an extension {number} already");
             return vec![Fault::new("extension_number", Code::Duplicate, message)];
         }
         self.shared_names(profile)

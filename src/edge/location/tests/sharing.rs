@@ -354,3 +354,16 @@ fn a_section_that_cannot_be_read_changes_nothing() {
     }
     assert_eq!(lookup(&b.location, 1, aor("101")), ["sip:101@h"]);
 }
+
+#[test]
+fn a_device_is_pinged_by_the_node_that_it_has_registered_with_and_by_no_other() {
+    let (a, b, mut between) = (node(1), node(2), Between::default());
+    let pulse = Some(Pulse::first(START, 10, 0));
+    save(&a.location, 0, aor("101"), (7, 1), &[Binding { pulse, ..contact("sip:101@h", 0, 300) }]).unwrap();
+    between.converge(&[&a, &b], 0);
+    let pings = |of: &Node| {
+        let sweep = |stripe| of.location.sweep(at(20), stripe, 10, |_| {}).pinged;
+        (0..Location::STRIPES).map(sweep).sum::<usize>()
+    };
+    assert_eq!((pings(&a), pings(&b)), (1, 0));
+}
