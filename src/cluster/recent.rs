@@ -1,7 +1,7 @@
 //! What was published in the last moments. A server that fails over, or is killed before it has written to its disk, forgets
 //! what it had accepted last; nothing in the streams tells of that, so it is looked at again with the next connection.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -74,11 +74,13 @@ impl Recent {
     pub(crate) fn take(&self) -> Option<Vec<(u8, Vec<u8>)>> {
         let State { published, has_overflown, .. } =
             std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut names = BTreeSet::new();
+        let mut names = Vec::new();
         for Published { partition, names: some, .. } in published {
             names.extend(some.split(|byte| *byte == SEPARATOR).map(|name| (partition, name.to_vec())));
         }
-        (!has_overflown).then(|| names.into_iter().collect())
+        names.sort_unstable();
+        names.dedup();
+        (!has_overflown).then_some(names)
     }
 }
 
