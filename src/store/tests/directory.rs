@@ -247,6 +247,10 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
         "ALTER TABLE tenants DROP COLUMN acknowledge",
         "ALTER TABLE extensions DROP COLUMN max_phones",
         "ALTER TABLE extensions DROP COLUMN max_apps",
+        "DROP TABLE tokens",
+        "DROP TABLE accounts",
+        "DROP TABLE audit",
+        "DROP TABLE removed_extensions",
         "DELETE FROM _sqlx_migrations WHERE version > 1",
     ] {
         tamper(&scene, sql).await;
@@ -259,6 +263,32 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
     let snapshot = scene.snapshot().await;
     let extension = snapshot.extension(TenantId(1), b"101").unwrap();
     assert_eq!((extension.max_phones, extension.max_apps), (3, 5));
+}
+
+#[tokio::test]
+async fn an_extension_that_was_removed_is_gone_from_the_next_snapshot_and_its_number_can_come_back() {
+    let scene = Scene::new().await;
+    for number in ["101", "102"] {
+        scene.add(number_and_email(number, &format!("{number}@example.com"))).await.unwrap();
+    }
+    let first = scene.snapshot().await;
+    let tenant = scene.directory.tenant("acme.example").await.unwrap();
+    let refused = scene.directory.remove_extension("acme.example", "101", Some(7)).await.unwrap_err();
+    assert!(matches!(refused, Error::Stale), "{refused}");
+    let (_, removed) = scene.directory.remove_extension("acme.example", "101", Some(1)).await.unwrap();
+    assert_eq!(removed.profile.email.as_str(), "101@example.com");
+    let second = scene.refreshed(&first).await;
+    assert!(second.extension(tenant.id, b"101").is_none() && second.extension(tenant.id, b"102").is_some());
+    assert_eq!(scene.directory.extension_count(tenant.id).await.unwrap(), 1);
+    // It comes back between two looks, and is there; so it is for who looks for the first time.
+    scene.add(number_and_email("101", "new@example.com")).await.unwrap();
+    for before in [&first, &second] {
+        let third = scene.refreshed(before).await;
+        assert!(third.extension(tenant.id, b"101").is_some());
+    }
+    assert!(scene.snapshot().await.extension(tenant.id, b"101").is_some());
+    let again = scene.directory.remove_extension("acme.example", "103", None).await.unwrap_err();
+    assert!(matches!(again, Error::UnknownExtension { .. }), "{again}");
 }
 
 #[tokio::test]
