@@ -23,8 +23,9 @@ const AT_ONCE: usize = 100;
 /// Blobs that are read at once: with a slow way to Redis it is the way there and back that takes the time.
 pub(crate) const BLOBS_AT_ONCE: usize = 4096;
 
-/// When reading has taken so long, the streams may have been trimmed meanwhile.
-const SLOW: Duration = Duration::from_secs(1);
+/// When reading has taken so long, the streams may have been trimmed meanwhile: a node writes at most an entry each 20 ms to a
+/// stream, so that eight of them fill one in that time.
+const SLOW: Duration = Duration::from_secs(5);
 
 /// A node that is so far behind does not know what others have.
 const BEHIND: Duration = Duration::from_secs(5);
@@ -52,29 +53,35 @@ impl Positions {
             command.arg(keys::changes(partition as u8));
             command
         };
-        let mut lengths = store.ask((0..PARTITIONS).map(length).collect()).await?;
+        let last = |partition| range("XREVRANGE", partition, "+", "-");
+        let known = |partition: u16| {
+            let position = self.read.get(usize::from(partition)).and_then(Option::as_deref).unwrap_or(BEGINNING);
+            range("XRANGE", partition, position, position)
+        };
+        // All in one go: it is when the way to Redis is slow that this is asked again and again.
+        let asked = (0..PARTITIONS).map(length).chain((0..PARTITIONS).map(last)).chain((0..PARTITIONS).map(known));
+        let mut lengths = store.ask(asked.collect()).await?;
+        let mut ends = lengths.split_off(lengths.len().min(PARTITIONS.into()));
+        let found = ends.split_off(ends.len().min(PARTITIONS.into()));
+        let mut removals = Vec::new();
         for (answer, partition) in lengths.iter_mut().zip(0..PARTITIONS) {
             match answer {
                 Value::ServerError(error) if error.code() == "WRONGTYPE" => {
                     counters.garbage.add(1);
                     let mut remove = redis::cmd("DEL");
                     remove.arg(keys::changes(partition as u8));
-                    store.ask(vec![remove]).await?;
+                    removals.push(remove);
                     *answer = Value::Int(0);
                 }
                 Value::ServerError(error) => return Err(error.clone().into()),
                 _ => {}
             }
         }
+        store.ask(removals).await?;
         // One that has been filled may have been trimmed.
         let is_full = |at: usize| matches!(lengths.get(at), Some(Value::Int(length)) if *length >= KEPT_CHANGES.into());
-        let last = |partition| range("XREVRANGE", partition, "+", "-");
-        self.ends = store.ask((0..PARTITIONS).map(last).collect()).await?.iter().map(first_id).collect();
-        let known = (0..PARTITIONS).map(|partition| {
-            let position = self.read.get(usize::from(partition)).and_then(Option::as_deref).unwrap_or(BEGINNING);
-            range("XRANGE", partition, position, position)
-        });
-        let found: Vec<_> = store.ask(known.collect()).await?.iter().map(first_id).collect();
+        self.ends = ends.iter().map(first_id).collect();
+        let found: Vec<_> = found.iter().map(first_id).collect();
         let mut missed = Missed::default();
         for partition in 0..=u8::MAX {
             let at = usize::from(partition);

@@ -126,7 +126,13 @@ pub(crate) async fn sign_in(
         ..Entry::default()
     };
     if !is_right {
-        directory.log(&entry("sign-in.refused")).await?;
+        // Not waited for: how long that takes would tell that there is such an account. There are five in an hour at most.
+        let refused = entry("sign-in.refused");
+        tokio::spawn(async move {
+            if let Err(error) = directory.log(&refused).await {
+                tracing::error!(%error, "a refused sign-in could not be logged");
+            }
+        });
         return Err(wrong());
     }
     app.attempts.give_back(&keys);
