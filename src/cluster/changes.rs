@@ -30,6 +30,15 @@ const SLOW: Duration = Duration::from_secs(5);
 /// A node that is so far behind does not know what others have.
 const BEHIND: Duration = Duration::from_secs(5);
 
+/// Removes what is no stream, unless another node has done so and the stream tells of changes again. Other nodes may never
+/// have seen what was removed: an entry tells them to compare.
+const REMOVE: &str = "
+    if redis.call('TYPE', KEYS[1]).ok == 'stream' then return 0 end
+    redis.call('DEL', KEYS[1])
+    redis.call('XADD', KEYS[1], '*', 'lost', '1')
+    return 1
+";
+
 /// Where a stream without entries is read from.
 const BEGINNING: &str = "0-0";
 
@@ -68,16 +77,24 @@ impl Positions {
             match answer {
                 Value::ServerError(error) if error.code() == "WRONGTYPE" => {
                     counters.garbage.add(1);
-                    let mut remove = redis::cmd("DEL");
-                    remove.arg(keys::changes(partition as u8));
+                    let mut remove = redis::cmd("EVAL");
+                    remove.arg(REMOVE).arg(1).arg(keys::changes(partition as u8));
                     removals.push(remove);
                     *answer = Value::Int(0);
+                    // Whatever stream was there before is lost with all it told.
+                    if let Some(position) = self.read.get_mut(usize::from(partition)) {
+                        *position = None;
+                    }
                 }
                 Value::ServerError(error) => return Err(error.clone().into()),
                 _ => {}
             }
         }
-        store.ask(removals).await?;
+        for answer in store.ask(removals).await? {
+            if let Value::ServerError(error) = answer {
+                return Err(error.into());
+            }
+        }
         // One that has been filled may have been trimmed.
         let is_full = |at: usize| matches!(lengths.get(at), Some(Value::Int(length)) if *length >= KEPT_CHANGES.into());
         self.ends = ends.iter().map(first_id).collect();
@@ -168,7 +185,7 @@ impl Sharer {
             }
             let (began, began_at) = (Instant::now(), self.world.now().as_millis());
             let mut changed = BTreeSet::new();
-            let mut has_more = false;
+            let (mut has_more, mut was_lost) = (false, false);
             for answer in store.ask(reads(store, positions)).await? {
                 if let Value::ServerError(error) = answer {
                     return Err(error.into());
@@ -176,10 +193,12 @@ impl Sharer {
                 for (stream, entries) in streams(answer) {
                     has_more |= entries.len() >= AT_ONCE;
                     let Some(partition) = text(&stream).and_then(partition_of) else { continue };
+                    let is_lost = entries.iter().any(|entry| values(entry, b"lost").next().is_some());
+                    was_lost |= is_lost;
                     if let Some(last) = entries.last().and_then(id)
                         && let Some(position) = positions.read.get_mut(usize::from(partition))
                     {
-                        *position = Some(last.to_owned());
+                        *position = (!is_lost).then(|| last.to_owned());
                     }
                     for entry in &entries {
                         changed.extend(names_of_others(entry, self.here).map(|name| (partition, name.to_vec())));
@@ -190,7 +209,7 @@ impl Sharer {
             for some in changed.chunks(BLOBS_AT_ONCE) {
                 self.read_blobs(store, some).await?;
             }
-            is_late = has_more || began.elapsed() > SLOW;
+            is_late = has_more || was_lost || began.elapsed() > SLOW;
             if has_more {
                 let known_until = self.counters.caught_up_at().unwrap_or_default();
                 let behind = self.world.now().as_millis().saturating_sub(known_until);
@@ -309,6 +328,12 @@ fn id(entry: &Value) -> Option<&str> {
 
 /// The names of addresses-of-record that an entry of a stream tells of, unless this node has written it.
 fn names_of_others(entry: &Value, here: NodeNumber) -> impl Iterator<Item = &[u8]> {
+    let is_ours = values(entry, b"n").next() == Some(&here.0.to_be_bytes()[..]);
+    values(entry, b"k").filter(move |_| !is_ours)
+}
+
+/// What an entry of a stream has under a name.
+fn values<'e>(entry: &'e Value, name: &'static [u8]) -> impl Iterator<Item = &'e [u8]> {
     let fields = match entry {
         Value::Array(parts) => match parts.get(1) {
             Some(Value::Array(fields)) => fields.as_slice(),
@@ -316,14 +341,10 @@ fn names_of_others(entry: &Value, here: NodeNumber) -> impl Iterator<Item = &[u8
         },
         _ => &[],
     };
-    let values = |name: &'static [u8]| {
-        fields.chunks_exact(2).filter_map(move |field| match field {
-            [Value::BulkString(key), Value::BulkString(value)] if key == name => Some(value.as_slice()),
-            _ => None,
-        })
-    };
-    let is_ours = values(b"n").next() == Some(&here.0.to_be_bytes()[..]);
-    values(b"k").filter(move |_| !is_ours)
+    fields.chunks_exact(2).filter_map(move |field| match field {
+        [Value::BulkString(key), Value::BulkString(value)] if key == name => Some(value.as_slice()),
+        _ => None,
+    })
 }
 
 /// The streams of an answer to XREAD, with their entries.
