@@ -57,7 +57,7 @@ impl Refusal {
 
 impl From<Vec<Fault>> for Refusal {
     fn from(faults: Vec<Fault>) -> Self {
-        let is_clash = |fault: &Fault| matches!(fault.code, Code::Duplicate | Code::LimitReached);
+        let is_clash = |fault: &Fault| matches!(fault.code, Code::Duplicate | Code::LimitReached | Code::InUse);
         let status = if faults.iter().any(is_clash) { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
         let complaint = |fault: Fault| Complaint {
             code: fault.code.as_str(),
@@ -78,7 +78,9 @@ impl From<Error> for Refusal {
             Error::UnknownTenant(domain) => {
                 Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("there is no tenant {domain}"))
             }
-            Error::UnknownExtension { .. } => Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", text),
+            Error::UnknownExtension { .. } | Error::UnknownResource { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", text)
+            }
             Error::Stale => Self::new(StatusCode::PRECONDITION_FAILED, "STALE", text),
             Error::Database(_) | Error::Io(_) => {
                 tracing::error!(error = text, "the database could not do what the API was asked");

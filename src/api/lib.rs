@@ -13,6 +13,7 @@ mod listener;
 mod metrics;
 mod passwords;
 mod router;
+mod schema;
 mod v1;
 
 pub use caller::role;

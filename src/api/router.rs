@@ -17,7 +17,7 @@ use crate::passwords::Passwords;
 use crate::{health, metrics, v1};
 
 /// The largest body in JSON.
-const LARGEST_BODY: usize = 64 * 1024;
+const LARGEST_BODY: usize = 256 * 1024;
 
 /// Whom a listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,8 @@ mod auth;
 mod extensions;
 mod files;
 mod me;
+mod parts;
+mod resources;
 mod tenants;
 mod users;
 
@@ -13,6 +15,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use ringway_directory::model::did::DidPool;
+use ringway_directory::model::holidays::Holiday;
+use ringway_directory::model::hours::Week;
+use ringway_directory::model::{
+    Attendant, FeatureCodes, InboundRule, Meeting, OutboundRule, Queue, Rate, RingGroup, Role, Trunk,
+};
 use serde::Serialize;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -21,6 +29,7 @@ use utoipa_axum::routes;
 
 use crate::answer::Refusal;
 use crate::router::App;
+use resources::Whose;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -41,7 +50,7 @@ impl Modify for Bearer {
 
 /// All paths of this version, and their description.
 pub(crate) fn routes() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
-    OpenApiRouter::with_openapi(Description::openapi())
+    let (router, mut api) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(auth::sign_in))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::sign_out))
@@ -61,7 +70,24 @@ pub(crate) fn routes() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(users::remove))
         .routes(routes!(audit::of_all))
         .routes(routes!(audit::of_tenant))
-        .split_for_parts()
+        .split_for_parts();
+    let mut router = parts::add(router, &mut api);
+    for whose in [Whose::Tenants, Whose::Carriers] {
+        router = resources::add::<Trunk>(router, &mut api, whose);
+    }
+    router = resources::add::<DidPool>(router, &mut api, Whose::Tenants);
+    router = resources::add::<InboundRule>(router, &mut api, Whose::Tenants);
+    router = resources::add::<OutboundRule>(router, &mut api, Whose::Tenants);
+    router = resources::add::<RingGroup>(router, &mut api, Whose::Tenants);
+    router = resources::add::<Queue>(router, &mut api, Whose::Tenants);
+    router = resources::add::<Attendant>(router, &mut api, Whose::Tenants);
+    router = resources::add::<Meeting>(router, &mut api, Whose::Tenants);
+    router = resources::add::<Rate>(router, &mut api, Whose::Tenants);
+    router = resources::add::<Role>(router, &mut api, Whose::Tenants);
+    router = resources::add::<Holiday>(router, &mut api, Whose::Tenants);
+    router = resources::add::<Week>(router, &mut api, Whose::Tenants);
+    router = resources::add::<FeatureCodes>(router, &mut api, Whose::Tenants);
+    (router, api)
 }
 
 /// An answer with the version of what it shows.

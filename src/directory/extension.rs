@@ -5,7 +5,7 @@ mod hashes;
 mod profile;
 mod short_text;
 
-pub use draft::{CheckedExtension, ExtensionDraft, NewExtension};
+pub use draft::{ChangedExtension, CheckedExtension, ExtensionDraft, NewExtension, Pin};
 pub use hashes::{HashSecret, Hashes, Secret};
 pub use profile::Profile;
 pub use short_text::ShortText;

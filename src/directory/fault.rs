@@ -6,8 +6,9 @@ use std::fmt;
 /// One thing wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The field by its name in CSV and JSON, such as `extension_number`.
-    pub field: &'static str,
+    /// The field by its name in CSV and JSON, such as `extension_number`; of a document the way to it, such as
+    /// `phones/0/mac`.
+    pub field: Cow<'static, str>,
     /// What kind of wrong, for programs.
     pub code: Code,
     /// What to write instead, for people. Never contains a secret.
@@ -16,8 +17,13 @@ pub struct Fault {
 
 impl Fault {
     /// A fault of `field`.
-    pub fn new(field: &'static str, code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { field, code, message: message.into() }
+    pub fn new(field: impl Into<Cow<'static, str>>, code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), code, message: message.into() }
+    }
+
+    /// The member of a body, or the column of a file, that it is in.
+    pub fn member(&self) -> &str {
+        self.field.split('/').next().unwrap_or_default()
     }
 }
 
@@ -48,11 +54,15 @@ pub enum Code {
     Conflict,
     /// The tenant has as many as it may have.
     LimitReached,
+    /// It names something that is not there.
+    Unknown,
+    /// Something else needs it.
+    InUse,
 }
 
 impl Code {
     /// Every code, for documentation and its tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Required,
         Self::TooShort,
         Self::TooLong,
@@ -61,6 +71,8 @@ impl Code {
         Self::Duplicate,
         Self::Conflict,
         Self::LimitReached,
+        Self::Unknown,
+        Self::InUse,
     ];
 
     /// The code as programs see it.
@@ -74,6 +86,8 @@ impl Code {
             Self::Duplicate => "DUPLICATE",
             Self::Conflict => "CONFLICT",
             Self::LimitReached => "LIMIT_REACHED",
+            Self::Unknown => "UNKNOWN",
+            Self::InUse => "IN_USE",
         }
     }
 }

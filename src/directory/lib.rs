@@ -11,6 +11,7 @@ mod budgets;
 mod extension;
 mod fault;
 mod media_policy;
+pub mod model;
 mod snapshot;
 mod tenant;
 pub mod validation;
@@ -19,8 +20,8 @@ mod when_full;
 pub use acknowledge::Acknowledge;
 pub use budgets::Budgets;
 pub use extension::{
-    CheckedExtension, DEFAULT_MAX_APPS, DEFAULT_MAX_PHONES, Extension, ExtensionDraft, HashSecret, Hashes,
-    NewExtension, Profile, Secret, ShortText,
+    ChangedExtension, CheckedExtension, DEFAULT_MAX_APPS, DEFAULT_MAX_PHONES, Extension, ExtensionDraft, HashSecret,
+    Hashes, NewExtension, Pin, Profile, Secret, ShortText,
 };
 pub use fault::{Code, Fault};
 pub use media_policy::MediaPolicy;

@@ -43,3 +43,8 @@ fn draw(alphabet: &[u8], count: usize, random: &mut Random<'_>) -> String {
     }
     text
 }
+
+/// So many random digits.
+pub(crate) fn draw_digits(count: usize, random: &mut Random<'_>) -> String {
+    draw(b"0123456789", count, random)
+}

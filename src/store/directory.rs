@@ -12,9 +12,11 @@ mod hosts;
 mod migrations;
 pub(crate) mod neighbours;
 mod open;
+pub mod resources;
 mod rows;
 mod secrets;
 mod snapshot;
+mod surroundings;
 pub(crate) mod tenants;
 pub(crate) mod write;
 

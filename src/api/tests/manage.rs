@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "manage/model.rs"]
+mod model;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -464,7 +467,7 @@ async fn bodies_that_are_not_what_is_wanted_are_told_what_to_send() {
     for (body, status, pointer) in [
         ("{", 400, ""),
         ("[]", 422, ""),
-        (r#"{"extension_number":101}"#, 422, ""),
+        (r#"{"extension_number":101}"#, 422, "/extension_number"),
         (r#"{"extension_numer":"101"}"#, 422, "/extension_numer"),
         ("{}", 422, "/extension_number"),
     ] {
@@ -479,7 +482,7 @@ async fn bodies_that_are_not_what_is_wanted_are_told_what_to_send() {
     }
     let wrong_word = server.send("POST", &format!("{path}:import?dry-run=true"), &headers, "").await;
     assert_eq!((wrong_word.status, wrong_word.faults()[0].0.as_str()), (400, "BAD_QUERY"));
-    let long = json!({"extension_number": "1".repeat(70_000), "email": "a@b.example", "count": 2});
+    let long = json!({"extension_number": "1".repeat(270_000), "email": "a@b.example", "count": 2});
     assert!(matches!(server.ask("POST", &format!("{path}/1/copy"), &token, Some(long)).await.status, 413 | 422));
     assert_eq!(server.ask("GET", "/api/v1/nothing", &token, None).await.status, 404);
     assert_eq!(server.ask("PUT", path, &token, Some(json!({}))).await.status, 405);

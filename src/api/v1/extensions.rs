@@ -3,11 +3,13 @@
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use ringway_directory::model::{Members, Settings, read};
 use ringway_directory::validation::{Email, Number};
-use ringway_directory::{Code, ExtensionDraft, Fault, Secret};
+use ringway_directory::{Code, ExtensionDraft, Fault, Pin, Secret};
 use ringway_store::directory::{AddedExtension, ExtensionFilter, ExtensionRow, MOST_OF_A_PAGE};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::{expected_version, rfc3339, versioned};
 use crate::answer::{Errors, Refusal};
@@ -15,6 +17,7 @@ use crate::body::{Asked, Body, Named};
 use crate::caller::Caller;
 use crate::control::Registration;
 use crate::router::Publisher;
+use crate::schema::joined;
 
 /// Extensions of a page unless another number is asked for.
 const OF_A_PAGE: u16 = 100;
@@ -23,8 +26,17 @@ const OF_A_PAGE: u16 = 100;
 const MOST_COPIES: u32 = 100;
 
 /// An extension. No secret is ever shown.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub(crate) struct ExtensionView {
+    #[serde(flatten)]
+    names: NamesView,
+    #[serde(flatten)]
+    settings: Settings,
+}
+
+/// What an extension is called and known by.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NamesView {
     #[schema(example = "101")]
     extension_number: String,
     #[schema(example = "alice@acme.example")]
@@ -47,14 +59,52 @@ pub(crate) struct ExtensionView {
 }
 
 /// An extension that was made, with what was drawn for it. It is shown this once.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub(crate) struct CreatedView {
     #[serde(flatten)]
     extension: ExtensionView,
+    #[serde(flatten)]
+    drawn: Drawn,
+}
+
+/// What was drawn for an extension.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Drawn {
     /// The SIP password, when none was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     extension_password: Option<String>,
+    /// The PIN of its voicemail box, when none was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    voicemail_pin: Option<String>,
 }
+
+/// What an extension is to be, or what is to change of it: [`ExtensionBody`] and [`Settings`].
+pub(crate) struct ExtensionWords;
+
+/// Describes a type that has the members of others.
+macro_rules! described_as {
+    ($name:ident, $($part:ty),+) => {
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                joined([$(<$part>::schema()),+])
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+                $(<$part>::schemas(schemas);)+
+            }
+        }
+    };
+}
+
+described_as!(ExtensionView, NamesView, Settings);
+described_as!(CreatedView, NamesView, Settings, Drawn);
+described_as!(ExtensionWords, ExtensionBody, Settings);
 
 /// What an extension is to be. All that is missing is drawn or has its default; in a change it stays as it is.
 #[derive(Clone, Default, Deserialize, ToSchema)]
@@ -78,6 +128,9 @@ pub(crate) struct ExtensionBody {
     /// The HA1 of another server, in place of a password.
     ha1_md5: Option<String>,
     ha1_sha256: Option<String>,
+    /// 6 to 10 digits that are not easily guessed.
+    #[schema(format = Password)]
+    voicemail_pin: Option<String>,
 }
 
 /// What is the copy's own.
@@ -134,7 +187,16 @@ impl ExtensionBody {
         Words { max_phones: text(self.max_phones), max_apps: text(self.max_apps) }
     }
 
-    fn draft<'a>(&'a self, words: &'a Words) -> ExtensionDraft<'a> {
+    /// The body of a request, and what it says of settings.
+    fn read(mut members: Members) -> Result<(Self, Members), Refusal> {
+        // What an answer has beside this may come back with it, and says nothing.
+        ["version", "created", "updated"].iter().for_each(|name| _ = members.remove(*name));
+        let (settings, words): (Members, Members) = members.into_iter().partition(|(name, _)| Settings::has(name));
+        let body = read(words).map_err(|fault| Refusal::from(vec![fault]))?;
+        Ok((body, settings))
+    }
+
+    fn draft<'a>(&'a self, words: &'a Words, settings: Members) -> ExtensionDraft<'a> {
         ExtensionDraft {
             number: self.extension_number.as_deref(),
             email: self.email.as_deref(),
@@ -148,13 +210,15 @@ impl ExtensionBody {
             max_apps: words.max_apps.as_deref(),
             ha1_md5: self.ha1_md5.as_deref(),
             ha1_sha256: self.ha1_sha256.as_deref(),
+            voicemail_pin: self.voicemail_pin.as_deref(),
+            settings,
         }
     }
 }
 
 fn view(row: &ExtensionRow) -> ExtensionView {
     let profile = &row.profile;
-    ExtensionView {
+    let names = NamesView {
         extension_number: profile.number.as_str().to_owned(),
         email: profile.email.as_str().to_owned(),
         auth_name: profile.auth_name.as_str().to_owned(),
@@ -167,7 +231,8 @@ fn view(row: &ExtensionRow) -> ExtensionView {
         version: row.version,
         created: rfc3339(row.created),
         updated: rfc3339(row.updated),
-    }
+    };
+    ExtensionView { names, settings: (*profile.settings).clone() }
 }
 
 async fn created(caller: &Caller, added: &AddedExtension, action: &str) -> Result<CreatedView, Refusal> {
@@ -180,7 +245,11 @@ async fn created(caller: &Caller, added: &AddedExtension, action: &str) -> Resul
         Secret::Generated(password) => Some(password.as_str().to_owned()),
         Secret::Typed(_) | Secret::Hashes(_) => None,
     };
-    Ok(CreatedView { extension, extension_password })
+    let voicemail_pin = match &added.pin {
+        Some(Pin::Generated(digits)) => Some(digits.to_string()),
+        Some(Pin::Typed(_)) | None => None,
+    };
+    Ok(CreatedView { extension, drawn: Drawn { extension_password, voicemail_pin } })
 }
 
 /// Some of a tenant's extensions, by number as text.
@@ -206,20 +275,24 @@ pub(crate) async fn list(
 
 /// Adds an extension. When this is answered it can register.
 #[utoipa::path(post, path = "/api/v1/tenants/{domain}/extensions", tag = "extensions", params(("domain" = String, Path)),
+    request_body = ExtensionWords,
     responses((status = 201, body = CreatedView), (status = 401, body = Errors), (status = 403, body = Errors),
     (status = 404, body = Errors), (status = 409, body = Errors), (status = 422, body = Errors)))]
 pub(crate) async fn create(
     caller: Caller,
     publisher: Publisher,
     Named(domain): Named<String>,
-    Body(body): Body<ExtensionBody>,
+    Body(members): Body<Members>,
 ) -> Result<Response, Refusal> {
     caller.may_manage(&domain)?;
+    let (mut body, settings) = ExtensionBody::read(members)?;
+    // A blank one is drawn.
+    body.voicemail_pin.get_or_insert_default();
     let words = body.words();
-    let added = caller.directory.add_extension(&domain, &body.draft(&words)).await?;
+    let added = caller.directory.add_extension(&domain, &body.draft(&words, settings)).await?;
     let created = created(&caller, &added, "extension.create").await?;
     publisher.publish().await?;
-    Ok(versioned(StatusCode::CREATED, created.extension.version, created))
+    Ok(versioned(StatusCode::CREATED, created.extension.names.version, created))
 }
 
 /// An extension.
@@ -238,6 +311,7 @@ pub(crate) async fn show(
 /// Changes an extension: what the body does not mention stays. With `If-Match` nothing is changed that has changed since.
 #[utoipa::path(patch, path = "/api/v1/tenants/{domain}/extensions/{number}", tag = "extensions",
     params(("domain" = String, Path), ("number" = String, Path), ("if-match" = Option<String>, Header)),
+    request_body = ExtensionWords,
     responses((status = 200, body = ExtensionView), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors),
     (status = 409, body = Errors), (status = 412, body = Errors), (status = 422, body = Errors)))]
 pub(crate) async fn change(
@@ -245,23 +319,36 @@ pub(crate) async fn change(
     publisher: Publisher,
     Named((domain, number)): Named<(String, String)>,
     headers: HeaderMap,
-    Body(body): Body<ExtensionBody>,
+    Body(members): Body<Members>,
 ) -> Result<Response, Refusal> {
     caller.may_manage(&domain)?;
+    let (body, settings) = ExtensionBody::read(members)?;
     let words = body.words();
     let expected = expected_version(&headers)?;
-    let changed = caller.directory.change_extension(&domain, &number, &body.draft(&words), expected).await?;
-    let after = view(&changed.after);
+    let row = write(&caller, &publisher, &domain, &number, &body.draft(&words, settings), expected).await?;
+    Ok(versioned(StatusCode::OK, row.version, view(&row)))
+}
+
+/// Changes an extension, brings it into force and logs it.
+pub(super) async fn write(
+    caller: &Caller,
+    publisher: &Publisher,
+    domain: &str,
+    number: &str,
+    draft: &ExtensionDraft<'_>,
+    expected: Option<u64>,
+) -> Result<ExtensionRow, Refusal> {
+    let changed = caller.directory.change_extension(domain, number, draft, expected).await?;
     // What an earlier request has stored and could not bring into force is brought now.
     publisher.publish().await?;
     if changed.before != changed.after {
         let action = if changed.has_new_secret { "extension.change-with-password" } else { "extension.change" };
-        let mut entry = caller.entry(Some(&changed.tenant.domain), action, &number);
+        let mut entry = caller.entry(Some(&changed.tenant.domain), action, number);
         entry.before = serde_json::to_string(&view(&changed.before)).ok();
-        entry.after = serde_json::to_string(&after).ok();
+        entry.after = serde_json::to_string(&view(&changed.after)).ok();
         caller.directory.log(&entry).await?;
     }
-    Ok(versioned(StatusCode::OK, after.version, after))
+    Ok(changed.after)
 }
 
 /// Removes an extension. It can neither register nor be called any more when this is answered.
@@ -317,7 +404,8 @@ pub(crate) async fn copy(
     let (_, row) = caller.directory.extension(&domain, &number).await?;
     let bodies = (0..count).map(|place| copy_of(&row, &body, place, count)).collect::<Result<Vec<_>, _>>()?;
     let words: Vec<_> = bodies.iter().map(ExtensionBody::words).collect();
-    let drafts: Vec<_> = bodies.iter().zip(&words).map(|(body, words)| body.draft(words)).collect();
+    let settings = row.profile.settings.copied().kept();
+    let drafts: Vec<_> = bodies.iter().zip(&words).map(|(body, words)| body.draft(words, settings.clone())).collect();
     let added = caller.directory.add_extensions(&domain, &drafts).await?;
     let mut views = Vec::with_capacity(added.len());
     for one in &added {
@@ -343,6 +431,7 @@ fn copy_of(row: &ExtensionRow, body: &CopyBody, place: u32, count: u32) -> Resul
         enabled: Some(row.profile.enabled),
         max_phones: Some(row.profile.max_phones.into()),
         max_apps: Some(row.profile.max_apps.into()),
+        voicemail_pin: Some(String::new()),
         ..ExtensionBody::default()
     })
 }

@@ -60,7 +60,12 @@ pub(crate) struct Imported {
 pub(crate) struct Generated {
     extension_number: String,
     auth_name: String,
+    /// Missing when it was not drawn.
+    #[serde(skip_serializing_if = "String::is_empty")]
     extension_password: String,
+    /// Missing when it was not drawn.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    voicemail_pin: String,
 }
 
 fn complaint(fault: RowFault) -> Complaint {
@@ -80,6 +85,7 @@ fn told(report: ImportReport) -> Imported {
         extension_number: secret.extension_number,
         auth_name: secret.auth_name,
         extension_password: secret.extension_password,
+        voicemail_pin: secret.voicemail_pin,
     });
     Imported {
         applied: report.is_applied,

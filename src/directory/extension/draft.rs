@@ -11,15 +11,18 @@
 //! | display name | "First Last" | same | kept | "First Last" |
 //! | enabled | true | true | kept | kept |
 //! | most phones, most apps | 3, 5 | 3, 5 | kept | kept |
+//! | voicemail PIN | none: the box asks for one when its owner comes first | drawn | kept | kept |
 
 use super::{DEFAULT_MAX_APPS, DEFAULT_MAX_PHONES, Hashes, Profile, Secret};
 use crate::fault::{Code, Fault};
+use crate::model::phones::bare_mac;
+use crate::model::{Members, Settings, pin};
 use crate::validation::{
     AuthName, DisplayName, Email, Number, Password, PersonName, Random, parse_device_limit, parse_flag, parse_hash,
 };
 
 /// Words for an extension; nothing is checked yet.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ExtensionDraft<'a> {
     /// `extension_number`
     pub number: Option<&'a str>,
@@ -45,6 +48,10 @@ pub struct ExtensionDraft<'a> {
     pub ha1_md5: Option<&'a str>,
     /// `ha1_sha256`
     pub ha1_sha256: Option<&'a str>,
+    /// `voicemail_pin`
+    pub voicemail_pin: Option<&'a str>,
+    /// What changes of its [settings](Settings); of a new extension, what differs from how they are anyway.
+    pub settings: Members,
 }
 
 /// A checked extension that is to be created.
@@ -54,6 +61,43 @@ pub struct NewExtension {
     pub profile: Profile,
     /// The password or hashes.
     pub secret: Secret,
+    /// The PIN of its voicemail box, if it has one from the beginning.
+    pub pin: Option<Pin>,
+}
+
+/// The PIN of a voicemail box.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Pin {
+    /// Somebody chose it.
+    Typed(Box<str>),
+    /// We drew it; it is shown once.
+    Generated(Box<str>),
+}
+
+impl Pin {
+    /// Its digits; keep them out of logs.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Typed(digits) | Self::Generated(digits) => digits,
+        }
+    }
+}
+
+impl std::fmt::Debug for Pin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Pin")
+    }
+}
+
+/// What becomes of an extension that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedExtension {
+    /// All but the secrets.
+    pub profile: Profile,
+    /// Its new password or hashes, if it gets any.
+    pub secret: Option<Secret>,
+    /// Its new PIN, if it gets one.
+    pub pin: Option<Pin>,
 }
 
 /// A draft whose words are valid. What becomes of it depends on whether there is an extension with its number.
@@ -69,6 +113,8 @@ pub struct CheckedExtension {
     enabled: Option<bool>,
     max_phones: Option<u8>,
     max_apps: Option<u8>,
+    pin: Wish<Pin>,
+    settings: Members,
 }
 
 /// What a draft says of a member.
@@ -93,7 +139,11 @@ impl ExtensionDraft<'_> {
         let display_name = wish(self.display_name, |text| DisplayName::parse("display_name", text), &mut keep);
         let first_name = wish(self.first_name, |text| PersonName::parse("first_name", text), &mut keep);
         let last_name = wish(self.last_name, |text| PersonName::parse("last_name", text), &mut keep);
-        let secret = self.secret().map_err(keep).ok().flatten();
+        let secret = self.secret().map_err(&mut keep).ok().flatten();
+        let pin = given(self.voicemail_pin);
+        if let Some(fault) = pin.and_then(|pin| pin::fault("voicemail_pin", pin, self.number.unwrap_or_default())) {
+            keep(fault);
+        }
         match (number, email) {
             (Some(number), Some(email)) if faults.is_empty() => Ok(CheckedExtension {
                 number,
@@ -106,6 +156,12 @@ impl ExtensionDraft<'_> {
                 enabled,
                 max_phones,
                 max_apps,
+                pin: match (self.voicemail_pin, pin) {
+                    (None, _) => Wish::NotMentioned,
+                    (Some(_), None) => Wish::Blank,
+                    (Some(_), Some(pin)) => Wish::Value(Pin::Typed(pin.into())),
+                },
+                settings: self.settings.clone(),
             }),
             _ => Err(faults),
         }
@@ -140,6 +196,17 @@ impl CheckedExtension {
         &self.email
     }
 
+    /// The MAC addresses of the desk phones that it is to have.
+    pub fn macs(&self) -> impl Iterator<Item = String> {
+        let phones = self.settings.get("phones").and_then(serde_json::Value::as_array).into_iter().flatten();
+        phones.filter_map(|phone| bare_mac(phone.get("mac")?.as_str()?))
+    }
+
+    /// Whether it is to have what only makes sense with other documents of its tenant.
+    pub fn needs_surroundings(&self) -> bool {
+        ["outbound_caller_ids", "global_holidays"].iter().any(|name| self.settings.contains_key(*name))
+    }
+
     /// The auth name, if one was given.
     pub fn auth_name(&self) -> Option<&AuthName> {
         match &self.auth_name {
@@ -150,13 +217,13 @@ impl CheckedExtension {
 
     /// Makes a new extension and draws what was left blank. `auth_name_equals_number` is its tenant's rule for an auth
     /// name that was not mentioned.
-    pub fn create(self, auth_name_equals_number: bool, random: &mut Random<'_>) -> Result<NewExtension, Fault> {
+    pub fn create(self, auth_name_equals_number: bool, random: &mut Random<'_>) -> Result<NewExtension, Vec<Fault>> {
         let Self { number, secret, email, .. } = self;
         let auth_name = match self.auth_name {
             Wish::Value(auth_name) => auth_name,
             Wish::NotMentioned if !auth_name_equals_number => {
                 if matches!(secret, Some(Secret::Hashes(_))) {
-                    return Err(hash_needs_auth_name());
+                    return Err(vec![hash_needs_auth_name()]);
                 }
                 AuthName::generate(random)
             }
@@ -168,21 +235,38 @@ impl CheckedExtension {
         let enabled = self.enabled.unwrap_or(true);
         let max_phones = self.max_phones.unwrap_or(DEFAULT_MAX_PHONES);
         let max_apps = self.max_apps.unwrap_or(DEFAULT_MAX_APPS);
+        let settings = Settings::default().changed(&self.settings, number.as_str())?.into();
         let secret = secret.unwrap_or_else(|| Secret::Generated(Password::generate(random)));
-        let profile =
-            Profile { number, auth_name, email, display_name, first_name, last_name, enabled, max_phones, max_apps };
-        Ok(NewExtension { profile, secret })
+        let pin = match self.pin {
+            Wish::NotMentioned => None,
+            Wish::Blank => Some(Pin::Generated(pin::generate(number.as_str(), random).into())),
+            Wish::Value(pin) => Some(pin),
+        };
+        let profile = Profile {
+            number,
+            auth_name,
+            email,
+            display_name,
+            first_name,
+            last_name,
+            enabled,
+            max_phones,
+            max_apps,
+            settings,
+        };
+        Ok(NewExtension { profile, secret, pin })
     }
 
-    /// What the extension that is there becomes, and its new secret if it gets one. `has_password` tells whether its
+    /// What the extension that is there becomes, and its new secret and PIN if it gets them. `has_password` tells whether its
     /// password is known, or only hashes of it: those are void under another auth name, which is a fault unless a new
     /// secret comes along.
-    pub fn change(self, stored: &Profile, has_password: bool) -> Result<(Profile, Option<Secret>), Fault> {
+    pub fn change(self, stored: &Profile, has_password: bool) -> Result<ChangedExtension, Vec<Fault>> {
         let number = stored.number.clone();
         let auth_name = self.auth_name.value().unwrap_or_else(|| stored.auth_name.clone());
         if auth_name != stored.auth_name && !has_password && self.secret.is_none() {
-            return Err(hash_needs_auth_name());
+            return Err(vec![hash_needs_auth_name()]);
         }
+        let settings = stored.settings.changed(&self.settings, number.as_str())?.into();
         let first_name = self.first_name.over(stored.first_name.clone());
         let (first_name, last_name) = names(&number, first_name, self.last_name.over(stored.last_name.clone()));
         let display_name = match self.display_name {
@@ -193,10 +277,19 @@ impl CheckedExtension {
         let enabled = self.enabled.unwrap_or(stored.enabled);
         let max_phones = self.max_phones.unwrap_or(stored.max_phones);
         let max_apps = self.max_apps.unwrap_or(stored.max_apps);
-        let email = self.email;
-        let profile =
-            Profile { number, auth_name, email, display_name, first_name, last_name, enabled, max_phones, max_apps };
-        Ok((profile, self.secret))
+        let profile = Profile {
+            number,
+            auth_name,
+            email: self.email,
+            display_name,
+            first_name,
+            last_name,
+            enabled,
+            max_phones,
+            max_apps,
+            settings,
+        };
+        Ok(ChangedExtension { profile, secret: self.secret, pin: self.pin.value() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is known of an extension besides its secret.
 
+use crate::model::Settings;
 use crate::validation::{AuthName, DisplayName, Email, Number, PersonName};
 
 /// An extension's data as it is stored, shown and exported; no secret is in it.
@@ -23,4 +24,6 @@ pub struct Profile {
     pub max_phones: u8,
     /// Apps that may be registered at once.
     pub max_apps: u8,
+    /// Everything else.
+    pub settings: Box<Settings>,
 }

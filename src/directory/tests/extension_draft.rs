@@ -54,7 +54,7 @@ fn hashes_take_the_place_of_a_password() {
 #[test]
 fn hashes_without_the_auth_name_they_were_made_with_are_refused() {
     let draft = ExtensionDraft { ha1_md5: Some(MD5), ..least() };
-    assert_eq!(faults(create(draft, false)), [("auth_name", Code::Conflict)]);
+    assert_eq!(faults(create(draft.clone(), false)), [("auth_name", Code::Conflict)]);
     assert!(create(draft, true).is_ok());
 }
 
@@ -109,7 +109,7 @@ fn everything_that_is_wrong_is_reported_at_once() {
         ("last_name", Code::BadCharacter),
         ("extension_password", Code::TooShort),
     ];
-    assert_eq!(faults(create(draft, true)), expected);
+    assert_eq!(faults(create(draft.clone(), true)), expected);
     assert_eq!(faults(draft.check()), expected);
 }
 
@@ -117,7 +117,7 @@ fn everything_that_is_wrong_is_reported_at_once() {
 fn a_change_keeps_what_it_does_not_mention() {
     let stored = whole();
     let changed = least().check().unwrap().change(&stored.profile, true).unwrap();
-    assert_eq!(changed, (stored.profile, None));
+    assert_eq!((changed.profile, changed.secret), (stored.profile, None));
 }
 
 #[test]
@@ -135,7 +135,8 @@ fn a_change_keeps_auth_name_secret_and_state_when_they_are_blank_and_clears_name
         last_name: Some(""),
         ..least()
     };
-    let (changed, secret) = draft.check().unwrap().change(&stored.profile, true).unwrap();
+    let changed = draft.check().unwrap().change(&stored.profile, true).unwrap();
+    let (changed, secret) = (changed.profile, changed.secret);
     assert_eq!(secret, None);
     assert_eq!(changed.auth_name, stored.profile.auth_name);
     assert_eq!(changed.enabled, stored.profile.enabled);
@@ -148,11 +149,11 @@ fn a_change_keeps_auth_name_secret_and_state_when_they_are_blank_and_clears_name
 fn hashes_alone_do_not_survive_another_auth_name() {
     let stored = whole();
     let rename = ExtensionDraft { auth_name: Some("bob"), ..least() };
-    let fault = rename.check().unwrap().change(&stored.profile, false).unwrap_err();
-    assert_eq!((fault.field, fault.code), ("auth_name", Code::Conflict));
+    let fault = &rename.check().unwrap().change(&stored.profile, false).unwrap_err()[0];
+    assert_eq!((&*fault.field, fault.code), ("auth_name", Code::Conflict));
     assert!(rename.check().unwrap().change(&stored.profile, true).is_ok());
     let with_secret = ExtensionDraft { password: Some("secret"), ..rename };
-    assert_eq!(with_secret.check().unwrap().change(&stored.profile, false).unwrap().0.auth_name.as_str(), "bob");
+    assert_eq!(with_secret.check().unwrap().change(&stored.profile, false).unwrap().profile.auth_name.as_str(), "bob");
 }
 
 fn least() -> ExtensionDraft<'static> {
@@ -176,10 +177,14 @@ fn whole() -> NewExtension {
 
 /// Creates with a random source that gives zeros only.
 fn create(draft: ExtensionDraft<'_>, auth_name_equals_number: bool) -> Result<NewExtension, Vec<Fault>> {
-    let new = draft.check()?.create(auth_name_equals_number, &mut |bytes: &mut [u8]| bytes.fill(0));
-    new.map_err(|fault| vec![fault])
+    draft.check()?.create(auth_name_equals_number, &mut |bytes: &mut [u8]| bytes.fill(0))
 }
 
 fn faults<T>(result: Result<T, Vec<Fault>>) -> Vec<(&'static str, Code)> {
-    result.err().unwrap().iter().map(|fault| (fault.field, fault.code)).collect()
+    let name = |fault: Fault| match fault.field {
+        std::borrow::Cow::Borrowed(name) => (name, fault.code),
+        // A way into a document, which no draft of these tests has.
+        std::borrow::Cow::Owned(_) => ("", fault.code),
+    };
+    result.err().unwrap().into_iter().map(name).collect()
 }

@@ -224,7 +224,7 @@ fn a_tenant_draft_reports_everything_that_is_wrong_at_once() {
         ..TenantDraft::default()
     };
     let faults = draft.validate().unwrap_err();
-    let found: Vec<_> = faults.iter().map(|fault| (fault.field, fault.code)).collect();
+    let found: Vec<_> = faults.iter().map(|fault| (&*fault.field, fault.code)).collect();
     assert_eq!(
         found,
         [

@@ -47,10 +47,12 @@ impl PasswordFile {
             self.remove();
             return Ok(None);
         }
-        let mut text = "extension_number,auth_name,extension_password\n".to_owned();
+        let mut text = "extension_number,auth_name,extension_password,voicemail_pin\n".to_owned();
         for secret in secrets {
-            // None of the three may hold a comma, a quote or a line's end.
-            text += &format!("{},{},{}\n", secret.extension_number, secret.auth_name, secret.extension_password);
+            let GeneratedSecret { extension_number, auth_name, extension_password, voicemail_pin } = secret;
+            // An auth name may have a comma or semicolon in it; none of the four has a quote or a line's end.
+            let quote = if auth_name.contains([',', ';']) { "\"" } else { "" };
+            text += &format!("{extension_number},{quote}{auth_name}{quote},{extension_password},{voicemail_pin}\n");
         }
         self.file.write_all(text.as_bytes())?;
         self.file.sync_all()?;
@@ -84,6 +86,7 @@ mod tests {
             extension_number: "101".to_owned(),
             auth_name: "k7".to_owned(),
             extension_password: "s3cret".to_owned(),
+            voicemail_pin: "294817".to_owned(),
         }
     }
 
@@ -95,7 +98,7 @@ mod tests {
         assert_eq!(first, folder.path().join("staff.passwords.csv"));
         assert_eq!(first.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let text = fs::read_to_string(&first).unwrap();
-        assert_eq!(text, "extension_number,auth_name,extension_password\n101,k7,s3cret\n");
+        assert_eq!(text, "extension_number,auth_name,extension_password,voicemail_pin\n101,k7,s3cret,294817\n");
 
         let second = PasswordFile::create(None, &imported).unwrap().write(&[secret()]).unwrap().unwrap();
         assert_eq!(second, folder.path().join("staff.passwords-1.csv"));

@@ -10,7 +10,7 @@ use super::report::{ImportReport, RowFault};
 use super::seen::Seen;
 use crate::directory::extensions::limit_fault;
 use crate::directory::neighbours::Neighbours;
-use crate::directory::write::Writing;
+use crate::directory::write::{NewRow, Writing};
 use crate::directory::{Error, SealedSecret, Secrets, StoredExtension};
 use crate::random;
 
@@ -29,8 +29,8 @@ pub(super) struct Application {
 
 /// What a row comes to.
 enum Step {
-    Create(Profile, SealedSecret),
-    Change(Profile, Option<SealedSecret>),
+    Create(NewRow),
+    Change(Profile, Option<SealedSecret>, Option<Vec<u8>>),
 }
 
 impl Application {
@@ -51,11 +51,7 @@ impl Application {
             }
         }
         let mut neighbours = Neighbours::default();
-        let keys = rows.iter().map(|(_, row)| {
-            let auth_name = row.auth_name().map_or(row.number().as_str(), |auth_name| auth_name.as_str());
-            (row.number().as_str(), auth_name, row.email().as_str())
-        });
-        neighbours.load(transaction, self.tenant.id, keys).await?;
+        neighbours.load_for(transaction, self.tenant.id, rows.iter().map(|(_, row)| row)).await?;
         let mut steps = Vec::with_capacity(rows.len());
         for (line, row) in rows {
             match self.step(line, row, &mut neighbours, secrets, header, report) {
@@ -78,7 +74,7 @@ impl Application {
     ) -> Result<Option<Step>, Vec<RowFault>> {
         let number_column = header.name_of("extension_number");
         self.seen.number(line, row.number(), number_column).map_err(|fault| vec![fault])?;
-        let of_value = |fault: Fault| RowFault::of_value(line, header.name_of(fault.field), fault);
+        let of_value = |fault: Fault| RowFault::of_value(line, header.name_of(&fault.field), fault.clone());
         let of_values = |faults: Vec<Fault>| faults.into_iter().map(of_value).collect::<Vec<_>>();
         let of_one = |fault: Fault| vec![of_value(fault)];
         let id = self.tenant.id;
@@ -89,34 +85,41 @@ impl Application {
             }
             (Some(stored), Mode::Upsert) => {
                 let has_password = stored.secret.password.is_some();
-                let (profile, secret) = row.change(&stored.profile, has_password).map_err(of_one)?;
+                let changed = row.change(&stored.profile, has_password).map_err(of_values)?;
+                let (profile, secret) = (changed.profile, changed.secret);
                 self.see(line, &profile, header)?;
                 none(of_values(neighbours.shared_names(&profile)))?;
                 let number = profile.number.as_str();
                 let secret = secret.filter(|secret| !secrets.is_same(id, number, &stored.secret, secret));
-                if secret.is_none() && profile == stored.profile {
+                let pin = changed.pin.map(|pin| secrets.pin(id, number, &pin));
+                let pin = pin.filter(|pin| stored.pin.as_ref() != Some(pin));
+                if secret.is_none() && pin.is_none() && profile == stored.profile {
                     report.unchanged += 1;
                     return Ok(None);
                 }
                 let sealed = secret.map(|secret| secrets.seal(id, number, &secret));
                 let secret = sealed.clone().unwrap_or_else(|| stored.secret.clone());
-                neighbours.put(StoredExtension { profile: profile.clone(), secret });
+                let kept_pin = pin.clone().or_else(|| stored.pin.clone());
+                neighbours.put(StoredExtension { profile: profile.clone(), secret, pin: kept_pin });
                 report.changed += 1;
-                Ok(Some(Step::Change(profile, sealed)))
+                Ok(Some(Step::Change(profile, sealed, pin)))
             }
             _ => {
                 let rule = self.tenant.auth_name_equals_number;
-                let NewExtension { profile, secret } = row.create(rule, &mut random::fill).map_err(of_one)?;
+                let NewExtension { profile, secret, pin } = row.create(rule, &mut random::fill).map_err(of_values)?;
                 self.see(line, &profile, header)?;
                 none(of_values(neighbours.clashes(&profile)))?;
                 limit_fault(&self.tenant, self.count).map_or(Ok(()), |fault| Err(of_one(fault)))?;
                 self.count += 1;
                 let number = profile.number.as_str();
                 let sealed = secrets.seal(id, number, &secret);
-                neighbours.put(StoredExtension { profile: profile.clone(), secret: sealed.clone() });
-                report.remember(number, profile.auth_name.as_str(), &secret);
+                let kept_pin = pin.as_ref().map(|pin| secrets.pin(id, number, pin));
+                let stored =
+                    StoredExtension { profile: profile.clone(), secret: sealed.clone(), pin: kept_pin.clone() };
+                neighbours.put(stored);
+                report.remember(number, profile.auth_name.as_str(), &secret, pin.as_ref());
                 report.created += 1;
-                Ok(Some(Step::Create(profile, sealed)))
+                Ok(Some(Step::Create(NewRow { profile, secret: sealed, pin: kept_pin })))
             }
         }
     }
@@ -125,7 +128,8 @@ impl Application {
     fn see(&mut self, line: u64, profile: &Profile, header: &Header) -> Result<(), Vec<RowFault>> {
         let auth_name = self.seen.auth_name(line, profile, header.name_of("auth_name"));
         let email = self.seen.email(line, &profile.email, header.name_of("email"));
-        none([auth_name, email].into_iter().filter_map(Result::err).collect())
+        let macs = self.seen.macs(line, profile, header.name_of("phones"));
+        none([auth_name, email, macs].into_iter().filter_map(Result::err).collect())
     }
 
     /// Writes in the order of the rows, new ones together: the names that one row gives up are free for those below it.
@@ -133,11 +137,11 @@ impl Application {
         let mut new = Vec::with_capacity(steps.len());
         for step in steps {
             match step {
-                Step::Create(profile, secret) => new.push((profile, secret)),
-                Step::Change(profile, secret) => {
+                Step::Create(row) => new.push(row),
+                Step::Change(profile, secret, pin) => {
                     self.writing.insert(transaction, &new).await?;
                     new.clear();
-                    self.writing.update(transaction, &profile, secret.as_ref()).await?;
+                    self.writing.update(transaction, &profile, secret.as_ref(), pin.as_deref()).await?;
                 }
             }
         }
@@ -157,7 +161,7 @@ fn check(
         Err(faults) => faults,
     };
     for fault in faults {
-        report.fault(RowFault::of_value(line, header.name_of(fault.field), fault));
+        report.fault(RowFault::of_value(line, header.name_of(&fault.field), fault.clone()));
     }
     None
 }

@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use ringway_directory::Profile;
+use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
 use super::cells;
-use super::columns::COLUMNS;
+use super::columns::{COLUMNS, Cell};
 use crate::directory::{Directory, Error, PROFILE_COLUMNS, read_profile, tenants};
 
 /// Rows fetched and written at once.
@@ -45,11 +46,20 @@ impl Directory {
 }
 
 fn write_row(lines: &mut String, profile: &Profile) {
+    // What is as it would be anyway is left blank.
+    let settings = profile.settings.kept();
     for (index, column) in COLUMNS.iter().enumerate() {
         if index > 0 {
             lines.push(',');
         }
-        cells::write(lines, &(column.value)(profile));
+        match column.cell {
+            Cell::Word { value, .. } => cells::write(lines, &value(profile)),
+            Cell::Setting => match settings.get(column.name) {
+                None | Some(Value::Null) => {}
+                Some(Value::String(text)) => cells::write(lines, text),
+                Some(value) => cells::write(lines, &value.to_string()),
+            },
+        }
     }
     lines.push_str("\r\n");
 }

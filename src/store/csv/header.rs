@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
-use ringway_directory::ExtensionDraft;
+use ringway_directory::model::Settings;
+use ringway_directory::validation::parse_flag;
+use ringway_directory::{Code, ExtensionDraft, Fault};
+use serde_json::Value;
 
 use super::cells::unguarded;
-use super::columns::{COLUMNS, advice, position};
+use super::columns::{COLUMNS, Cell, advice, position};
 use super::problem::FileCode;
 use super::records::Record;
 use super::report::{ImportReport, RowFault};
@@ -64,8 +67,10 @@ impl Header {
         self.names.push(name.to_owned());
     }
 
-    /// The header of a column as it stands in the file, or the column's own name.
+    /// The header of a column as it stands in the file, or the column's own name. Of a way into a column's value the column
+    /// counts.
     pub(super) fn name_of<'a>(&'a self, column: &'a str) -> &'a str {
+        let column = column.split('/').next().unwrap_or(column);
         let index = COLUMNS.iter().position(|other| other.name == column);
         let cell = self.columns.iter().position(|other| other.is_some() && *other == index);
         cell.and_then(|cell| self.names.get(cell)).map_or(column, |name| name)
@@ -95,8 +100,32 @@ impl Header {
                 let message = "this is not UTF-8; save the file as \"CSV UTF-8\"";
                 return broken(name, FileCode::NotUtf8, message.into());
             };
-            (column.put)(&mut draft, unguarded(text));
+            let text = unguarded(text);
+            match column.cell {
+                Cell::Word { put, .. } => put(&mut draft, text),
+                Cell::Setting if text.trim().is_empty() => {}
+                Cell::Setting => match setting(column.name, text) {
+                    Ok(value) => _ = draft.settings.insert(column.name.to_owned(), value),
+                    Err(fault) => return Err(RowFault::of_value(record.line, name, fault)),
+                },
+            }
         }
         Ok(draft)
+    }
+}
+
+/// What the cell of a setting says, by what the setting is when nobody says anything.
+fn setting(name: &'static str, text: &str) -> Result<Value, Fault> {
+    match Settings::default_of(name) {
+        Some(Value::Bool(_)) => parse_flag(name, text).map(Value::Bool),
+        Some(Value::Number(_)) => {
+            let number = text.trim().parse::<u32>();
+            number.map(Value::from).map_err(|_| Fault::new(name, Code::BadFormat, "this is to be a whole number"))
+        }
+        Some(Value::Array(_) | Value::Object(_)) => serde_json::from_str(text).map_err(|error| {
+            let message = format!("this is to be JSON, as the API has it (docs/csv.md): {error}");
+            Fault::new(name, Code::BadFormat, message)
+        }),
+        _ => Ok(Value::String(text.trim().to_owned())),
     }
 }

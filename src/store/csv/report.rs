@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use ringway_directory::{Fault, Secret};
+use ringway_directory::{Fault, Pin, Secret};
 use serde::{Deserialize, Serialize};
 
 use super::problem::FileCode;
@@ -52,8 +52,11 @@ pub struct GeneratedSecret {
     pub extension_number: String,
     /// Its auth name, which may be drawn too.
     pub auth_name: String,
-    /// Its password.
+    /// Its password; blank when it was not drawn.
     pub extension_password: String,
+    /// The PIN of its voicemail box; blank when it was not drawn.
+    #[serde(default)]
+    pub voicemail_pin: String,
 }
 
 impl fmt::Debug for GeneratedSecret {
@@ -115,12 +118,21 @@ impl ImportReport {
         }
     }
 
-    pub(super) fn remember(&mut self, number: &str, auth_name: &str, secret: &Secret) {
-        if let Secret::Generated(password) = secret {
+    pub(super) fn remember(&mut self, number: &str, auth_name: &str, secret: &Secret, pin: Option<&Pin>) {
+        let extension_password = match secret {
+            Secret::Generated(password) => password.as_str().to_owned(),
+            Secret::Typed(_) | Secret::Hashes(_) => String::new(),
+        };
+        let voicemail_pin = match pin {
+            Some(Pin::Generated(digits)) => digits.to_string(),
+            Some(Pin::Typed(_)) | None => String::new(),
+        };
+        if !extension_password.is_empty() || !voicemail_pin.is_empty() {
             self.generated.push(GeneratedSecret {
                 extension_number: number.to_owned(),
                 auth_name: auth_name.to_owned(),
-                extension_password: password.as_str().to_owned(),
+                extension_password,
+                voicemail_pin,
             });
         }
     }

@@ -14,6 +14,7 @@ pub(super) struct Seen {
     line_by_number: HashMap<Box<str>, u64>,
     line_by_auth_name: HashMap<Box<str>, u64>,
     line_by_email: HashMap<Box<str>, u64>,
+    line_by_mac: HashMap<Box<str>, u64>,
 }
 
 impl Seen {
@@ -30,6 +31,14 @@ impl Seen {
     /// The same for the auth name that the row's extension will have.
     pub(super) fn auth_name(&mut self, line: u64, profile: &Profile, column: &str) -> Result<(), RowFault> {
         remember(&mut self.line_by_auth_name, line, profile.auth_name.as_str().into(), column)
+    }
+}
+
+impl Seen {
+    /// The same for the desk phones of the row's extension.
+    pub(super) fn macs(&mut self, line: u64, profile: &Profile, column: &str) -> Result<(), RowFault> {
+        let mut macs = profile.settings.phones.iter().map(|phone| phone.mac.as_str());
+        macs.try_for_each(|mac| remember(&mut self.line_by_mac, line, mac.into(), column))
     }
 }
 

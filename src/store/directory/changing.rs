@@ -105,31 +105,32 @@ impl Directory {
             return Err(Fault::new("extension_number", Code::Conflict, message).into());
         }
         let email = draft.email.unwrap_or(before.profile.email.as_str());
-        let draft = ExtensionDraft { number: Some(number), email: Some(email), ..*draft };
+        let draft = ExtensionDraft { number: Some(number), email: Some(email), ..draft.clone() };
         let checked = draft.check()?;
         let mut neighbours = Neighbours::default();
-        let auth_name = checked.auth_name().map_or(number, |auth_name| auth_name.as_str()).to_owned();
-        let keys = [(number, auth_name.as_str(), email)];
-        neighbours.load(&mut transaction, tenant.id, keys.into_iter()).await?;
+        neighbours.load_for(&mut transaction, tenant.id, std::iter::once(&checked)).await?;
         let stored = neighbours.extension(number).cloned().ok_or_else(|| unknown(&tenant, number))?;
-        let (profile, secret) = checked.change(&stored.profile, stored.secret.password.is_some())?;
+        let changed = checked.change(&stored.profile, stored.secret.password.is_some())?;
+        let (profile, secret) = (changed.profile, changed.secret);
         let clashes = neighbours.shared_names(&profile);
         if !clashes.is_empty() {
             return Err(Error::Refused(clashes));
         }
         let secrets = self.secrets();
         let secret = secret.filter(|secret| !secrets.is_same(tenant.id, number, &stored.secret, secret));
-        if secret.is_none() && profile == stored.profile {
+        let pin = changed.pin.map(|pin| secrets.pin(tenant.id, number, &pin));
+        let pin = pin.filter(|pin| stored.pin.as_ref() != Some(pin));
+        if secret.is_none() && pin.is_none() && profile == stored.profile {
             let after = before.clone();
             return Ok(ChangedExtension { tenant, before, after, has_new_secret: false });
         }
         let sealed = secret.as_ref().map(|secret: &Secret| secrets.seal(tenant.id, number, secret));
         let mut writing = Writing::begin(&mut transaction, tenant.id).await?;
-        writing.update(&mut transaction, &profile, sealed.as_ref()).await?;
+        writing.update(&mut transaction, &profile, sealed.as_ref(), pin.as_deref()).await?;
         writing.finish(&mut transaction).await?;
         let after = read(&mut transaction, &tenant, number).await?;
         transaction.commit().await?;
-        Ok(ChangedExtension { tenant, before, after, has_new_secret: secret.is_some() })
+        Ok(ChangedExtension { tenant, before, after, has_new_secret: secret.is_some() || pin.is_some() })
     }
 
     /// Removes an extension, and gives what it was. `expected` is as for [`change_extension`](Self::change_extension).
@@ -170,12 +171,12 @@ async fn read(connection: &mut SqliteConnection, tenant: &Tenant, number: &str) 
 }
 
 fn read_row(row: &SqliteRow) -> Result<ExtensionRow, Error> {
-    let version: i64 = row.try_get(10)?;
+    let version: i64 = row.try_get(11)?;
     Ok(ExtensionRow {
         profile: read_profile(row)?,
         version: version.unsigned_abs(),
-        created: row.try_get(11)?,
-        updated: row.try_get(12)?,
+        created: row.try_get(12)?,
+        updated: row.try_get(13)?,
     })
 }
 

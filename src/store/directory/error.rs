@@ -18,6 +18,13 @@ pub enum Error {
         /// The number.
         number: String,
     },
+    /// There is no document of this kind with this key.
+    UnknownResource {
+        /// The kind.
+        kind: ringway_directory::model::Kind,
+        /// The key.
+        key: String,
+    },
     /// It has changed since whoever asks has seen it. Nothing was changed.
     Stale,
     /// The database failed: see [`Error::is_temporary`]. Nothing was changed.
@@ -55,6 +62,7 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
+            Self::UnknownResource { kind, key } => write!(formatter, "there is no {} {key}", kind.one),
             Self::UnknownTenant(domain) => {
                 write!(formatter, "there is no tenant {domain}; create it with: ringway tenant add {domain}")
             }

@@ -1,9 +1,9 @@
 //! Adding single extensions.
 
-use ringway_directory::{Code, ExtensionDraft, Fault, NewExtension, Profile, Secret, Tenant};
+use ringway_directory::{Code, ExtensionDraft, Fault, NewExtension, Pin, Profile, Secret, Tenant};
 
 use super::neighbours::Neighbours;
-use super::write::Writing;
+use super::write::{NewRow, Writing};
 use super::{Directory, Error, tenants};
 use crate::random;
 
@@ -16,6 +16,8 @@ pub struct AddedExtension {
     pub profile: Profile,
     /// Its secret. A generated password is known from here only: show it, it can't be asked for later.
     pub secret: Secret,
+    /// The PIN of its voicemail box; likewise.
+    pub pin: Option<Pin>,
 }
 
 impl Directory {
@@ -38,21 +40,24 @@ impl Directory {
         let mut added = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let checked = draft.check()?;
-            let NewExtension { profile, secret } = checked.create(tenant.auth_name_equals_number, &mut random::fill)?;
+            let mut neighbours = Neighbours::default();
+            neighbours.load_for(&mut transaction, tenant.id, std::iter::once(&checked)).await?;
+            let rule = tenant.auth_name_equals_number;
+            let NewExtension { profile, secret, pin } = checked.create(rule, &mut random::fill)?;
             if let Some(fault) = limit_fault(&tenant, count) {
                 return Err(fault.into());
             }
             count += 1;
-            let mut neighbours = Neighbours::default();
-            let keys = (profile.number.as_str(), profile.auth_name.as_str(), profile.email.as_str());
-            neighbours.load(&mut transaction, tenant.id, [keys].into_iter()).await?;
             let clashes = neighbours.clashes(&profile);
             if !clashes.is_empty() {
                 return Err(Error::Refused(clashes));
             }
-            let sealed = self.secrets().seal(tenant.id, profile.number.as_str(), &secret);
-            writing.insert(&mut transaction, &[(profile.clone(), sealed)]).await?;
-            added.push(AddedExtension { tenant: tenant.clone(), profile, secret });
+            let number = profile.number.as_str();
+            let sealed = self.secrets().seal(tenant.id, number, &secret);
+            let kept_pin = pin.as_ref().map(|pin| self.secrets().pin(tenant.id, number, pin));
+            let row = NewRow { profile: profile.clone(), secret: sealed, pin: kept_pin };
+            writing.insert(&mut transaction, &[row]).await?;
+            added.push(AddedExtension { tenant: tenant.clone(), profile, secret, pin });
         }
         writing.finish(&mut transaction).await?;
         transaction.commit().await?;

@@ -1,5 +1,6 @@
 //! Rows of the database turned back into values.
 
+use ringway_directory::model::Settings;
 use ringway_directory::validation::{AuthName, DisplayName, Email, Number, PersonName, parse_network};
 use ringway_directory::{Acknowledge, Budgets, Fault, MediaPolicy, Profile, Tenant, TenantId, WhenFull};
 use sqlx::Row;
@@ -9,22 +10,24 @@ use super::{Error, SealedSecret};
 
 /// The columns that [`read_profile`] wants, in its order.
 pub(crate) const PROFILE_COLUMNS: &str =
-    "id, number, auth_name, email, display_name, first_name, last_name, enabled, max_phones, max_apps";
+    "id, number, auth_name, email, display_name, first_name, last_name, enabled, max_phones, max_apps, settings";
 
 /// The columns that [`StoredExtension::read`] wants behind those of the profile, in its order.
-pub(super) const SECRET_COLUMNS: &str = "sealed_password, sealed_hashes";
+pub(super) const SECRET_COLUMNS: &str = "sealed_password, sealed_hashes, pin";
 
 /// An extension as its row has it.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredExtension {
     pub(crate) profile: Profile,
     pub(crate) secret: SealedSecret,
+    /// What is kept of its PIN.
+    pub(crate) pin: Option<Vec<u8>>,
 }
 
 impl StoredExtension {
     pub(super) fn read(row: &SqliteRow) -> Result<Self, Error> {
-        let secret = SealedSecret { password: row.try_get(10)?, hashes: row.try_get(11)? };
-        Ok(Self { profile: read_profile(row)?, secret })
+        let secret = SealedSecret { password: row.try_get(11)?, hashes: row.try_get(12)? };
+        Ok(Self { profile: read_profile(row)?, secret, pin: row.try_get(13)? })
     }
 }
 
@@ -33,6 +36,12 @@ pub(crate) fn read_profile(row: &SqliteRow) -> Result<Profile, Error> {
     let id: i64 = row.try_get(0)?;
     let damaged = |fault: Fault| Error::Corrupt(format!("extension row {id}: {fault}"));
     let person = |field, text: Option<&str>| text.map(|text| PersonName::parse(field, text)).transpose();
+    let settings = match row.try_get::<Option<&str>, _>(10)? {
+        None => Settings::default(),
+        Some(kept) => {
+            Settings::read(kept).map_err(|error| Error::Corrupt(format!("extension row {id}: settings: {error}")))?
+        }
+    };
     Ok(Profile {
         number: Number::parse("extension_number", row.try_get(1)?).map_err(damaged)?,
         auth_name: AuthName::parse("auth_name", row.try_get(2)?).map_err(damaged)?,
@@ -43,6 +52,7 @@ pub(crate) fn read_profile(row: &SqliteRow) -> Result<Profile, Error> {
         enabled: row.try_get(7)?,
         max_phones: row.try_get(8)?,
         max_apps: row.try_get(9)?,
+        settings: Box::new(settings),
     })
 }
 

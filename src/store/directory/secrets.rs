@@ -1,7 +1,9 @@
 //! The secret of an extension, sealed: its password, or the hashes of it that another server had.
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use ringway_directory::validation::Password;
-use ringway_directory::{Hashes, Secret, TenantId};
+use ringway_directory::{Hashes, Pin, Secret, TenantId};
+use sha2::Sha256;
 
 use crate::keys::seal::Sealer;
 use crate::keys::{CannotOpen, MasterKey};
@@ -9,6 +11,8 @@ use crate::keys::{CannotOpen, MasterKey};
 /// Seals and opens the secrets of the directory.
 pub(crate) struct Secrets {
     sealer: Sealer,
+    /// Of PINs: each has so few digits that a hash without a key tells it.
+    pins: Hmac<Sha256>,
 }
 
 /// What the two columns hold; exactly one is there.
@@ -25,7 +29,34 @@ const SHA512_256: u8 = 4;
 
 impl Secrets {
     pub(super) fn new(key: &MasterKey) -> Self {
-        Self { sealer: Sealer::new(key) }
+        // A key of 32 bytes is one that HMAC takes.
+        let pins = Hmac::new_from_slice(&*key.derive("pin", 1)).unwrap_or_else(|_| Hmac::new(&Default::default()));
+        Self { sealer: Sealer::new(key), pins }
+    }
+
+    /// What is kept of a PIN. It holds for this extension only.
+    pub(crate) fn pin(&self, tenant: TenantId, number: &str, pin: &Pin) -> Vec<u8> {
+        let mut hash = self.pins.clone();
+        hash.update(&place("pin", tenant, number));
+        hash.update(&[0]);
+        hash.update(pin.as_str().as_bytes());
+        hash.finalize().into_bytes().to_vec()
+    }
+
+    /// Seals what must not be shown of a document.
+    pub(crate) fn seal_members(&self, tenant: Option<TenantId>, kind: &str, key: &str, members: &str) -> Vec<u8> {
+        self.sealer.seal(&place_of_document(tenant, kind, key), members.as_bytes())
+    }
+
+    /// Opens it.
+    pub(crate) fn open_members(
+        &self,
+        tenant: Option<TenantId>,
+        kind: &str,
+        key: &str,
+        sealed: &[u8],
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, CannotOpen> {
+        self.sealer.open(&place_of_document(tenant, kind, key), sealed)
     }
 
     pub(crate) fn seal(&self, tenant: TenantId, number: &str, secret: &Secret) -> SealedSecret {
@@ -79,6 +110,11 @@ impl Secrets {
 /// Where a secret belongs: sealed for one column of one extension of one tenant, it opens nowhere else.
 fn place(column: &str, tenant: TenantId, number: &str) -> Vec<u8> {
     [column.as_bytes(), &[0], &tenant.0.to_be_bytes(), number.as_bytes()].concat()
+}
+
+/// Where the secrets of a document belong.
+fn place_of_document(tenant: Option<TenantId>, kind: &str, key: &str) -> Vec<u8> {
+    place(kind, tenant.unwrap_or(TenantId(0)), key)
 }
 
 fn encode(hashes: &Hashes) -> zeroize::Zeroizing<Vec<u8>> {

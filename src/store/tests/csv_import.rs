@@ -6,7 +6,7 @@ mod scene;
 use std::sync::Arc;
 
 use ringway_directory::{Extension, Hashes, TenantDraft, TenantId};
-use ringway_store::csv::{ImportLimits, ImportOptions, ImportReport, Mode, Progress};
+use ringway_store::csv::{COLUMNS, ImportLimits, ImportOptions, ImportReport, Mode, Progress};
 use scene::{Scene, faults, hash, stamps, warnings};
 
 const LEAST: &str = "extension_number,auth_name,extension_password,email\r\n\
@@ -264,8 +264,8 @@ async fn files_of_yeastar_3cx_and_portsip_are_understood() {
 #[tokio::test]
 async fn portal_columns_of_other_products_are_never_taken_for_sip_ones() {
     let scene = Scene::new().await;
-    let file = "name,password,extension_number,extension_password,email,extension_pasword,Caller ID,\n\
-                alice,Portal-Secret-1,101,p000001,a@example.com,x,101,\n";
+    let file = "name,password,extension_number,extension_password,email,extension_pasword,Colour,\n\
+                alice,Portal-Secret-1,101,p000001,a@example.com,x,red,\n";
     let report = scene.import(Mode::Create, file).await;
     assert!(report.is_applied);
     assert_eq!(extension(&scene, "101").await.display_name.as_ref(), "101");
@@ -277,7 +277,7 @@ async fn portal_columns_of_other_products_are_never_taken_for_sip_ones() {
             ("name", format!("{name}; this column is not imported").as_str()),
             ("password", format!("{password}; this column is not imported").as_str()),
             ("extension_pasword", "this column is not known and not imported; did you mean extension_password?"),
-            ("Caller ID", "this column is not known and not imported"),
+            ("Colour", "this column is not known and not imported"),
         ]
     );
 }
@@ -309,13 +309,15 @@ async fn an_export_imports_again_and_changes_nothing() {
     scene.import(Mode::Create, file).await;
     let before = (scene.export().await, extension(&scene, "007").await, extension(&scene, "102").await);
     let (stamped, loaded) = (stamps(&scene).await, scene.snapshot().await);
-    assert_eq!(
-        before.0,
-        "extension_number,auth_name,extension_password,email,display_name,first_name,last_name,enabled,\
-         max_phones,max_apps,ha1_md5,ha1_sha256\r\n\
-         \"007\",alice,,a@example.com,\"Ann \"\"the\"\" Lee, Dr\",Ann,Lee,true,\"3\",\"5\",,\r\n\
-         \"102\",\"102\",,b@example.com,\"Müller;\",,\"Müller;\",false,\"1\",\"5\",,\r\n"
+    let names: Vec<_> = COLUMNS.iter().map(|column| column.name).collect();
+    let blank = ",".repeat(names.len() - 10);
+    let expected = format!(
+        "{}\r\n\
+         \"007\",alice,,a@example.com,\"Ann \"\"the\"\" Lee, Dr\",Ann,Lee,true,\"3\",\"5\"{blank}\r\n\
+         \"102\",\"102\",,b@example.com,\"Müller;\",,\"Müller;\",false,\"1\",\"5\"{blank}\r\n",
+        names.join(",")
     );
+    assert_eq!(before.0, expected);
     let report = scene.import(Mode::Upsert, &before.0).await;
     assert_eq!(report, ImportReport { is_applied: true, rows: 2, unchanged: 2, ..ImportReport::default() });
     let after = (scene.export().await, extension(&scene, "007").await, extension(&scene, "102").await);
@@ -458,4 +460,38 @@ async fn readers_go_on_during_an_import() {
 
 async fn extension(scene: &Scene, number: &str) -> Arc<Extension> {
     scene.snapshot().await.extension(TenantId(1), number.as_bytes()).unwrap().clone()
+}
+
+#[tokio::test]
+async fn settings_come_and_go_by_csv_and_what_is_wrong_in_them_has_its_column() {
+    let scene = Scene::new().await;
+    let file = "extension_number,email,status,enable_dnd,voicemail_max_messages,voicemail_pin,Mobile Number,phones,office_hours\n\
+                101,a@example.com,LUNCH,1,50,294817,'+49 170 1,\"[{\"\"mac\"\":\"\"00-15-65-AB-CD-EF\"\"}]\",\
+                \"{\"\"mode\"\":\"\"CUSTOM\"\",\"\"sunday\"\":{\"\"enabled\"\":false}}\"\n\
+                102,b@example.com,,,,,,,\n";
+    let report = scene.import(Mode::Create, file).await;
+    assert!(report.is_applied, "{:?}", report.faults);
+    // A blank PIN is drawn, a blank password too.
+    let pins: Vec<_> = report.generated.iter().map(|drawn| drawn.voicemail_pin.len()).collect();
+    assert_eq!(pins, [0, 6]);
+    let export = scene.export().await;
+    for cell in [",LUNCH,", ",\"50\",", ",'+49 170 1,", "\"\"001565abcdef\"\""] {
+        assert!(export.contains(cell), "{cell} in {export}");
+    }
+    let again = scene.import(Mode::Upsert, &export).await;
+    assert_eq!((again.is_applied, again.unchanged), (true, 2), "{:?}", again.faults);
+    assert_eq!(scene.export().await, export);
+    for (cell, column, code) in [
+        ("ASLEEP,,,,,,", "status", "BAD_FORMAT"),
+        (",perhaps,,,,,", "enable_dnd", "BAD_FORMAT"),
+        (",,many,,,,", "voicemail_max_messages", "BAD_FORMAT"),
+        (",,501,,,,", "voicemail_max_messages", "BAD_FORMAT"),
+        (",,,123456,,,", "voicemail_pin", "BAD_FORMAT"),
+        (",,,,,[{,", "phones", "BAD_FORMAT"),
+        (",,,,,\"[{\"\"mac\"\":\"\"001565abcdef\"\"}]\",", "phones", "DUPLICATE"),
+    ] {
+        let header = file.lines().next().unwrap();
+        let report = scene.import(Mode::Create, &format!("{header}\n103,c@example.com,{cell}\n")).await;
+        assert_eq!(faults(&report), [(2, column, code)], "{cell}");
+    }
 }

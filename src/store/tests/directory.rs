@@ -102,7 +102,7 @@ async fn two_tenants_may_have_the_same_extensions() {
     let other = TenantDraft { domain: "globex.example".into(), ..TenantDraft::default() };
     scene.add_tenant(&other).await.unwrap();
     let draft = ExtensionDraft { auth_name: Some("101"), ..number_and_email("101", "a@example.com") };
-    scene.add(draft).await.unwrap();
+    scene.add(draft.clone()).await.unwrap();
     scene.directory.add_extension("globex.example", &draft).await.unwrap();
     let snapshot = scene.snapshot().await;
     let extension = |host: &[u8]| {
@@ -247,6 +247,11 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
         "ALTER TABLE tenants DROP COLUMN acknowledge",
         "ALTER TABLE extensions DROP COLUMN max_phones",
         "ALTER TABLE extensions DROP COLUMN max_apps",
+        "ALTER TABLE extensions DROP COLUMN settings",
+        "ALTER TABLE extensions DROP COLUMN pin",
+        "DROP TABLE phones",
+        "DROP TABLE needs",
+        "DROP TABLE resources",
         "DROP TABLE tokens",
         "DROP TABLE accounts",
         "DROP TABLE audit",

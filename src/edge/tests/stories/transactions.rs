@@ -191,7 +191,7 @@ fn nothing_is_repeated_on_a_stream() {
     let bye = from.request(&mut scene, alice, "BYE");
     scene.send_request(alice, &bye);
     let heard = scene.expect_request(bob, "BYE");
-    assert_eq!(repetitions(&mut scene, bob, &heard, 3), []);
+    assert_eq!(repetitions(&mut scene, bob, &heard, 3), [0u64; 0]);
     scene.respond(bob, &heard, 200);
     scene.expect_response(alice, 200);
     scene.expect_all_quiet();
