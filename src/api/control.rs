@@ -22,6 +22,21 @@ pub enum Readiness {
 /// A device that is registered.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Registration {
+    /// What it is known by in paths: 16 hexadecimal digits.
+    #[schema(example = "5f4dcc3b5aa765d6")]
+    pub id: String,
+    /// The node that it is registered with; missing for this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// `app` for what a push notification wakes, else `phone`: each has a limit of its own.
+    #[schema(example = "phone")]
+    pub kind: String,
+    /// Whether it said how to wake it.
+    pub has_push_token: bool,
+    /// Whether its signalling is encrypted.
+    pub is_secure: bool,
+    /// Pings that it has not answered.
+    pub unanswered_pings: u8,
     /// Its Contact's URI.
     #[schema(example = "sip:101@198.51.100.7:5060")]
     pub contact: String,
@@ -46,6 +61,22 @@ pub struct Registration {
     pub round_trip_ms: Option<f64>,
 }
 
+/// What an extension is doing this moment, as this node sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Live {
+    /// `ONLINE`, `ON_CALL` or `OFFLINE`.
+    #[schema(example = "ONLINE")]
+    pub state: &'static str,
+    /// Phones that are registered.
+    pub phones: u32,
+    /// Apps that are registered.
+    pub apps: u32,
+    /// Whether one of them said how to wake it.
+    pub has_push_token: bool,
+    /// Calls that it talks in.
+    pub calls: u32,
+}
+
 /// The running server, as the HTTP side sees it.
 pub trait Control: Send + Sync + 'static {
     /// Whether it takes calls.
@@ -66,9 +97,12 @@ pub trait Control: Send + Sync + 'static {
     /// Why it is stored and not in force yet.
     fn publish(&self) -> Answer<'_, Result<(), String>>;
 
-    /// Unregisters every device of an extension that was removed.
-    fn unregister(&self, domain: &str, number: &str);
+    /// Unregisters devices of an extension: the one with this id, or all.
+    fn unregister(&self, domain: &str, number: &str, device: Option<u64>);
 
     /// The devices of an extension that are registered now.
     fn registrations(&self, domain: &str, number: &str) -> Vec<Registration>;
+
+    /// What an extension is doing now.
+    fn live(&self, domain: &str, number: &str) -> Live;
 }

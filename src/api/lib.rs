@@ -17,7 +17,7 @@ mod schema;
 mod v1;
 
 pub use caller::role;
-pub use control::{Answer, Control, Readiness, Registration};
+pub use control::{Answer, Control, Live, Readiness, Registration};
 pub use listener::{MAX_CONNECTIONS, serve};
 pub use passwords::{hash_password, random_password};
 pub use router::Audience;

@@ -12,7 +12,7 @@ use ringway_store::directory::Directory;
 
 use crate::answer::{Refusal, error};
 use crate::attempts::Attempts;
-use crate::control::{Control, Registration};
+use crate::control::{Control, Live, Registration};
 use crate::passwords::Passwords;
 use crate::{health, metrics, v1};
 
@@ -52,12 +52,18 @@ impl Publisher {
         self.0.publish().await.map_err(late)
     }
 
-    pub(crate) fn unregister(&self, domain: &str, number: &str) {
-        self.0.unregister(domain, number);
+    pub(crate) fn unregister(&self, domain: &str, number: &str, device: Option<u64>) {
+        self.0.unregister(domain, number, device);
     }
 
     pub(crate) fn registrations(&self, domain: &str, number: &str) -> Vec<Registration> {
         self.0.registrations(domain, number)
+    }
+}
+
+impl Publisher {
+    pub(crate) fn live(&self, domain: &str, number: &str) -> Live {
+        self.0.live(domain, number)
     }
 }
 

@@ -64,6 +64,7 @@ pub(crate) fn routes() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(extensions::show, extensions::change, extensions::remove))
         .routes(routes!(extensions::copy))
         .routes(routes!(extensions::registrations))
+        .routes(routes!(extensions::unregister))
         .routes(routes!(files::import))
         .routes(routes!(files::export))
         .routes(routes!(users::list, users::create))

@@ -1,6 +1,8 @@
 //! What every shard must know of the tenants: how many calls each has, and what it has spent of its budgets, and which
 //! connections are its own.
 
+use std::hash::BuildHasher as _;
+
 use dashmap::DashMap;
 use foldhash::quality::FixedState;
 use ringway_directory::TenantId;
@@ -15,6 +17,10 @@ pub struct Activity {
     calls_by_tenant: DashMap<TenantId, u32, FixedState>,
     streams_by_tenant: DashMap<TenantId, u32, FixedState>,
     connections_by_tenant: DashMap<TenantId, u32, FixedState>,
+    /// Calls that each extension talks in now, by the hash of tenant and number; who does not is not there.
+    calls_by_talker: DashMap<Talker, u32, FixedState>,
+    hasher: FixedState,
+    most_talkers: Peak,
     /// Whose each connection is that counts in its tenant's budget.
     owners: DashMap<ConnectionId, TenantId, FixedState>,
     most_owners: Peak,
@@ -30,6 +36,9 @@ impl Activity {
             calls_by_tenant: table(),
             streams_by_tenant: table(),
             connections_by_tenant: table(),
+            calls_by_talker: DashMap::with_hasher(FixedState::with_seed(seed)),
+            hasher: FixedState::with_seed(seed),
+            most_talkers: Peak::default(),
             owners: DashMap::with_hasher(FixedState::with_seed(seed)),
             most_owners: Peak::default(),
             spending: Spending::new(seed),
@@ -44,6 +53,30 @@ impl Activity {
     /// Gives a call's place back.
     pub(crate) fn end_call(&self, tenant: TenantId) {
         give_back(&self.calls_by_tenant, tenant);
+    }
+
+    /// An extension talks in one more call. What it gives is to be ended by [`end_talk`](Self::end_talk).
+    pub(crate) fn begin_talk(&self, tenant: TenantId, number: &str) -> Talker {
+        let talker = self.talker(tenant, number.as_bytes());
+        *self.calls_by_talker.entry(talker).or_default() += 1;
+        talker
+    }
+
+    /// It talks in one less.
+    pub(crate) fn end_talk(&self, talker: Talker) {
+        self.calls_by_talker.remove_if_mut(&talker, |_, calls| {
+            *calls = calls.saturating_sub(1);
+            *calls == 0
+        });
+    }
+
+    /// Calls that an extension talks in now, as far as this node sees them.
+    pub fn calls_of(&self, tenant: TenantId, number: &[u8]) -> u32 {
+        self.calls_by_talker.get(&self.talker(tenant, number)).map_or(0, |calls| *calls)
+    }
+
+    fn talker(&self, tenant: TenantId, number: &[u8]) -> Talker {
+        Talker(self.hasher.hash_one((tenant, number)))
     }
 
     /// Takes a place for one more stream of relayed media. `None` is no limit.
@@ -79,6 +112,7 @@ impl Activity {
     /// Gives back the memory of connections that are gone.
     pub(crate) fn give_memory_back(&self) {
         self.most_owners.give_back(&self.owners, self.owners.len());
+        self.most_talkers.give_back(&self.calls_by_talker, self.calls_by_talker.len());
     }
 
     /// Shows how many calls each tenant has now.
@@ -91,6 +125,10 @@ impl Activity {
         show(&self.streams_by_tenant, visit);
     }
 }
+
+/// An extension that talks: a hash, since two that share one of 64 bits are nobody's concern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Talker(u64);
 
 type Table = DashMap<TenantId, u32, FixedState>;
 

@@ -23,11 +23,11 @@ const FLOW_GRACE: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// Unregisters all devices of an extension that is no more: another may get its number.
-    pub(crate) fn handle_removed(&mut self, tenant: TenantId, number: &[u8]) {
+    pub(crate) fn handle_removed(&mut self, tenant: TenantId, number: &[u8], device: Option<u64>) {
         let Self { core, registrar, .. } = self;
         let directory = Arc::clone(&core.directory);
         let Some(tenant) = directory.tenant(tenant) else { return };
-        if let Some(change) = registrar.remove_all(core.now.wall, tenant, number, &core.location) {
+        if let Some(change) = registrar.remove(core.now.wall, tenant, number, device, &core.location) {
             core.out.save(change);
         }
     }

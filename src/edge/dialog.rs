@@ -7,6 +7,7 @@ use ringway_sip::{Flow, Monotonic, Transport, Uri};
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
 use smallvec::SmallVec;
 
+use crate::activity::Talker;
 use crate::budget::{BURST, SECOND, moment, spend};
 use crate::media::Media;
 use crate::proxy::ContextKey;
@@ -119,6 +120,8 @@ pub(crate) struct Dialog {
     pub(crate) callees: SmallVec<[Side; 1]>,
     /// Whether a 2xx has been seen.
     pub(crate) is_confirmed: bool,
+    /// The extensions that talk in it, from the 2xx on.
+    pub(crate) talkers: [Option<Talker>; 2],
     /// Whether it is an emergency call.
     pub(crate) is_emergency: bool,
     /// Whether another node has let it through: it counts there.

@@ -184,7 +184,7 @@ impl Engine {
             Input::LaneIdle(lane) => self.handle_idle_lane(lane),
             Input::LookedUp { tenant, number } => self.handle_looked_up(tenant, number),
             Input::Published { tenant, number, version } => self.handle_published(tenant, number, version),
-            Input::Removed { tenant, number } => self.handle_removed(tenant, number),
+            Input::Removed { tenant, number, device } => self.handle_removed(tenant, number, device),
             Input::GaveWay { tenant, number } => self.handle_gave_way(tenant, number),
             Input::Deadline => self.handle_deadline(),
         }

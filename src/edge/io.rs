@@ -68,12 +68,14 @@ pub enum Input<'a> {
         /// The number.
         number: &'a [u8],
     },
-    /// An extension is no more: its devices are registered no longer, wherever they are.
+    /// Devices of an extension are registered no longer, wherever they are: it is no more, or somebody wants it so.
     Removed {
         /// The tenant.
         tenant: TenantId,
         /// The number.
         number: &'a [u8],
+        /// The [mark](crate::location::Binding::mark) of the one that is meant; `None` for all.
+        device: Option<u64>,
     },
     /// This node's bindings of a number have given way to another node's: what is left is to be kept as it is now.
     GaveWay {

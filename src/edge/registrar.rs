@@ -160,17 +160,19 @@ impl Registrar {
         Some(BindingChange { key: &self.key, version, expires, record: &self.own })
     }
 
-    /// Removes all bindings of a number; what is to be kept of that, when there were any.
-    pub(crate) fn remove_all(
+    /// Removes one binding of a number or all of them; what is to be kept of that, when there were any.
+    pub(crate) fn remove(
         &mut self,
         now: Wall,
         tenant: &Tenant,
         number: &[u8],
+        device: Option<u64>,
         location: &Location,
     ) -> Option<BindingChange<'_>> {
         let limits = Limits { phones: 0, apps: 0, total: 0, when_full: tenant.when_full };
         // No REGISTER asks for it: its order is nobody's.
-        let update = Update { call_id: 0, cseq: u32::MAX, contacts: Contacts::All, limits };
+        let update =
+            Update { call_id: 0, cseq: u32::MAX, contacts: device.map_or(Contacts::All, Contacts::One), limits };
         let aor = Aor { tenant: tenant.id, number };
         let saved = location.save(now, &aor, &update, &mut self.record, &mut self.own).ok()?;
         let (version, expires) = (saved.version?, saved.expires);

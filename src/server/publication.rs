@@ -103,6 +103,12 @@ impl Publication {
         // One that was removed this moment has none.
         let rows = self.registrations.of(&self.in_force.load(), domain, Some(number)).unwrap_or_default();
         let shown = |row: RegistrationRow| Registration {
+            id: format!("{:016x}", row.mark),
+            node: row.node.map(|node| format!("{node:08x}")),
+            kind: if row.is_app { "app" } else { "phone" }.to_owned(),
+            has_push_token: row.has_push_token,
+            is_secure: matches!(row.transport.as_str(), "tls" | "wss"),
+            unanswered_pings: row.unanswered_pings,
             source: format!("{}:{}", bracketed(&row.source), row.port),
             contact: row.contact,
             user_agent: row.user_agent,

@@ -84,6 +84,10 @@ fn row(number: &[u8], binding: &Binding<'_>) -> RegistrationRow {
         unanswered_pings: pulse.map_or(0, |pulse| pulse.unanswered),
         is_natted: binding.is_natted,
         reached_by: binding.reached_by().as_str().to_owned(),
+        mark: binding.mark(),
+        is_app: binding.is_app(),
+        has_push_token: binding.has_push_token,
+        node: binding.home.map(|node| node.0),
     }
 }
 

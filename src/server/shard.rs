@@ -234,8 +234,8 @@ impl Shard {
             Mail::Published { tenant, number, version } => {
                 self.handle(Input::Published { tenant, number: &number, version }, Monotonic::START);
             }
-            Mail::Removed { tenant, number } => {
-                self.handle(Input::Removed { tenant, number: &number }, Monotonic::START);
+            Mail::Removed { tenant, number, device } => {
+                self.handle(Input::Removed { tenant, number: &number, device }, Monotonic::START);
             }
             Mail::GaveWay { tenant, number } => {
                 self.handle(Input::GaveWay { tenant, number: &number }, Monotonic::START);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use ringway_api::{Answer, Control, Readiness, Registration};
+use ringway_api::{Answer, Control, Live, Readiness, Registration};
 use ringway_directory::{Snapshot, TenantId};
 use ringway_edge::bans::BanReason;
 use ringway_edge::counters::{CallOutcome, Unmoved};
@@ -165,18 +165,39 @@ impl Control for Status {
         })
     }
 
-    fn unregister(&self, domain: &str, number: &str) {
+    fn unregister(&self, domain: &str, number: &str, device: Option<u64>) {
         let Some(running) = self.running.get() else { return };
         let directory = running.directory.load();
         let Some(tenant) = directory.tenant_by_host(domain.as_bytes()).map(|tenant| tenant.id) else { return };
-        let letter = || Mail::Removed { tenant, number: number.as_bytes().into() };
+        let letter = || Mail::Removed { tenant, number: number.as_bytes().into(), device };
         if !running.shards.post_to_one(letter) {
-            tracing::warn!(domain, number, "no shard has room: devices of a removed extension stay until they expire");
+            tracing::warn!(domain, number, "no shard has room: devices that were to go stay until they expire");
         }
     }
 
     fn registrations(&self, domain: &str, number: &str) -> Vec<Registration> {
         self.running.get().map(|running| running.publication.registered(domain, number)).unwrap_or_default()
+    }
+
+    fn live(&self, domain: &str, number: &str) -> Live {
+        let offline = Live { state: "OFFLINE", ..Live::default() };
+        let Some(running) = self.running.get() else { return offline };
+        let devices = running.publication.registered(domain, number);
+        let apps = devices.iter().filter(|device| device.kind == "app").count();
+        let directory = running.directory.load();
+        let tenant = directory.tenant_by_host(domain.as_bytes());
+        let calls = tenant.map_or(0, |tenant| running.activity.calls_of(tenant.id, number.as_bytes()));
+        Live {
+            state: match (calls, devices.is_empty()) {
+                (1.., _) => "ON_CALL",
+                (0, false) => "ONLINE",
+                (0, true) => "OFFLINE",
+            },
+            phones: u32::try_from(devices.len() - apps).unwrap_or(u32::MAX),
+            apps: u32::try_from(apps).unwrap_or(u32::MAX),
+            has_push_token: devices.iter().any(|device| device.has_push_token),
+            calls,
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use ringway_api::{Answer, Audience, Control, Readiness, Registration, serve};
+use ringway_api::{Answer, Audience, Control, Live, Readiness, Registration, serve};
 use ringway_store::directory::Directory;
 use ringway_telemetry::{Metrics, Scrape, names};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -187,7 +187,11 @@ impl Control for Fixed {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn unregister(&self, _: &str, _: &str) {}
+    fn unregister(&self, _: &str, _: &str, _: Option<u64>) {}
+
+    fn live(&self, _: &str, _: &str) -> Live {
+        Live::default()
+    }
 
     fn registrations(&self, _: &str, _: &str) -> Vec<Registration> {
         Vec::new()

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ringway_api::{Answer, Audience, Control, Readiness, Registration, hash_password, role, serve};
+use ringway_api::{Answer, Audience, Control, Live, Readiness, Registration, hash_password, role, serve};
 use ringway_store::directory::Directory;
 use ringway_store::directory::accounts::NewAccount;
 use ringway_store::keys::MasterKey;
@@ -49,12 +49,23 @@ impl Control for Running {
         Box::pin(async { Ok(()) })
     }
 
-    fn unregister(&self, _: &str, number: &str) {
-        self.unregistered.lock().unwrap().push(number.to_owned());
+    fn unregister(&self, _: &str, number: &str, device: Option<u64>) {
+        let device = device.map(|device| format!(":{device:x}")).unwrap_or_default();
+        self.unregistered.lock().unwrap().push(format!("{number}{device}"));
+    }
+
+    fn live(&self, _: &str, _: &str) -> Live {
+        Live { state: "ONLINE", phones: 1, apps: 0, has_push_token: false, calls: 0 }
     }
 
     fn registrations(&self, _: &str, number: &str) -> Vec<Registration> {
         vec![Registration {
+            id: "00000000000000a7".to_owned(),
+            node: None,
+            kind: "phone".to_owned(),
+            has_push_token: false,
+            is_secure: false,
+            unanswered_pings: 0,
             contact: format!("sip:{number}@198.51.100.7"),
             user_agent: "Phone".to_owned(),
             source: "198.51.100.7:5060".to_owned(),

@@ -15,7 +15,7 @@ use super::{expected_version, rfc3339, versioned};
 use crate::answer::{Errors, Refusal};
 use crate::body::{Asked, Body, Named};
 use crate::caller::Caller;
-use crate::control::Registration;
+use crate::control::{Live, Registration};
 use crate::router::Publisher;
 use crate::schema::joined;
 
@@ -32,6 +32,21 @@ pub(crate) struct ExtensionView {
     names: NamesView,
     #[serde(flatten)]
     settings: Settings,
+}
+
+/// An extension, and what it is doing.
+#[derive(Serialize)]
+pub(crate) struct LiveView {
+    #[serde(flatten)]
+    extension: ExtensionView,
+    #[serde(flatten)]
+    doing: Doing,
+}
+
+/// What an extension is doing.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Doing {
+    live: Live,
 }
 
 /// What an extension is called and known by.
@@ -103,6 +118,7 @@ macro_rules! described_as {
 }
 
 described_as!(ExtensionView, NamesView, Settings);
+described_as!(LiveView, NamesView, Settings, Doing);
 described_as!(CreatedView, NamesView, Settings, Drawn);
 described_as!(ExtensionWords, ExtensionBody, Settings);
 
@@ -169,7 +185,7 @@ pub(crate) struct Wanted {
 /// A page of extensions.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Page {
-    items: Vec<ExtensionView>,
+    items: Vec<LiveView>,
     /// The cursor of the next page; missing on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
@@ -190,7 +206,7 @@ impl ExtensionBody {
     /// The body of a request, and what it says of settings.
     fn read(mut members: Members) -> Result<(Self, Members), Refusal> {
         // What an answer has beside this may come back with it, and says nothing.
-        ["version", "created", "updated"].iter().for_each(|name| _ = members.remove(*name));
+        ["version", "created", "updated", "live"].iter().for_each(|name| _ = members.remove(*name));
         let (settings, words): (Members, Members) = members.into_iter().partition(|(name, _)| Settings::has(name));
         let body = read(words).map_err(|fault| Refusal::from(vec![fault]))?;
         Ok((body, settings))
@@ -235,6 +251,11 @@ fn view(row: &ExtensionRow) -> ExtensionView {
     ExtensionView { names, settings: (*profile.settings).clone() }
 }
 
+fn live_view(row: &ExtensionRow, publisher: &Publisher, domain: &str) -> LiveView {
+    let live = publisher.live(domain, row.profile.number.as_str());
+    LiveView { extension: view(row), doing: Doing { live } }
+}
+
 async fn created(caller: &Caller, added: &AddedExtension, action: &str) -> Result<CreatedView, Refusal> {
     let (tenant, row) = caller.directory.extension(&added.tenant.domain, added.profile.number.as_str()).await?;
     let extension = view(&row);
@@ -258,6 +279,7 @@ async fn created(caller: &Caller, added: &AddedExtension, action: &str) -> Resul
     (status = 422, body = Errors)))]
 pub(crate) async fn list(
     caller: Caller,
+    publisher: Publisher,
     Named(domain): Named<String>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<Page>, Refusal> {
@@ -268,9 +290,10 @@ pub(crate) async fn list(
         return Err(vec![Fault::new("limit", Code::BadFormat, message)].into());
     }
     let filter = ExtensionFilter { after: wanted.cursor, search: wanted.search, enabled: wanted.enabled, limit };
-    let (_, rows, has_more) = caller.directory.extensions(&domain, &filter).await?;
+    let (tenant, rows, has_more) = caller.directory.extensions(&domain, &filter).await?;
     let next = rows.last().filter(|_| has_more).map(|row| row.profile.number.as_str().to_owned());
-    Ok(Json(Page { items: rows.iter().map(view).collect(), next }))
+    let items = rows.iter().map(|row| live_view(row, &publisher, &tenant.domain)).collect();
+    Ok(Json(Page { items, next }))
 }
 
 /// Adds an extension. When this is answered it can register.
@@ -298,14 +321,15 @@ pub(crate) async fn create(
 /// An extension.
 #[utoipa::path(get, path = "/api/v1/tenants/{domain}/extensions/{number}", tag = "extensions",
     params(("domain" = String, Path), ("number" = String, Path)),
-    responses((status = 200, body = ExtensionView), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors)))]
+    responses((status = 200, body = LiveView), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors)))]
 pub(crate) async fn show(
     caller: Caller,
+    publisher: Publisher,
     Named((domain, number)): Named<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.may_manage(&domain)?;
-    let (_, row) = caller.directory.extension(&domain, &number).await?;
-    Ok(versioned(StatusCode::OK, row.version, view(&row)))
+    let (tenant, row) = caller.directory.extension(&domain, &number).await?;
+    Ok(versioned(StatusCode::OK, row.version, live_view(&row, &publisher, &tenant.domain)))
 }
 
 /// Changes an extension: what the body does not mention stays. With `If-Match` nothing is changed that has changed since.
@@ -368,7 +392,7 @@ pub(crate) async fn remove(
     entry.before = serde_json::to_string(&view(&before)).ok();
     publisher.publish().await?;
     // Else they would ring for whoever gets the number next.
-    publisher.unregister(&tenant.domain, &number);
+    publisher.unregister(&tenant.domain, &number, None);
     caller.directory.log(&entry).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -458,6 +482,31 @@ pub(crate) async fn registrations(
     caller.may_manage(&domain)?;
     let (tenant, _) = caller.directory.extension(&domain, &number).await?;
     Ok(Json(publisher.registrations(&tenant.domain, &number)))
+}
+
+/// Unregisters one device. It may register again: who is to be kept out needs another password too.
+#[utoipa::path(delete, path = "/api/v1/tenants/{domain}/extensions/{number}/registrations/{id}", tag = "extensions",
+    params(("domain" = String, Path), ("number" = String, Path), ("id" = String, Path)),
+    responses((status = 204), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors)))]
+pub(crate) async fn unregister(
+    caller: Caller,
+    publisher: Publisher,
+    Named((domain, number, id)): Named<(String, String, String)>,
+) -> Result<StatusCode, Refusal> {
+    caller.may_manage(&domain)?;
+    let (tenant, _) = caller.directory.extension(&domain, &number).await?;
+    let registered = publisher.registrations(&tenant.domain, &number);
+    let device = registered.iter().find(|device| device.id == id);
+    let mark = device.and_then(|device| u64::from_str_radix(&device.id, 16).ok());
+    let (Some(device), Some(mark)) = (device, mark) else {
+        let message = format!("{number} has no device {id} registered");
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "NOT_FOUND", message));
+    };
+    publisher.unregister(&tenant.domain, &number, Some(mark));
+    let mut entry = caller.entry(Some(&tenant.domain), "registration.remove", &number);
+    entry.before = serde_json::to_string(device).ok();
+    caller.directory.log(&entry).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[cfg(test)]

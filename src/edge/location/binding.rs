@@ -1,8 +1,10 @@
 //! A binding: one Contact of an address-of-record (RFC 3261 section 10).
 
+use std::hash::Hasher as _;
 use std::net::SocketAddr;
 
 use ringway_sip::{Flow, Transport, Uri};
+use siphasher::sip::SipHasher13;
 
 use super::home::NodeNumber;
 use super::pulse::Pulse;
@@ -81,6 +83,15 @@ pub struct Binding<'a> {
 }
 
 impl Binding<'_> {
+    /// What it is known by among those of its address-of-record: the same on every node and after a restart.
+    pub fn mark(&self) -> u64 {
+        let mut hasher = SipHasher13::new();
+        hasher.write(self.uri);
+        hasher.write_u64(self.instance.unwrap_or_default());
+        hasher.write_u32(self.reg_id.unwrap_or_default());
+        hasher.finish()
+    }
+
     /// The preference in thousandths; a Contact without one has the highest.
     pub fn preference(&self) -> u16 {
         self.q.unwrap_or(1000)

@@ -25,6 +25,8 @@ pub enum Contacts<'a, 'm> {
     All,
     /// These are put, or removed where the interval is 0.
     Some(&'a [Binding<'m>]),
+    /// No REGISTER's: the one with this [mark](Binding::mark) is removed.
+    One(u64),
 }
 
 /// What became of a record.
@@ -47,6 +49,8 @@ impl<'m> Update<'_, 'm> {
         };
         let last = bindings.iter().filter(is_of_order).map(|binding| binding.cseq).max();
         match (last, self.contacts) {
+            // It is out of any order.
+            (_, Contacts::One(_)) => {}
             (Some(last), _) if self.cseq < last => return Err(Reject::OutOfOrder),
             (Some(last), Contacts::All) if self.cseq == last => return Err(Reject::OutOfOrder),
             (Some(last), Contacts::Some(contacts)) if self.cseq == last => {
@@ -55,10 +59,13 @@ impl<'m> Update<'_, 'm> {
             }
             _ => {}
         }
-        let Contacts::Some(contacts) = self.contacts else {
-            let was_empty = bindings.is_empty();
-            bindings.clear();
-            return Ok(if was_empty { Applied::Unchanged } else { Applied::Changed });
+        let contacts = match self.contacts {
+            Contacts::Some(contacts) => contacts,
+            Contacts::All | Contacts::One(_) => {
+                let there = bindings.len();
+                bindings.retain(|binding| matches!(self.contacts, Contacts::One(mark) if binding.mark() != mark));
+                return Ok(if bindings.len() == there { Applied::Unchanged } else { Applied::Changed });
+            }
         };
         let before = self.limits.count(bindings);
         let (mut applied, mut has_added) = (Applied::Unchanged, false);

@@ -320,6 +320,10 @@ impl Engine {
         }
         if is_success && !dialog.is_confirmed {
             dialog.is_confirmed = true;
+            let callee = dialog.callees.iter().find(|side| side.stage == Stage::Confirmed);
+            let numbers = [dialog.caller.number.as_deref(), callee.and_then(|callee| callee.number.as_deref())];
+            let begin = |number: &str| self.core.activity.begin_talk(dialog.tenant, number);
+            dialog.talkers = numbers.map(|number| number.filter(|number| !number.is_empty()).map(begin));
             // Ringing does not count.
             dialog.ends_at = now + dialog.max_length(max_call);
             if !dialog.is_vouched {
@@ -634,6 +638,7 @@ impl Engine {
             if !dialog.is_vouched {
                 self.core.activity.end_call(dialog.tenant);
             }
+            dialog.talkers.into_iter().flatten().for_each(|talker| self.core.activity.end_talk(talker));
             self.end_media(dialog.tenant, dialog.media);
         }
     }

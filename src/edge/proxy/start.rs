@@ -173,6 +173,7 @@ impl Engine {
             caller: side,
             callees: SmallVec::new(),
             is_confirmed: false,
+            talkers: [None; 2],
             is_emergency,
             is_vouched: initial.vouched.is_some(),
             invite: None,

@@ -85,6 +85,10 @@ mod tests {
             unanswered_pings: 1,
             is_natted: true,
             reached_by: "flow".to_owned(),
+            mark: 0xa7,
+            is_app: false,
+            has_push_token: false,
+            node: None,
         };
         let silent = RegistrationRow { unanswered_pings: 4, ..registration.clone() };
         let direct =

@@ -335,6 +335,16 @@ pub(crate) struct RegistrationRow {
     /// What leads to it: its flow, its Contact, the proxies in its Path, or nothing.
     #[serde(default)]
     pub(crate) reached_by: String,
+    /// What it is known by among those of its extension.
+    #[serde(default)]
+    pub(crate) mark: u64,
+    #[serde(default)]
+    pub(crate) is_app: bool,
+    #[serde(default)]
+    pub(crate) has_push_token: bool,
+    /// The node that it is registered with, by its number; `None` for this one.
+    #[serde(default)]
+    pub(crate) node: Option<u32>,
 }
 
 /// An extension as it was added.

@@ -46,12 +46,14 @@ pub(crate) enum Mail {
     Directory(Arc<Snapshot>, oneshot::Sender<()>),
     /// The configuration has changed; told back when it is in force.
     Settings(Arc<Settings>, oneshot::Sender<()>),
-    /// An extension is no more.
+    /// Devices of an extension are registered no longer.
     Removed {
         /// The tenant.
         tenant: TenantId,
         /// The number.
         number: Box<[u8]>,
+        /// The mark of the one that is meant; `None` for all.
+        device: Option<u64>,
     },
     /// This node's bindings of a number have given way to another node's.
     GaveWay {

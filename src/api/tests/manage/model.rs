@@ -186,6 +186,25 @@ async fn what_there_is_one_of_is_there_from_the_beginning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_registered_is_seen_in_the_list_and_one_device_can_be_unregistered() {
+    let server = Server::start().await;
+    let token = server.user("a.example", "boss", "Admin").await;
+    let path = "/api/v1/tenants/a.example/extensions";
+    let body = json!({"extension_number": "101", "email": "a@a.example"});
+    assert_eq!(server.ask("POST", path, &token, Some(body)).await.status, 201);
+    let list = server.ask("GET", path, &token, None).await.json();
+    assert_eq!(list["items"][0]["live"]["state"], "ONLINE");
+    let devices = format!("{path}/101/registrations");
+    let device = server.ask("GET", &devices, &token, None).await.json()[0].clone();
+    assert_eq!((&device["id"], &device["kind"]), (&json!("00000000000000a7"), &json!("phone")));
+    assert_eq!(server.ask("DELETE", &format!("{devices}/00000000000000a8"), &token, None).await.status, 404);
+    assert_eq!(server.ask("DELETE", &format!("{devices}/00000000000000a7"), &token, None).await.status, 204);
+    assert_eq!(*server.running.unregistered.lock().unwrap(), ["101:a7"]);
+    let log = server.ask("GET", "/api/v1/tenants/a.example/audit", &token, None).await;
+    assert!(log.body.contains("registration.remove"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rates_come_in_pages_by_prefix() {
     let server = Server::start().await;
     let token = server.user("a.example", "boss", "Admin").await;

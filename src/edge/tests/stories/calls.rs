@@ -11,7 +11,10 @@ fn a_phone_registers_calls_another_and_either_side_hangs_up() {
         let (alice, bob) = (scene.phone("101@acme.example"), scene.phone("102@acme.example"));
         scene.register(alice);
         scene.register(bob);
+        let talks = |scene: &Scene| [b"101", b"102"].map(|number| scene.activity.calls_of(ACME, number));
+        assert_eq!(talks(&scene), [0, 0]);
         let (mut from, mut to) = scene.call(alice, bob);
+        assert_eq!(talks(&scene), [1, 1]);
         let (hangs_up, hears, dialog) = if caller_hangs_up { (alice, bob, &mut from) } else { (bob, alice, &mut to) };
         let bye = dialog.request(&mut scene, hangs_up, "BYE");
         scene.send_request(hangs_up, &bye);
@@ -24,6 +27,7 @@ fn a_phone_registers_calls_another_and_either_side_hangs_up() {
         let mut calls = Vec::new();
         scene.activity.calls(|tenant, count| calls.push((tenant, count)));
         assert_eq!(calls, [(ACME, 0)]);
+        assert_eq!(talks(&scene), [0, 0]);
         scene.advance(Duration::from_secs(40));
         scene.expect_nothing_more();
         assert_eq!((scene.shards[0].unanswered(), scene.shards[0].open_dialogs()), (0, 0));

@@ -385,3 +385,20 @@ fn when_a_connection_closes_only_a_phone_that_can_be_connected_to_is_still_calle
     assert_eq!(called_after_close("sip:102@10.0.0.2:5062;transport=tcp"), (Some(480), vec![]), "behind a NAT");
     assert_eq!(called_after_close("sip:102@phone.example;transport=tcp"), (Some(480), vec![]), "a name");
 }
+
+#[test]
+fn one_device_of_an_extension_is_unregistered_and_the_others_stay() {
+    let mut scene = scene();
+    let (desk, mobile) = (scene.phone("101@acme.example"), scene.phone("101@acme.example"));
+    scene.register(desk);
+    scene.register(mobile);
+    let mut marks = Vec::new();
+    let aor = ringway_edge::location::Aor { tenant: crate::scene::ACME, number: b"101" };
+    scene.location.lookup(scene.now.wall, &aor, |binding| marks.push((binding.uri.to_vec(), binding.mark())));
+    let contact = scene.contact(desk);
+    let mark = marks.iter().find(|(uri, _)| *uri == contact.as_bytes()).map(|(_, mark)| *mark);
+    scene.input(0, Input::Removed { tenant: crate::scene::ACME, number: b"101", device: mark });
+    assert_eq!(registered(&mut scene, mobile).len(), 1);
+    scene.input(0, Input::Removed { tenant: crate::scene::ACME, number: b"101", device: None });
+    assert_eq!(registered(&mut scene, mobile).len(), 0);
+}
