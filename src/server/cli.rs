@@ -1,5 +1,6 @@
 //! The command line: what each verb is called, takes and says.
 
+mod backup;
 mod bans;
 mod capture;
 mod check;
@@ -57,6 +58,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     let overrides = common.overrides(serve_arguments);
     match verb {
         Verb::Serve(_) => serve(&Wishes { overrides, is_demo }),
+        Verb::Backup(arguments) => backup::backup(&overrides, &arguments),
+        Verb::Restore(arguments) => backup::restore(&overrides, &arguments),
         Verb::Check => check::check(&overrides),
         Verb::Resolve(arguments) => resolve::resolve(&arguments),
         Verb::Tenant { verb: TenantVerb::Add(arguments) } => tenant::add(&overrides, arguments),

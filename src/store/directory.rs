@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod audit;
+mod backup;
 mod changing;
 mod error;
 pub(crate) mod extensions;
@@ -25,6 +26,7 @@ use std::time::SystemTime;
 
 use sqlx::{SqlitePool, SqliteTransaction};
 
+pub use backup::copy_database;
 pub use changing::{ChangedExtension, ExtensionFilter, ExtensionRow, MOST_OF_A_PAGE};
 pub use error::Error;
 pub use extensions::AddedExtension;

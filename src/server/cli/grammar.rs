@@ -88,11 +88,39 @@ pub(crate) enum Verb {
                       capture ladder call.pcap"
     )]
     Capture(CaptureArguments),
+    /// Keep database, journal and keys together in one file, also while a node runs
+    #[command(
+        after_help = "Whoever has the file can open every secret in it. Example: ringway backup --output monday.tar"
+    )]
+    Backup(BackupArguments),
+    /// Put a backup's database, journal and keys into a data directory that no node uses
+    #[command(
+        after_help = "Example: ringway restore monday.tar --data ./data\nWith --replace what is there is moved into a folder \
+                      beside it, not removed."
+    )]
+    Restore(RestoreArguments),
     /// Bans: who is shut out for a while by a running node, and why
     Bans {
         #[command(subcommand)]
         verb: BansVerb,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BackupArguments {
+    /// The file, which must not be there yet [default: ringway-<time>.tar]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RestoreArguments {
+    /// The file that `ringway backup` has written
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Take the place of what is in the data directory
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Args, Debug)]
