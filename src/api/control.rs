@@ -1,5 +1,6 @@
 //! What the HTTP side asks of the running server.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use ringway_store::directory::Directory;
@@ -68,6 +69,12 @@ pub trait Control: Send + Sync + 'static {
 
     /// Unregisters every device of an extension that was removed.
     fn unregister(&self, domain: &str, number: &str);
+
+    /// Unregisters every device of a tenant that is being removed, as long as it is in force still.
+    fn unregister_all(&self, domain: &str);
+
+    /// Whether what comes from this address is ours, such as a proxy: it may say for whom it asks.
+    fn trusts(&self, source: IpAddr) -> bool;
 
     /// The devices of an extension that are registered now.
     fn registrations(&self, domain: &str, number: &str) -> Vec<Registration>;

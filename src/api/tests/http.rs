@@ -189,6 +189,12 @@ impl Control for Fixed {
 
     fn unregister(&self, _: &str, _: &str) {}
 
+    fn unregister_all(&self, _: &str) {}
+
+    fn trusts(&self, _: std::net::IpAddr) -> bool {
+        false
+    }
+
     fn registrations(&self, _: &str, _: &str) -> Vec<Registration> {
         Vec::new()
     }

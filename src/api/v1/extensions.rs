@@ -279,9 +279,7 @@ pub(crate) async fn remove(
     let (tenant, before) = caller.directory.remove_extension(&domain, &number, expected_version(&headers)?).await?;
     let mut entry = caller.entry(Some(&tenant.domain), "extension.remove", &number);
     entry.before = serde_json::to_string(&view(&before)).ok();
-    publisher.publish().await?;
-    // Else they would ring for whoever gets the number next.
-    publisher.unregister(&tenant.domain, &number);
+    publisher.publish_removal(&tenant.domain, &number).await?;
     caller.directory.log(&entry).await?;
     Ok(StatusCode::NO_CONTENT)
 }
