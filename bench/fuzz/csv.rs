@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use ringway_directory::TenantDraft;
 use ringway_store::csv::{ImportLimits, ImportOptions, ImportReport, Mode};
 use ringway_store::directory::Directory;
+use ringway_store::directory::audit::unlogged;
 use ringway_store::keys::MasterKey;
 use tokio::runtime::{Builder, Runtime};
 
@@ -30,7 +31,7 @@ static NODE: LazyLock<Option<Node>> = LazyLock::new(|| {
         let key = MasterKey::from_bytes([7; 32]);
         let directory = Directory::open(&folder.path().join("ringway.db"), &key).await.ok()?;
         let draft = TenantDraft { domain: DOMAIN.into(), ..TenantDraft::default() };
-        directory.add_tenant(&draft).await.ok()?;
+        directory.add_tenant(&draft, unlogged).await.ok()?;
         let options = ImportOptions::default();
         let file = &b"extension_number,email\n101,a@example.com\n"[..];
         directory.import_file(DOMAIN, options, file, |_| ()).await.ok()?;

@@ -11,6 +11,13 @@ use utoipa::ToSchema;
 /// Seconds after which it is worth trying again when the database is busy.
 const RETRY_AFTER: &str = "1";
 
+/// The code of what is stored and not in force yet.
+pub(crate) const NOT_IN_FORCE: &str = "NOT_IN_FORCE";
+
+/// Marks an error that follows a change which is stored.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored;
+
 /// What is wrong with a request: all of it at once.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Errors {
@@ -75,6 +82,7 @@ impl From<Error> for Refusal {
         let generic = "the database can't be used at the moment; the log of the node says why";
         match error {
             Error::Refused(faults) => faults.into(),
+            Error::Clash(faults) => Self { status: StatusCode::CONFLICT, ..faults.into() },
             Error::UnknownTenant(domain) => {
                 Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("there is no tenant {domain}"))
             }
@@ -82,7 +90,7 @@ impl From<Error> for Refusal {
                 Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", text)
             }
             Error::Stale => Self::new(StatusCode::PRECONDITION_FAILED, "STALE", text),
-            Error::Database(_) | Error::Io(_) => {
+            Error::Database(_) | Error::Io(_) | Error::Gone(_) => {
                 tracing::error!(error = text, "the database could not do what the API was asked");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE", generic)
             }
@@ -96,7 +104,11 @@ impl From<Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        let is_stored = self.complaints.iter().any(|complaint| complaint.code == NOT_IN_FORCE);
         let mut response = (self.status, Json(Errors { errors: self.complaints })).into_response();
+        if is_stored {
+            response.extensions_mut().insert(Stored);
+        }
         let headers = response.headers_mut();
         match (self.retry_after, self.status) {
             (Some(seconds), _) => _ = headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds)),

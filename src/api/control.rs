@@ -1,5 +1,6 @@
 //! What the HTTP side asks of the running server.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use ringway_store::directory::Directory;
@@ -99,6 +100,12 @@ pub trait Control: Send + Sync + 'static {
 
     /// Unregisters devices of an extension: the one with this id, or all.
     fn unregister(&self, domain: &str, number: &str, device: Option<u64>);
+
+    /// Unregisters every device of a tenant that is being removed, as long as it is in force still.
+    fn unregister_all(&self, domain: &str);
+
+    /// Whether what comes from this address is ours, such as a proxy: it may say for whom it asks.
+    fn trusts(&self, source: IpAddr) -> bool;
 
     /// The devices of an extension that are registered now.
     fn registrations(&self, domain: &str, number: &str) -> Vec<Registration>;

@@ -9,11 +9,18 @@ mod body;
 mod caller;
 mod control;
 mod health;
+mod housekeeping;
 mod listener;
 mod metrics;
+mod once;
 mod passwords;
+mod publisher;
+mod rates;
 mod router;
 mod schema;
+mod source;
+mod to_its_end;
+mod totp;
 mod v1;
 
 pub use caller::role;

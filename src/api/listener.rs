@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
 use crate::control::Control;
+use crate::housekeeping::keep_house;
 use crate::router::{Audience, router};
 
 /// How many connections one listener serves at once. Further ones wait in the kernel's queue.
@@ -35,8 +36,13 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let listener = Bounded { listener, permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)) };
+    let house = (audience == Audience::Management).then(|| tokio::spawn(keep_house(Arc::clone(&control))));
     let service = router(control, audience).into_make_service_with_connect_info::<Peer>();
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
+    let served = axum::serve(listener, service).with_graceful_shutdown(stop).await;
+    if let Some(house) = house {
+        house.abort();
+    }
+    served
 }
 
 /// The other end of a connection.

@@ -3,21 +3,26 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts};
-use axum::http::request::Parts;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
 use ringway_store::directory::Directory;
+use tokio::sync::Semaphore;
 
 use crate::answer::{Refusal, error};
 use crate::attempts::Attempts;
-use crate::control::{Control, Live, Registration};
+use crate::control::Control;
+use crate::once::once;
 use crate::passwords::Passwords;
+pub(crate) use crate::publisher::Publisher;
+use crate::rates::Rates;
+use crate::to_its_end::{AT_ONCE, to_its_end};
 use crate::{health, metrics, v1};
 
 /// The largest body in JSON.
-const LARGEST_BODY: usize = 256 * 1024;
+pub(crate) const LARGEST_BODY: usize = 256 * 1024;
 
 /// Whom a listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +38,17 @@ pub(crate) struct App {
     pub(crate) control: Arc<dyn Control>,
     pub(crate) attempts: Attempts,
     pub(crate) passwords: Passwords,
+    pub(crate) rates: Rates,
+    pub(crate) publisher: Publisher,
 }
 
 impl App {
+    /// The hash of a password.
+    pub(crate) async fn hash(&self, password: &str) -> Result<String, Refusal> {
+        let busy = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", "the password could not be hashed");
+        self.passwords.hash(password).await.ok_or_else(busy)
+    }
+
     /// The directory; while it is being loaded whoever asks is told to wait.
     pub(crate) fn directory(&self) -> Result<Directory, Refusal> {
         let starting = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", "the server is starting");
@@ -43,40 +56,14 @@ impl App {
     }
 }
 
-/// What brings changes into force, and knows who is registered.
-pub(crate) struct Publisher(Arc<dyn Control>);
-
-impl Publisher {
-    pub(crate) async fn publish(&self) -> Result<(), Refusal> {
-        let late = |message| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_IN_FORCE", message);
-        self.0.publish().await.map_err(late)
-    }
-
-    pub(crate) fn unregister(&self, domain: &str, number: &str, device: Option<u64>) {
-        self.0.unregister(domain, number, device);
-    }
-
-    pub(crate) fn registrations(&self, domain: &str, number: &str) -> Vec<Registration> {
-        self.0.registrations(domain, number)
-    }
-}
-
-impl Publisher {
-    pub(crate) fn live(&self, domain: &str, number: &str) -> Live {
-        self.0.live(domain, number)
-    }
-}
-
-impl FromRequestParts<Arc<App>> for Publisher {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(_: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
-        Ok(Self(Arc::clone(&app.control)))
-    }
-}
-
 pub(crate) fn router(control: Arc<dyn Control>, audience: Audience) -> Router {
-    let app = Arc::new(App { control, attempts: Attempts::default(), passwords: Passwords::new() });
+    let app = Arc::new(App {
+        publisher: Publisher::new(Arc::clone(&control)),
+        control,
+        attempts: Attempts::default(),
+        passwords: Passwords::new(),
+        rates: Rates::default(),
+    });
     let router = match audience {
         Audience::Management => {
             let (routes, description) = v1::routes();
@@ -89,6 +76,8 @@ pub(crate) fn router(control: Arc<dyn Control>, audience: Audience) -> Router {
                 .route("/api/v1/openapi.json", get(describe))
                 .merge(routes)
                 .layer(DefaultBodyLimit::max(LARGEST_BODY))
+                .layer(from_fn_with_state(Arc::clone(&app), once))
+                .layer(from_fn_with_state(Arc::new(Semaphore::new(AT_ONCE)), to_its_end))
         }
         Audience::Scraper => Router::new().route("/metrics", get(metrics::for_everybody)),
     };

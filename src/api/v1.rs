@@ -2,12 +2,14 @@
 
 mod audit;
 mod auth;
+mod enter;
 mod extensions;
 mod files;
 mod me;
 mod parts;
 mod resources;
 mod tenants;
+mod totp;
 mod users;
 
 use std::sync::Arc;
@@ -21,9 +23,10 @@ use ringway_directory::model::hours::Week;
 use ringway_directory::model::{
     Attendant, FeatureCodes, InboundRule, Meeting, OutboundRule, Queue, Rate, RingGroup, Role, Trunk,
 };
-use serde::Serialize;
+use ringway_directory::{Code, Fault};
+use serde::{Deserialize, Serialize};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::{IntoParams, Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -58,8 +61,10 @@ pub(crate) fn routes() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(me::change_password))
         .routes(routes!(me::list_keys, me::create_key))
         .routes(routes!(me::revoke_key))
+        .routes(routes!(totp::begin, totp::finish, totp::remove))
         .routes(routes!(tenants::list, tenants::create))
-        .routes(routes!(tenants::show, tenants::change))
+        .routes(routes!(tenants::show, tenants::change, tenants::remove))
+        .routes(routes!(enter::enter))
         .routes(routes!(extensions::list, extensions::create))
         .routes(routes!(extensions::show, extensions::change, extensions::remove))
         .routes(routes!(extensions::copy))
@@ -68,7 +73,10 @@ pub(crate) fn routes() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(files::import))
         .routes(routes!(files::export))
         .routes(routes!(users::list, users::create))
-        .routes(routes!(users::remove))
+        .routes(routes!(users::show, users::change, users::remove))
+        .routes(routes!(users::list_keys))
+        .routes(routes!(users::revoke_key))
+        .routes(routes!(users::reset_totp))
         .routes(routes!(audit::of_all))
         .routes(routes!(audit::of_tenant))
         .split_for_parts();
@@ -89,6 +97,42 @@ pub(crate) fn routes() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
     router = resources::add::<Week>(router, &mut api, Whose::Tenants);
     router = resources::add::<FeatureCodes>(router, &mut api, Whose::Tenants);
     (router, api)
+}
+
+/// Items of a page unless another number is asked for.
+const OF_A_PAGE: u16 = 100;
+/// Items of a page at most.
+const MOST_OF_A_PAGE: u16 = 500;
+
+/// Which page is wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageWanted {
+    /// Those behind this one: `next` of the page before.
+    cursor: Option<String>,
+    /// So many at most (100).
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u16>,
+}
+
+impl PageWanted {
+    fn limit(&self) -> Result<u16, Refusal> {
+        page_limit(self.limit)
+    }
+}
+
+fn page_limit(wanted: Option<u16>) -> Result<u16, Refusal> {
+    let limit = wanted.unwrap_or(OF_A_PAGE);
+    if (1..=MOST_OF_A_PAGE).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(vec![Fault::new("limit", Code::BadFormat, format!("a page has 1 to {MOST_OF_A_PAGE} items"))].into())
+}
+
+/// Tells what is `null` from what is not there.
+fn mentioned<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(from).map(Some)
 }
 
 /// An answer with the version of what it shows.

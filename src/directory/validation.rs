@@ -7,6 +7,7 @@ mod call_seconds;
 mod device_limit;
 mod domain;
 mod email;
+mod emergency;
 mod flag;
 mod hash;
 mod network;
@@ -19,6 +20,7 @@ pub use call_seconds::{CALL_SECONDS, check_call_seconds};
 pub use device_limit::{MOST_DEVICES, parse_device_limit};
 pub use domain::Domain;
 pub use email::Email;
+pub use emergency::{EMERGENCY_NUMBERS, MOST_EMERGENCY_NUMBERS, check_emergency_number, check_not_emergency};
 pub use flag::parse_flag;
 pub use hash::parse_hash;
 pub use network::parse_network;
@@ -42,6 +44,12 @@ fn draw(alphabet: &[u8], count: usize, random: &mut Random<'_>) -> String {
         text.extend(characters.take(wanted).map(|byte| char::from(alphabet[byte % alphabet.len()])));
     }
     text
+}
+
+/// The name of a time zone of the IANA database, as it is written there; `None` for what is none. Case does not count.
+pub fn time_zone(name: &str) -> Option<String> {
+    let zone = jiff::tz::TimeZoneDatabase::bundled().get(name).ok()?;
+    zone.iana_name().map(str::to_owned)
 }
 
 /// So many random digits.

@@ -3,6 +3,7 @@
 use ringway_api::{hash_password, random_password, role};
 use ringway_store::directory::Directory;
 use ringway_store::directory::accounts::NewAccount;
+use ringway_store::directory::audit::unlogged;
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -31,6 +32,6 @@ pub(crate) async fn ensure(directory: &Directory, config: &Config) -> Result<Opt
         password: Some(&hash),
         must_change: drawn.is_some(),
     };
-    directory.add_account(&account).await.map_err(Failure::of)?;
+    directory.add_account(&account, unlogged).await.map_err(Failure::of)?;
     Ok(drawn)
 }

@@ -33,6 +33,12 @@ impl BanOffice {
         *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = settings.limits.clone();
     }
 
+    /// Whether an address is in one of the networks that are never banned.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        let limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        limits.trusted.iter().any(|network| network.contains(&address))
+    }
+
     /// Does what a command asks.
     ///
     /// # Errors

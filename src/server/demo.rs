@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use ringway_directory::{ExtensionDraft, Snapshot, TenantDraft};
 use ringway_sip::digest::{Algorithm, ha1};
+use ringway_store::directory::audit::unlogged;
 use ringway_store::directory::{Directory, Error};
 use ringway_store::keys::MasterKey;
 
@@ -27,7 +28,7 @@ pub(crate) async fn add(directory: &Directory, key: &MasterKey) -> Result<(), Er
         Ok(_) => {}
         Err(Error::UnknownTenant(_)) => {
             let draft = TenantDraft { domain: DOMAIN.to_owned(), name: "Demo".to_owned(), ..TenantDraft::default() };
-            directory.add_tenant(&draft).await?;
+            directory.add_tenant(&draft, unlogged).await?;
         }
         Err(error) => return Err(error),
     }

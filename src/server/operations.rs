@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ringway_directory::{Acknowledge, ExtensionDraft, MediaPolicy, Secret, Tenant, TenantDraft, WhenFull};
 use ringway_store::csv::{ImportLimits, ImportOptions};
+use ringway_store::directory::audit::unlogged;
 use ringway_store::directory::{Directory, Error, TenantChange};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
@@ -68,8 +69,8 @@ async fn add_tenant(directory: &Directory, new: NewTenant, events: &Events) -> R
         acknowledge: new.acknowledge,
         auth_name_equals_number: false,
     };
-    let tenant = directory.add_tenant(&draft).await.map_err(told)?;
-    tell(events, Event::Tenant(row(&tenant, 0))).await;
+    let added = directory.add_tenant(&draft, unlogged).await.map_err(told)?;
+    tell(events, Event::Tenant(row(&added.tenant, 0))).await;
     Ok(())
 }
 
@@ -89,10 +90,10 @@ async fn set_tenant(directory: &Directory, new: &TenantSettings, events: &Events
         calls: limit("calls_ps", &new.calls_ps)?,
         connections: limit("connections", &new.connections)?,
         weight: new.weight,
+        ..TenantChange::default()
     };
-    let tenant = directory.change_tenant(&new.domain, &changes).await.map_err(told)?;
-    let count = directory.extension_count(tenant.id).await.map_err(told)?;
-    tell(events, Event::Tenant(row(&tenant, count))).await;
+    let changed = directory.change_tenant(&new.domain, &changes, None, |_| (), unlogged).await.map_err(told)?;
+    tell(events, Event::Tenant(row(&changed.after.tenant, changed.after.extensions))).await;
     Ok(())
 }
 

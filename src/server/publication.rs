@@ -1,5 +1,6 @@
 //! From the database into force: a change is done when every shard judges by it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,6 +122,12 @@ impl Publication {
             round_trip_ms: row.round_trip_ms,
         };
         rows.into_iter().map(shown).collect()
+    }
+
+    /// The extensions of a tenant that have devices registered now.
+    pub(crate) fn registered_numbers(&self, domain: &str) -> BTreeSet<String> {
+        let rows = self.registrations.of(&self.in_force.load(), domain, None).unwrap_or_default();
+        rows.into_iter().map(|row| row.number).collect()
     }
 
     /// Makes the hashes of other algorithms, when those that are offered have changed.

@@ -1,5 +1,6 @@
 //! What the HTTP side may ask: whether calls are taken, and the numbers.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -15,6 +16,7 @@ use ringway_store::directory::Directory;
 use ringway_store::journal::Journal;
 use ringway_telemetry::{Histogram, Metrics, Scrape, names};
 
+use crate::bans::BanOffice;
 use crate::capture::Captures;
 use crate::media::Media;
 use crate::publication::Publication;
@@ -48,6 +50,7 @@ pub(crate) struct Running {
     pub(crate) location: Arc<Location>,
     pub(crate) activity: Arc<Activity>,
     pub(crate) bans: Arc<Bans>,
+    pub(crate) bans_office: Arc<BanOffice>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) tls: TlsListeners,
     pub(crate) captures: Arc<Captures>,
@@ -173,6 +176,17 @@ impl Control for Status {
         if !running.shards.post_to_one(letter) {
             tracing::warn!(domain, number, "no shard has room: devices that were to go stay until they expire");
         }
+    }
+
+    fn unregister_all(&self, domain: &str) {
+        let Some(running) = self.running.get() else { return };
+        for number in running.publication.registered_numbers(domain) {
+            self.unregister(domain, &number, None);
+        }
+    }
+
+    fn trusts(&self, source: IpAddr) -> bool {
+        self.running.get().is_some_and(|running| running.bans_office.trusts(source))
     }
 
     fn registrations(&self, domain: &str, number: &str) -> Vec<Registration> {

@@ -4,6 +4,7 @@
 //! the hot path: calls are made from the [`Snapshot`](ringway_directory::Snapshot) that is loaded from here.
 
 pub mod accounts;
+pub mod answers;
 pub mod audit;
 mod backup;
 mod changing;
@@ -16,11 +17,14 @@ mod open;
 pub mod resources;
 mod rows;
 mod secrets;
+pub mod settings;
 mod snapshot;
 mod surroundings;
 pub(crate) mod tenants;
 pub(crate) mod write;
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -33,7 +37,7 @@ pub use extensions::AddedExtension;
 pub use open::OpenError;
 pub(crate) use rows::{PROFILE_COLUMNS, StoredExtension, read_profile};
 pub(crate) use secrets::{SealedSecret, Secrets};
-pub use tenants::TenantChange;
+pub use tenants::{ChangedTenant, TenantChange, TenantRow};
 
 /// The open database. Clones share it.
 #[derive(Clone)]
@@ -41,17 +45,50 @@ pub struct Directory {
     writer: SqlitePool,
     readers: SqlitePool,
     secrets: Arc<Secrets>,
+    file: Arc<File>,
+}
+
+/// The file that was opened, by which it is known again.
+struct File {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl File {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        Ok(Self { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
+    }
+
+    /// Whether it is there still. SQLite goes on with a file that was removed, and all that is written to it is lost.
+    fn is_there(&self) -> bool {
+        Self::of(&self.path).is_ok_and(|found| (found.device, found.inode) == (self.device, self.inode))
+    }
 }
 
 impl Directory {
     /// Begins a transaction that may write. There is one at a time; others wait.
     pub(crate) async fn begin_write(&self) -> Result<SqliteTransaction<'static>, Error> {
+        if !self.file.is_there() {
+            return Err(Error::Gone(self.file.path.clone()));
+        }
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
     /// Begins a transaction that sees one state of the database however long it takes.
     pub(crate) async fn begin_read(&self) -> Result<SqliteTransaction<'static>, Error> {
         Ok(self.readers.begin().await?)
+    }
+
+    /// Lets the database grow to so many pages of 4096 bytes and no further, as on a disk that is full.
+    ///
+    /// # Errors
+    /// The database can't be used.
+    pub async fn limit_pages(&self, pages: u32) -> Result<(), Error> {
+        let sql = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+        sqlx::query(sql).execute(&self.writer).await?;
+        Ok(())
     }
 
     pub(crate) fn secrets(&self) -> &Secrets {

@@ -193,6 +193,12 @@ impl Control for Fixed {
         Live::default()
     }
 
+    fn unregister_all(&self, _: &str) {}
+
+    fn trusts(&self, _: std::net::IpAddr) -> bool {
+        false
+    }
+
     fn registrations(&self, _: &str, _: &str) -> Vec<Registration> {
         Vec::new()
     }

@@ -2,187 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-#[path = "manage/model.rs"]
-mod model;
+mod scene;
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::Ordering;
 
-use ringway_api::{Answer, Audience, Control, Live, Readiness, Registration, hash_password, role, serve};
-use ringway_store::directory::Directory;
-use ringway_store::directory::accounts::NewAccount;
-use ringway_store::keys::MasterKey;
-use ringway_telemetry::{Metrics, Scrape};
+use scene::{ADMIN_PASSWORD, Reply, Server};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-
-const ADMIN_PASSWORD: &str = "Correct-9-horse";
-
-struct Running {
-    directory: Directory,
-    metrics: Metrics,
-    published: AtomicUsize,
-    unregistered: Mutex<Vec<String>>,
-}
-
-impl Control for Running {
-    fn readiness(&self) -> Readiness {
-        Readiness::Ready
-    }
-
-    fn scrape(&self) -> Answer<'_, Scrape> {
-        Box::pin(async { Scrape::default() })
-    }
-
-    fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-
-    fn directory(&self) -> Option<Directory> {
-        Some(self.directory.clone())
-    }
-
-    fn publish(&self) -> Answer<'_, Result<(), String>> {
-        self.published.fetch_add(1, Ordering::Relaxed);
-        Box::pin(async { Ok(()) })
-    }
-
-    fn unregister(&self, _: &str, number: &str, device: Option<u64>) {
-        let device = device.map(|device| format!(":{device:x}")).unwrap_or_default();
-        self.unregistered.lock().unwrap().push(format!("{number}{device}"));
-    }
-
-    fn live(&self, _: &str, _: &str) -> Live {
-        Live { state: "ONLINE", phones: 1, apps: 0, has_push_token: false, calls: 0 }
-    }
-
-    fn registrations(&self, _: &str, number: &str) -> Vec<Registration> {
-        vec![Registration {
-            id: "00000000000000a7".to_owned(),
-            node: None,
-            kind: "phone".to_owned(),
-            has_push_token: false,
-            is_secure: false,
-            unanswered_pings: 0,
-            contact: format!("sip:{number}@198.51.100.7"),
-            user_agent: "Phone".to_owned(),
-            source: "198.51.100.7:5060".to_owned(),
-            transport: "udp".to_owned(),
-            reached_by: "contact".to_owned(),
-            registered_at: "2026-01-01T00:00:00Z".to_owned(),
-            expires_at: "2026-01-01T00:05:00Z".to_owned(),
-            is_natted: false,
-            last_ping: None,
-            round_trip_ms: None,
-        }]
-    }
-}
-
-struct Server {
-    address: SocketAddr,
-    running: Arc<Running>,
-    _folder: tempfile::TempDir,
-}
-
-struct Reply {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Reply {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
-
-    /// Code and pointer of everything that is wrong.
-    fn faults(&self) -> Vec<(String, String)> {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let errors = self.json()["errors"].as_array().unwrap().clone();
-        errors.iter().map(|error| (text(&error["code"]), text(&error["pointer"]))).collect()
-    }
-}
-
-impl Server {
-    /// With the system admin, and the tenants a.example and b.example.
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::open(&folder.path().join("ringway.db"), &MasterKey::from_bytes([7; 32])).await;
-        let directory = directory.unwrap();
-        let password = hash_password(ADMIN_PASSWORD).unwrap();
-        let admin = NewAccount {
-            tenant: None,
-            username: "admin",
-            role: role::SYSTEM_ADMIN,
-            password: Some(&password),
-            must_change: false,
-        };
-        directory.add_account(&admin).await.unwrap();
-        let running = Arc::new(Running {
-            directory,
-            metrics: Metrics::new("0").unwrap(),
-            published: AtomicUsize::new(0),
-            unregistered: Mutex::default(),
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let control: Arc<dyn Control> = Arc::<Running>::clone(&running);
-        tokio::spawn(serve(listener, control, Audience::Management, std::future::pending()));
-        let server = Self { address, running, _folder: folder };
-        let token = server.admin().await;
-        for domain in ["a.example", "b.example"] {
-            let reply = server.ask("POST", "/api/v1/tenants", &token, Some(json!({"domain": domain}))).await;
-            assert_eq!(reply.status, 201, "{}", reply.body);
-        }
-        server
-    }
-
-    async fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Reply {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Reply { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
-    }
-
-    async fn ask_with(&self, method: &str, path: &str, token: &str, further: &str, body: Option<Value>) -> Reply {
-        let bearer = if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
-        let kind = if body.is_some() { "content-type: application/json\r\n" } else { "" };
-        let body = body.map(|body| body.to_string()).unwrap_or_default();
-        self.send(method, path, &format!("{bearer}{kind}{further}"), &body).await
-    }
-
-    async fn ask(&self, method: &str, path: &str, token: &str, body: Option<Value>) -> Reply {
-        self.ask_with(method, path, token, "", body).await
-    }
-
-    async fn sign_in(&self, domain: Option<&str>, username: &str, password: &str) -> Reply {
-        let body = json!({"domain": domain, "username": username, "password": password});
-        self.ask("POST", "/api/v1/auth/token", "", Some(body)).await
-    }
-
-    async fn admin(&self) -> String {
-        let reply = self.sign_in(None, "admin", ADMIN_PASSWORD).await;
-        reply.json()["access_token"].as_str().unwrap().to_owned()
-    }
-
-    /// The token of a user of this tenant, who has this role.
-    async fn user(&self, domain: &str, username: &str, role: &str) -> String {
-        let body = json!({"username": username, "role": role, "password": "Other-7-horses"});
-        let path = format!("/api/v1/tenants/{domain}/users");
-        assert_eq!(self.ask("POST", &path, &self.admin().await, Some(body)).await.status, 201);
-        let reply = self.sign_in(Some(domain), username, "Other-7-horses").await;
-        reply.json()["access_token"].as_str().unwrap().to_owned()
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_and_a_name_that_is_nobody_s_are_refused_alike_and_the_sixth_attempt_is_shut_out() {
@@ -250,6 +75,8 @@ async fn every_path_lets_in_whom_it_should_and_nobody_else_with_every_role_of_tw
     let own = server.user("a.example", "alice", "Admin").await;
     let other = server.user("b.example", "bob", "Admin").await;
     let user = server.user("a.example", "carol", "StandardUser").await;
+    let entered = server.enter("a.example").await;
+    let elsewhere = server.enter("b.example").await;
     let mut walked = 0;
     for (template, methods) in description["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys().map(|method| method.to_uppercase()) {
@@ -263,19 +90,31 @@ async fn every_path_lets_in_whom_it_should_and_nobody_else_with_every_role_of_tw
                 .replace("{prefix}", "rwk_none");
             let is_own = template.starts_with("/api/v1/me");
             let is_of_tenant = template.contains("{domain}");
-            // A tenant's limits are the carrier's to say; which tenants there are is told to each as far as it is his.
-            let is_carrier_s = !is_own && (!is_of_tenant || (template.ends_with("{domain}") && method == "PATCH"));
+            // Whether there is a tenant is the carrier's to say; which tenants there are is told to each as far as it is his.
+            let is_carrier_s = !is_own
+                && (!is_of_tenant
+                    || (template.ends_with("{domain}") && method == "DELETE")
+                    || template.ends_with("/enter"));
+            // Who has entered a tenant has nothing of one's own there.
+            let is_mine = is_own && template == "/api/v1/me";
             let is_listing_tenants = template == "/api/v1/tenants" && method == "GET";
             for (caller, token, may) in [
                 ("nobody", "", false),
                 ("the system admin", &*system, true),
                 ("the tenant's admin", &*own, is_own || is_listing_tenants || (is_of_tenant && !is_carrier_s)),
+                (
+                    "who has entered the tenant",
+                    &*entered,
+                    is_mine || is_listing_tenants || (is_of_tenant && !is_carrier_s),
+                ),
+                ("who has entered another", &*elsewhere, is_mine || is_listing_tenants),
                 ("another tenant's admin", &*other, is_own || is_listing_tenants),
                 ("a user", &*user, is_own),
             ] {
                 // So wrong that nothing is changed, whoever asks.
                 let body = (method != "GET" && method != "DELETE").then(|| json!({"no_such_member": 1}));
-                let reply = server.ask(&method, &path, token, body).await;
+                let stale = if method == "DELETE" { "if-match: \"999\"\r\n" } else { "" };
+                let reply = server.ask_with(&method, &path, token, stale, body).await;
                 let is_in = !matches!(reply.status, 401 | 403);
                 assert_eq!(is_in, may, "{method} {path} by {caller}: {} {}", reply.status, reply.body);
                 assert!(reply.status < 500, "{method} {path}: {}", reply.body);
@@ -284,7 +123,7 @@ async fn every_path_lets_in_whom_it_should_and_nobody_else_with_every_role_of_tw
             }
         }
     }
-    assert!(walked >= 5 * 18, "{walked}");
+    assert!(walked >= 7 * 28, "{walked}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

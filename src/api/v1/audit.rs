@@ -1,17 +1,15 @@
 //! What was changed by whom.
 
 use axum::Json;
-use ringway_store::directory::audit::Logged;
+use ringway_directory::{Code, Fault};
+use ringway_store::directory::audit::{self, Logged};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::rfc3339;
+use super::{page_limit, rfc3339};
 use crate::answer::{Errors, Refusal};
 use crate::body::{Asked, Named};
 use crate::caller::Caller;
-
-/// Entries of a page.
-const OF_A_PAGE: u16 = 100;
 
 /// Which entries are wanted.
 #[derive(Deserialize, IntoParams)]
@@ -20,6 +18,18 @@ const OF_A_PAGE: u16 = 100;
 pub(crate) struct Wanted {
     /// Those before this one: the `id` of the last of the page before.
     before: Option<i64>,
+    /// What this one did, as the log names them, such as `ann@acme.example`.
+    actor: Option<String>,
+    /// Those of this action, such as `extension.change`.
+    action: Option<String>,
+    /// Those of this moment (RFC 3339) and later.
+    #[param(example = "2026-01-31T00:00:00Z")]
+    since: Option<String>,
+    /// Those before this moment.
+    until: Option<String>,
+    /// So many at most (100).
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u16>,
 }
 
 /// Something that was done.
@@ -44,6 +54,33 @@ pub(crate) struct EntryView {
     after: Option<serde_json::Value>,
 }
 
+/// A page of what is wanted, of a tenant or of all.
+async fn page(caller: &Caller, tenant: Option<&str>, wanted: &Wanted) -> Result<Json<Vec<EntryView>>, Refusal> {
+    let mut faults = Vec::new();
+    let mut moment = |field, text: &Option<String>| {
+        let parsed = humantime::parse_rfc3339_weak(text.as_deref()?.trim());
+        let parsed = parsed.ok().and_then(|moment| moment.duration_since(std::time::UNIX_EPOCH).ok());
+        if parsed.is_none() {
+            faults.push(Fault::new(field, Code::BadFormat, "a moment is written as 2026-01-31T00:00:00Z"));
+        }
+        i64::try_from(parsed?.as_millis()).ok()
+    };
+    let (since, until) = (moment("since", &wanted.since), moment("until", &wanted.until));
+    if !faults.is_empty() {
+        return Err(faults.into());
+    }
+    let asked = audit::Wanted {
+        tenant,
+        before: wanted.before,
+        actor: wanted.actor.as_deref(),
+        action: wanted.action.as_deref(),
+        since,
+        until,
+    };
+    let logged = caller.directory.logged(&asked, page_limit(wanted.limit)?).await?;
+    Ok(Json(logged.into_iter().map(view).collect()))
+}
+
 fn view(logged: Logged) -> EntryView {
     let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
     EntryView {
@@ -61,11 +98,11 @@ fn view(logged: Logged) -> EntryView {
 
 /// What was done, everywhere, the latest first.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(Wanted),
-    responses((status = 200, body = Vec<EntryView>), (status = 401, body = Errors), (status = 403, body = Errors)))]
+    responses((status = 200, body = Vec<EntryView>), (status = 401, body = Errors), (status = 403, body = Errors),
+    (status = 422, body = Errors)))]
 pub(crate) async fn of_all(caller: Caller, Asked(wanted): Asked<Wanted>) -> Result<Json<Vec<EntryView>>, Refusal> {
     caller.may_manage_all()?;
-    let logged = caller.directory.logged(None, wanted.before, OF_A_PAGE).await?;
-    Ok(Json(logged.into_iter().map(view).collect()))
+    page(&caller, None, &wanted).await
 }
 
 /// What was done at a tenant, the latest first.
@@ -78,6 +115,5 @@ pub(crate) async fn of_tenant(
 ) -> Result<Json<Vec<EntryView>>, Refusal> {
     caller.may_manage(&domain)?;
     let tenant = caller.directory.tenant(&domain).await?;
-    let logged = caller.directory.logged(Some(&tenant.domain), wanted.before, OF_A_PAGE).await?;
-    Ok(Json(logged.into_iter().map(view).collect()))
+    page(&caller, Some(&tenant.domain), &wanted).await
 }

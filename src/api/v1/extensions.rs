@@ -390,9 +390,7 @@ pub(crate) async fn remove(
     let (tenant, before) = caller.directory.remove_extension(&domain, &number, expected_version(&headers)?).await?;
     let mut entry = caller.entry(Some(&tenant.domain), "extension.remove", &number);
     entry.before = serde_json::to_string(&view(&before)).ok();
-    publisher.publish().await?;
-    // Else they would ring for whoever gets the number next.
-    publisher.unregister(&tenant.domain, &number, None);
+    publisher.publish_removal(&tenant.domain, &number).await?;
     caller.directory.log(&entry).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -502,7 +500,7 @@ pub(crate) async fn unregister(
         let message = format!("{number} has no device {id} registered");
         return Err(Refusal::new(StatusCode::NOT_FOUND, "NOT_FOUND", message));
     };
-    publisher.unregister(&tenant.domain, &number, Some(mark));
+    publisher.unregister(&tenant.domain, &number, mark);
     let mut entry = caller.entry(Some(&tenant.domain), "registration.remove", &number);
     entry.before = serde_json::to_string(device).ok();
     caller.directory.log(&entry).await?;

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ringway_directory::{Code, Fault};
-use ringway_store::directory::accounts::{Kind, NewToken, SHOWN};
+use ringway_store::directory::accounts::{self, Account, Kind, NewToken, SHOWN};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -32,6 +32,11 @@ pub(crate) struct Me {
     #[schema(example = "Admin")]
     role: String,
     must_change_password: bool,
+    /// Whether a code is wanted beside the password.
+    has_totp: bool,
+    /// The tenant that a system admin has entered, as its Admin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entered: Option<String>,
 }
 
 /// A password that is changed.
@@ -74,6 +79,19 @@ pub(crate) struct Key {
     key: Option<String>,
 }
 
+impl From<accounts::Key> for Key {
+    fn from(key: accounts::Key) -> Self {
+        Self {
+            prefix: key.shown,
+            name: key.name,
+            may_write: key.may_write,
+            created: rfc3339(key.created),
+            expires: key.expires.map(rfc3339),
+            key: None,
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -87,6 +105,8 @@ pub(crate) async fn show(caller: Caller) -> Json<Me> {
         domain: account.tenant,
         role: account.role,
         must_change_password: account.must_change,
+        has_totp: account.has_totp,
+        entered: caller.entered,
     })
 }
 
@@ -112,14 +132,13 @@ pub(crate) async fn change_password(
     if change.new_password == change.old_password {
         return Err(vec![Fault::new("new_password", Code::Conflict, "this is the present password")].into());
     }
-    if let Some(fault) = weakness("new_password", &change.new_password, &account.username) {
+    let policy = super::users::policy(&caller, account.tenant.as_deref()).await?;
+    if let Some(fault) = weakness("new_password", &change.new_password, &account.username, &policy) {
         return Err(vec![fault].into());
     }
-    let Some(hash) = app.passwords.hash(&change.new_password).await else {
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", "the password could not be hashed"));
-    };
-    caller.directory.change_password(account.id, &hash, false, caller.sign_in).await?;
-    caller.directory.log(&caller.entry(account.tenant.as_deref(), "password.change", &caller.name())).await?;
+    let hash = app.hash(&change.new_password).await?;
+    let log = |account: &Account| Some(caller.entry(account.tenant.as_deref(), "password.change", &caller.name()));
+    caller.directory.change_password(account.id, &hash, false, caller.sign_in, log).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -127,15 +146,7 @@ pub(crate) async fn change_password(
 #[utoipa::path(get, path = "/api/v1/me/keys", tag = "me", responses((status = 200, body = Vec<Key>), (status = 401, body = Errors)))]
 pub(crate) async fn list_keys(caller: Caller) -> Result<Json<Vec<Key>>, Refusal> {
     let keys = caller.directory.keys(caller.account.id).await?;
-    let shown = keys.into_iter().map(|key| Key {
-        prefix: key.shown,
-        name: key.name,
-        may_write: key.may_write,
-        created: rfc3339(key.created),
-        expires: key.expires.map(rfc3339),
-        key: None,
-    });
-    Ok(Json(shown.collect()))
+    Ok(Json(keys.into_iter().map(Key::from).collect()))
 }
 
 /// Makes a key, which lets a program do what one may do oneself. It is shown once.
@@ -170,11 +181,15 @@ pub(crate) async fn create_key(caller: Caller, Body(new): Body<NewKey>) -> Resul
         sign_in: None,
         name: new.name.trim(),
         may_write: new.may_write,
+        entered: None,
         expires,
     };
-    caller.directory.add_tokens(&[token], Some(caller.account.version)).await?;
     let prefix = key.get(..SHOWN).unwrap_or_default().to_owned();
-    caller.directory.log(&caller.entry(caller.account.tenant.as_deref(), "key.create", &prefix)).await?;
+    let log = |(): &()| Some(caller.entry(caller.account.tenant.as_deref(), "key.create", &prefix));
+    if !caller.directory.add_tokens(&[token], Some(caller.account.version), log).await? {
+        let message = "the account has changed: sign in again";
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message));
+    }
     let shown = Key {
         prefix,
         name: new.name.trim().to_owned(),
@@ -191,9 +206,9 @@ pub(crate) async fn create_key(caller: Caller, Body(new): Body<NewKey>) -> Resul
     (status = 204), (status = 401, body = Errors), (status = 404, body = Errors),
 ))]
 pub(crate) async fn revoke_key(caller: Caller, Named(prefix): Named<String>) -> Result<StatusCode, Refusal> {
-    if !caller.directory.remove_key(caller.account.id, &prefix).await? {
-        return Err(Refusal::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("you have no key {prefix}…")));
+    let log = |prefix: &str| Some(caller.entry(caller.account.tenant.as_deref(), "key.revoke", prefix));
+    if caller.directory.remove_key(caller.account.id, &prefix, log).await? {
+        return Ok(StatusCode::NO_CONTENT);
     }
-    caller.directory.log(&caller.entry(caller.account.tenant.as_deref(), "key.revoke", &prefix)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Err(Refusal::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("you have no key {prefix}…")))
 }

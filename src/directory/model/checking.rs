@@ -93,7 +93,7 @@ impl Checking {
 
     /// The name of a time zone.
     pub fn time_zone(&mut self, member: &str, name: &str) {
-        if jiff::tz::TimeZoneDatabase::bundled().get(name).is_err() {
+        if crate::validation::time_zone(name).is_none() {
             let message = format!("{name:?} is no time zone of the IANA database: write one such as Europe/Berlin");
             self.fault(member, Code::BadFormat, message);
         }

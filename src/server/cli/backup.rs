@@ -335,7 +335,7 @@ mod tests {
         runtime.block_on(async {
             let directory = ringway_store::directory::Directory::open(config.database.path(), &key).await.unwrap();
             let draft = ringway_directory::TenantDraft { domain: "acme.example".into(), ..Default::default() };
-            directory.add_tenant(&draft).await.unwrap();
+            directory.add_tenant(&draft, ringway_store::directory::audit::unlogged).await.unwrap();
             directory.close().await;
         });
         fs::create_dir(held.journal()).unwrap();

@@ -159,6 +159,7 @@ impl Node {
             location,
             activity,
             bans,
+            bans_office: Arc::clone(&office),
             journal: Arc::clone(&journal),
             tls: tls.clone(),
             captures: Arc::clone(&captures),

@@ -3,24 +3,30 @@
 //! A password is kept as its argon2id hash, which the caller makes: that takes tens of milliseconds and is not the database's
 //! business. Of a token only its SHA-256 is kept, so that whoever reads the database can't use one.
 
-use sha2::{Digest as _, Sha256};
+mod second_factor;
+mod tokens;
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqliteTransaction};
 
 use ringway_directory::{Code, Fault};
 
+use super::audit::{self, Entry};
 use super::{Directory, Error, now, tenants};
 
-/// Characters of a key by which it is known again: 72 bits of it.
-pub const SHOWN: usize = 16;
+pub use tokens::{Bearer, Exchanged, Key, Kind, NewToken, SHOWN};
 
-/// Accounts of one tenant, or of the carrier, that are listed.
-const MOST: i64 = 500;
+/// Accounts of one page at most.
+pub const MOST_ACCOUNTS_OF_A_PAGE: u16 = 500;
 
 /// The columns that [`read`] wants, in its order.
 const COLUMNS: &str = "accounts.id, accounts.username, accounts.role, accounts.password, accounts.must_change, \
-     accounts.enabled, accounts.version, tenants.domain";
+     accounts.enabled, accounts.version, tenants.domain, accounts.has_totp, coalesce(tenants.require_totp, FALSE)";
+/// How many they are.
+const COLUMN_COUNT: usize = 10;
 const FROM: &str = "FROM accounts LEFT JOIN tenants ON tenants.id = accounts.tenant_id";
+/// Nobody of a tenant that is disabled gets in.
+const MAY_ENTER: &str = "accounts.enabled AND coalesce(tenants.enabled, TRUE)";
 
 /// Somebody who manages.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,6 +45,10 @@ pub struct Account {
     pub must_change: bool,
     /// Whether it may sign in.
     pub enabled: bool,
+    /// Whether a code is wanted beside the password.
+    pub has_totp: bool,
+    /// Whether its tenant wants everybody to have a second factor.
+    pub needs_totp: bool,
     /// Grows by one with each change.
     pub version: u64,
 }
@@ -64,75 +74,33 @@ pub struct NewAccount<'a> {
     pub must_change: bool,
 }
 
-/// What a token is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It is shown with each request.
-    Access,
-    /// It is exchanged for new ones, once.
-    Refresh,
-    /// A program's own, which stays until it is revoked.
-    Key,
+/// What is changed of an account; what is `None` stays.
+#[derive(Clone, Copy, Default)]
+pub struct AccountChange<'a> {
+    /// What it may do.
+    pub role: Option<&'a str>,
+    /// Whether it may sign in.
+    pub enabled: Option<bool>,
+    /// The hash of a password that somebody else has chosen for it: it is to be changed at the next sign-in.
+    pub password: Option<&'a str>,
 }
 
-impl Kind {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Access => "access",
-            Self::Refresh => "refresh",
-            Self::Key => "key",
-        }
-    }
-}
-
-/// A token that is to be kept.
-#[derive(Clone, Copy)]
-pub struct NewToken<'a> {
-    /// The token itself.
-    pub token: &'a str,
-    /// What it is for.
-    pub kind: Kind,
-    /// Whose it is.
-    pub account: i64,
-    /// Which sign-in it came from; `None` for a key.
-    pub sign_in: Option<[u8; 16]>,
-    /// What a key is called.
-    pub name: &'a str,
-    /// Whether it may change anything.
-    pub may_write: bool,
-    /// When it ends, in milliseconds since the Unix epoch; `None`: never.
-    pub expires: Option<i64>,
-}
-
-/// A key as it is listed: never the key itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Its name.
-    pub name: String,
-    /// How it begins.
-    pub shown: String,
-    /// Whether it may change anything.
-    pub may_write: bool,
-    /// When it was made, in milliseconds since the Unix epoch.
-    pub created: i64,
-    /// When it ends.
-    pub expires: Option<i64>,
-}
-
-/// What became of a refresh token.
-#[derive(Debug)]
-pub enum Exchanged {
-    /// It was good and is used now; the new tokens are kept.
-    Good(Account),
-    /// It had been used before: somebody has a copy. All tokens of its sign-in are void now.
-    Reused(Account),
-    /// There is none, or it has expired.
-    Unknown,
+/// An account that was changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ChangedAccount {
+    /// As it was.
+    pub before: Account,
+    /// As it is.
+    pub after: Account,
 }
 
 impl Directory {
     /// Makes an account.
-    pub async fn add_account(&self, new: &NewAccount<'_>) -> Result<Account, Error> {
+    pub async fn add_account(
+        &self,
+        new: &NewAccount<'_>,
+        log: impl FnOnce(&Account) -> Option<Entry>,
+    ) -> Result<Account, Error> {
         let mut transaction = self.begin_write().await?;
         let tenant = match new.tenant {
             Some(domain) => Some(tenants::find(&mut transaction, domain).await?.id.0),
@@ -154,39 +122,57 @@ impl Directory {
             return Err(Fault::new("username", Code::Duplicate, message).into());
         };
         let account = by_id(&mut transaction, id).await?;
+        audit::write_all(&mut transaction, log(&account)).await?;
         transaction.commit().await?;
         Ok(account)
     }
 
-    /// The account that signs in with this domain and name.
+    /// The account that signs in with this domain and name, if it may at all.
     pub async fn account(&self, domain: Option<&str>, username: &str) -> Result<Option<Account>, Error> {
         let mut transaction = self.begin_read().await?;
         let tenant = match domain {
             Some(domain) => match tenants::find(&mut transaction, domain).await {
-                Ok(tenant) => tenant.id.0,
-                Err(Error::UnknownTenant(_)) => return Ok(None),
+                Ok(tenant) if tenant.enabled => tenant.id.0,
+                Ok(_) | Err(Error::UnknownTenant(_)) => return Ok(None),
                 Err(error) => return Err(error),
             },
             None => 0,
         };
-        let sql =
-            format!("SELECT {COLUMNS} {FROM} WHERE coalesce(accounts.tenant_id, 0) = ? AND accounts.username = ?");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant).bind(username);
-        row.fetch_optional(&mut *transaction).await?.map(|row| read(&row)).transpose()
+        by_name(&mut transaction, tenant, username).await
     }
 
-    /// The accounts of a tenant, or of the carrier.
-    pub async fn accounts(&self, domain: Option<&str>) -> Result<Vec<Account>, Error> {
+    /// The account of a tenant with this name, whether it may sign in or not.
+    pub async fn account_of(&self, domain: &str, username: &str) -> Result<Option<Account>, Error> {
+        let mut transaction = self.begin_read().await?;
+        let tenant = tenants::find(&mut transaction, domain).await?.id.0;
+        by_name(&mut transaction, tenant, username).await
+    }
+
+    /// Some accounts of a tenant, or of the carrier: those behind this name, by name, and whether there are more.
+    pub async fn accounts(
+        &self,
+        domain: Option<&str>,
+        after: Option<&str>,
+        limit: u16,
+    ) -> Result<(Vec<Account>, bool), Error> {
+        let limit = limit.clamp(1, MOST_ACCOUNTS_OF_A_PAGE);
         let mut transaction = self.begin_read().await?;
         let tenant = match domain {
             Some(domain) => tenants::find(&mut transaction, domain).await?.id.0,
             None => 0,
         };
         let sql = format!(
-            "SELECT {COLUMNS} {FROM} WHERE coalesce(accounts.tenant_id, 0) = ? ORDER BY accounts.username LIMIT ?"
+            "SELECT {COLUMNS} {FROM} WHERE coalesce(accounts.tenant_id, 0) = ? AND accounts.username > ? \
+             ORDER BY accounts.username LIMIT ?"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant).bind(MOST).fetch_all(&mut *transaction).await?;
-        rows.iter().map(read).collect()
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(tenant)
+            .bind(after.unwrap_or_default())
+            .bind(i64::from(limit) + 1)
+            .fetch_all(&mut *transaction)
+            .await?;
+        let has_more = rows.len() > usize::from(limit);
+        Ok((rows.iter().take(limit.into()).map(read).collect::<Result<_, _>>()?, has_more))
     }
 
     /// Gives an account another password. Whoever has signed in with the old one is signed out, but for the sign-in that
@@ -197,168 +183,108 @@ impl Directory {
         password: &str,
         must_change: bool,
         but: Option<[u8; 16]>,
+        log: impl FnOnce(&Account) -> Option<Entry>,
     ) -> Result<(), Error> {
         let mut transaction = self.begin_write().await?;
         let sql = "UPDATE accounts SET password = ?, must_change = ?, updated = ?, version = version + 1 WHERE id = ?";
         sqlx::query(sql).bind(password).bind(must_change).bind(now()).bind(account).execute(&mut *transaction).await?;
-        let sql = "DELETE FROM tokens WHERE account_id = ? AND kind <> 'key' AND sign_in IS NOT ?";
-        sqlx::query(sql).bind(account).bind(but.map(Vec::from)).execute(&mut *transaction).await?;
+        tokens::end_sign_ins(&mut transaction, account, but).await?;
+        let account = by_id(&mut transaction, account).await?;
+        audit::write_all(&mut transaction, log(&account)).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Changes an account of a tenant; `None` when there is none. The last one that is enabled and has `needed` as its role stays
+    /// so. Whoever may no longer sign in, or not with the old password, is signed out. `expected` is the version that whoever asks
+    /// has seen.
+    pub async fn change_account(
+        &self,
+        domain: &str,
+        username: &str,
+        change: &AccountChange<'_>,
+        (needed, expected): (&str, Option<u64>),
+        log: impl FnOnce(&ChangedAccount) -> Option<Entry>,
+    ) -> Result<Option<ChangedAccount>, Error> {
+        let mut transaction = self.begin_write().await?;
+        let tenant = tenants::find(&mut transaction, domain).await?.id.0;
+        let Some(before) = by_name(&mut transaction, tenant, username).await? else { return Ok(None) };
+        if expected.is_some_and(|expected| expected != before.version) {
+            return Err(Error::Stale);
+        }
+        let role = change.role.unwrap_or(&before.role);
+        let enabled = change.enabled.unwrap_or(before.enabled);
+        if (role, enabled) == (&*before.role, before.enabled) && change.password.is_none() {
+            let after = before.clone();
+            return Ok(Some(ChangedAccount { before, after }));
+        }
+        if before.enabled && before.role == needed && (role != needed || !enabled) {
+            keep_one(&mut transaction, tenant, domain, &before).await?;
+        }
+        let sql = "UPDATE accounts SET role = ?2, enabled = ?3, password = coalesce(?4, password), \
+                   must_change = must_change OR ?4 IS NOT NULL, updated = ?5, version = version + 1 WHERE id = ?1";
+        sqlx::query(sql)
+            .bind(before.id)
+            .bind(role)
+            .bind(enabled)
+            .bind(change.password)
+            .bind(now())
+            .execute(&mut *transaction)
+            .await?;
+        if !enabled || change.password.is_some() {
+            tokens::end_sign_ins(&mut transaction, before.id, None).await?;
+        }
+        let after = by_id(&mut transaction, before.id).await?;
+        let changed = ChangedAccount { before, after };
+        audit::write_all(&mut transaction, log(&changed)).await?;
+        transaction.commit().await?;
+        Ok(Some(changed))
     }
 
     /// Removes an account of a tenant, with all its tokens. The last of those with `needed` as their role stays.
-    pub async fn remove_account(&self, domain: &str, username: &str, needed: &str) -> Result<Option<Account>, Error> {
+    pub async fn remove_account(
+        &self,
+        domain: &str,
+        username: &str,
+        (needed, expected): (&str, Option<u64>),
+        log: impl FnOnce(&Account) -> Option<Entry>,
+    ) -> Result<Option<Account>, Error> {
         let mut transaction = self.begin_write().await?;
         let tenant = tenants::find(&mut transaction, domain).await?.id.0;
-        let sql = format!("SELECT {COLUMNS} {FROM} WHERE accounts.tenant_id = ? AND accounts.username = ?");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant).bind(username);
-        let Some(account) = row.fetch_optional(&mut *transaction).await?.map(|row| read(&row)).transpose()? else {
-            return Ok(None);
-        };
-        let sql = "SELECT count(*) FROM accounts WHERE tenant_id = ? AND role = ? AND enabled AND id <> ?";
-        let others: i64 =
-            sqlx::query_scalar(sql).bind(tenant).bind(needed).bind(account.id).fetch_one(&mut *transaction).await?;
-        if account.role == needed && others == 0 {
-            let message = format!("{} is the last {needed} of {domain}, and a tenant needs one", account.username);
-            return Err(Fault::new("username", Code::LimitReached, message).into());
+        let Some(account) = by_name(&mut transaction, tenant, username).await? else { return Ok(None) };
+        if expected.is_some_and(|expected| expected != account.version) {
+            return Err(Error::Stale);
+        }
+        if account.role == needed {
+            keep_one(&mut transaction, tenant, domain, &account).await?;
         }
         sqlx::query("DELETE FROM accounts WHERE id = ?").bind(account.id).execute(&mut *transaction).await?;
+        audit::write_all(&mut transaction, log(&account)).await?;
         transaction.commit().await?;
         Ok(Some(account))
     }
-
-    /// Keeps tokens, all or none. False, and none, when their account has another version than this one, or is gone. Those that have
-    /// expired are forgotten meanwhile.
-    pub async fn add_tokens(&self, tokens: &[NewToken<'_>], version: Option<u64>) -> Result<bool, Error> {
-        let mut transaction = self.begin_write().await?;
-        sqlx::query("DELETE FROM tokens WHERE expires < ?").bind(now()).execute(&mut *transaction).await?;
-        if let (Some(version), Some(token)) = (version, tokens.first()) {
-            let sql = "SELECT version FROM accounts WHERE id = ? AND enabled";
-            let found: Option<i64> =
-                sqlx::query_scalar(sql).bind(token.account).fetch_optional(&mut *transaction).await?;
-            if found.map(i64::unsigned_abs) != Some(version) {
-                return Ok(false);
-            }
-        }
-        insert_tokens(&mut transaction, tokens).await?;
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// Whose token this is that is shown with a request, of which sign-in, and whether it may change anything.
-    pub async fn token(&self, token: &str) -> Result<Option<(Account, Option<[u8; 16]>, bool)>, Error> {
-        let mut transaction = self.begin_read().await?;
-        let sql = format!(
-            "SELECT {COLUMNS}, tokens.sign_in, tokens.may_write {FROM} JOIN tokens ON tokens.account_id = accounts.id \
-             WHERE tokens.hash = ? AND tokens.kind <> 'refresh' AND coalesce(tokens.expires > ?, TRUE) AND accounts.enabled"
-        );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(hash(token)).bind(now());
-        let Some(row) = row.fetch_optional(&mut *transaction).await? else { return Ok(None) };
-        let sign_in: Option<Vec<u8>> = row.try_get(8)?;
-        Ok(Some((read(&row)?, sign_in.and_then(|bytes| bytes.try_into().ok()), row.try_get(9)?)))
-    }
-
-    /// Uses a refresh token up and keeps new tokens of its sign-in, each with its kind and when it ends.
-    pub async fn exchange(&self, token: &str, new: &[(&str, Kind, i64)]) -> Result<Exchanged, Error> {
-        let mut transaction = self.begin_write().await?;
-        let sql = format!(
-            "SELECT {COLUMNS}, tokens.sign_in, tokens.used {FROM} JOIN tokens ON tokens.account_id = accounts.id \
-             WHERE tokens.hash = ? AND tokens.kind = 'refresh' AND tokens.expires > ? AND accounts.enabled"
-        );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(hash(token)).bind(now());
-        let Some(row) = row.fetch_optional(&mut *transaction).await? else { return Ok(Exchanged::Unknown) };
-        let account = read(&row)?;
-        let sign_in: Vec<u8> = row.try_get(8)?;
-        let used: Option<i64> = row.try_get(9)?;
-        if used.is_some() {
-            end_sign_in(&mut transaction, &sign_in).await?;
-            transaction.commit().await?;
-            return Ok(Exchanged::Reused(account));
-        }
-        sqlx::query("UPDATE tokens SET used = ? WHERE hash = ?")
-            .bind(now())
-            .bind(hash(token))
-            .execute(&mut *transaction)
-            .await?;
-        let sign_in = sign_in.try_into().map_err(|_| Error::Corrupt("a sign-in without a number".to_owned()))?;
-        for &(token, kind, expires) in new {
-            let token = NewToken {
-                token,
-                kind,
-                account: account.id,
-                sign_in: Some(sign_in),
-                name: "",
-                may_write: true,
-                expires: Some(expires),
-            };
-            insert_tokens(&mut transaction, &[token]).await?;
-        }
-        transaction.commit().await?;
-        Ok(Exchanged::Good(account))
-    }
-
-    /// Voids every token of a sign-in.
-    pub async fn sign_out(&self, sign_in: [u8; 16]) -> Result<(), Error> {
-        let mut transaction = self.begin_write().await?;
-        end_sign_in(&mut transaction, &sign_in).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    /// The keys of an account.
-    pub async fn keys(&self, account: i64) -> Result<Vec<Key>, Error> {
-        let mut transaction = self.begin_read().await?;
-        let sql = "SELECT name, shown, may_write, created, expires FROM tokens \
-                   WHERE account_id = ? AND kind = 'key' ORDER BY created LIMIT ?";
-        let rows = sqlx::query(sql).bind(account).bind(MOST).fetch_all(&mut *transaction).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Key {
-                    name: row.try_get(0)?,
-                    shown: row.try_get(1)?,
-                    may_write: row.try_get(2)?,
-                    created: row.try_get(3)?,
-                    expires: row.try_get(4)?,
-                })
-            })
-            .collect()
-    }
-
-    /// Voids the key of an account that begins so. False when there is none.
-    pub async fn remove_key(&self, account: i64, shown: &str) -> Result<bool, Error> {
-        let mut transaction = self.begin_write().await?;
-        let sql = "DELETE FROM tokens WHERE account_id = ? AND kind = 'key' AND shown = ?";
-        let removed = sqlx::query(sql).bind(account).bind(shown).execute(&mut *transaction).await?.rows_affected();
-        transaction.commit().await?;
-        Ok(removed > 0)
-    }
 }
 
-async fn insert_tokens(transaction: &mut SqliteTransaction<'_>, tokens: &[NewToken<'_>]) -> Result<(), Error> {
-    for token in tokens {
-        let sql = "INSERT INTO tokens (hash, kind, account_id, name, shown, sign_in, may_write, created, expires) \
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let shown = if token.kind == Kind::Key { token.token.get(..SHOWN).unwrap_or_default() } else { "" };
-        sqlx::query(sql)
-            .bind(hash(token.token))
-            .bind(token.kind.as_str())
-            .bind(token.account)
-            .bind(token.name)
-            .bind(shown)
-            .bind(token.sign_in.map(Vec::from))
-            .bind(token.may_write)
-            .bind(now())
-            .bind(token.expires)
-            .execute(&mut **transaction)
-            .await?;
+/// Refuses what would leave a tenant without anybody enabled who has this account's role.
+async fn keep_one(
+    transaction: &mut SqliteTransaction<'_>,
+    tenant: u32,
+    domain: &str,
+    account: &Account,
+) -> Result<(), Error> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM accounts WHERE tenant_id = ? AND role = ? AND enabled AND id <> ?)";
+    let others = sqlx::query_scalar(sql).bind(tenant).bind(&account.role).bind(account.id);
+    if others.fetch_one(&mut **transaction).await? {
+        return Ok(());
     }
-    Ok(())
+    let message = format!("{} is the last {} of {domain}, and a tenant needs one", account.username, account.role);
+    Err(Fault::new("username", Code::LimitReached, message).into())
 }
 
-async fn end_sign_in(transaction: &mut SqliteTransaction<'_>, sign_in: &[u8]) -> Result<(), Error> {
-    sqlx::query("DELETE FROM tokens WHERE sign_in = ?").bind(sign_in).execute(&mut **transaction).await?;
-    Ok(())
+async fn by_name(connection: &mut SqliteConnection, tenant: u32, username: &str) -> Result<Option<Account>, Error> {
+    let sql = format!("SELECT {COLUMNS} {FROM} WHERE coalesce(accounts.tenant_id, 0) = ? AND accounts.username = ?");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant).bind(username);
+    row.fetch_optional(connection).await?.map(|row| read(&row)).transpose()
 }
 
 async fn by_id(connection: &mut SqliteConnection, id: i64) -> Result<Account, Error> {
@@ -377,9 +303,7 @@ fn read(row: &SqliteRow) -> Result<Account, Error> {
         enabled: row.try_get(5)?,
         version: version.unsigned_abs(),
         tenant: row.try_get(7)?,
+        has_totp: row.try_get(8)?,
+        needs_totp: row.try_get(9)?,
     })
-}
-
-fn hash(token: &str) -> Vec<u8> {
-    Sha256::digest(token.as_bytes()).to_vec()
 }

@@ -1,8 +1,36 @@
-//! The log of what was changed by whom. Nothing in it is changed or removed, and no secret stands in it.
+//! The log of what was changed by whom. Nothing in it is changed, and no secret stands in it.
+//!
+//! A change and its entry are one transaction: whatever changes the directory takes a closure that makes entries of what it has
+//! done, calls it before it commits, and writes them in that transaction. Then there is no change without its entry, whenever the
+//! process dies.
 
+use serde::Serialize;
 use sqlx::{Row, SqliteTransaction};
 
 use super::{Directory, Error, now};
+
+/// Days that an entry is kept.
+pub const KEPT_DAYS: i64 = 180;
+
+/// Old entries that one transaction removes.
+const PRUNED_AT_ONCE: i64 = 10_000;
+
+/// Which entries are wanted; what is `None` is no matter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Those of this tenant.
+    pub tenant: Option<&'a str>,
+    /// Those before the one with this number.
+    pub before: Option<i64>,
+    /// What this one did.
+    pub actor: Option<&'a str>,
+    /// Those of this action.
+    pub action: Option<&'a str>,
+    /// Those of this moment and later, in milliseconds since the Unix epoch.
+    pub since: Option<i64>,
+    /// Those before this moment.
+    pub until: Option<i64>,
+}
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +51,25 @@ pub struct Entry {
     pub after: Option<String>,
 }
 
+impl Entry {
+    /// The same, with what it was.
+    pub fn was(mut self, value: &impl Serialize) -> Self {
+        self.before = serde_json::to_string(value).ok();
+        self
+    }
+
+    /// The same, with what it is now.
+    pub fn is_now(mut self, value: &impl Serialize) -> Self {
+        self.after = serde_json::to_string(value).ok();
+        self
+    }
+}
+
+/// For a change that nobody asked for, such as those of the first start: no entry.
+pub fn unlogged<T: ?Sized>(_: &T) -> Option<Entry> {
+    None
+}
+
 /// An entry as it lies in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logged {
@@ -35,6 +82,19 @@ pub struct Logged {
 }
 
 impl Directory {
+    /// Removes entries that are older than they are kept, and says how many.
+    pub async fn prune_log(&self) -> Result<u64, Error> {
+        let before = now().saturating_sub(KEPT_DAYS * 86_400_000);
+        let mut removed = 0;
+        loop {
+            let some = prune_some(self, before).await?;
+            removed += some;
+            if some < PRUNED_AT_ONCE.unsigned_abs() {
+                return Ok(removed);
+            }
+        }
+    }
+
     /// Adds an entry.
     pub async fn log(&self, entry: &Entry) -> Result<(), Error> {
         let mut transaction = self.begin_write().await?;
@@ -43,14 +103,19 @@ impl Directory {
         Ok(())
     }
 
-    /// Entries before this one (or the last), of a tenant or of all, the latest first.
-    pub async fn logged(&self, tenant: Option<&str>, before: Option<i64>, limit: u16) -> Result<Vec<Logged>, Error> {
+    /// Some entries, the latest first.
+    pub async fn logged(&self, wanted: &Wanted<'_>, limit: u16) -> Result<Vec<Logged>, Error> {
         let sql = "SELECT id, at, actor, source, tenant, action, subject, before, after FROM audit \
-                   WHERE id < ?1 AND (?2 IS NULL OR tenant = ?2) ORDER BY id DESC LIMIT ?3";
+                   WHERE id < ?1 AND (?2 IS NULL OR tenant = ?2) AND (?3 IS NULL OR actor = ?3) \
+                   AND (?4 IS NULL OR action = ?4) AND at >= ?5 AND at < ?6 ORDER BY id DESC LIMIT ?7";
         let mut transaction = self.begin_read().await?;
         let rows = sqlx::query(sql)
-            .bind(before.unwrap_or(i64::MAX))
-            .bind(tenant)
+            .bind(wanted.before.unwrap_or(i64::MAX))
+            .bind(wanted.tenant)
+            .bind(wanted.actor)
+            .bind(wanted.action)
+            .bind(wanted.since.unwrap_or(i64::MIN))
+            .bind(wanted.until.unwrap_or(i64::MAX))
             .bind(limit)
             .fetch_all(&mut *transaction)
             .await?;
@@ -69,6 +134,27 @@ impl Directory {
             })
             .collect()
     }
+}
+
+/// Writes what a change logs of itself, in its transaction.
+pub(crate) async fn write_all(
+    transaction: &mut SqliteTransaction<'_>,
+    entries: impl IntoIterator<Item = Entry>,
+) -> Result<(), Error> {
+    for entry in entries {
+        write(transaction, &entry).await?;
+    }
+    Ok(())
+}
+
+/// Removes the oldest entries that are from before this moment, and says how many. There are never many in one transaction, so that
+/// nobody waits for it.
+async fn prune_some(directory: &Directory, before: i64) -> Result<u64, Error> {
+    let mut transaction = directory.begin_write().await?;
+    let sql = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? ORDER BY at LIMIT ?)";
+    let removed = sqlx::query(sql).bind(before).bind(PRUNED_AT_ONCE).execute(&mut *transaction).await?.rows_affected();
+    transaction.commit().await?;
+    Ok(removed)
 }
 
 pub(super) async fn write(transaction: &mut SqliteTransaction<'_>, entry: &Entry) -> Result<(), Error> {

@@ -9,6 +9,10 @@ use ringway_directory::Fault;
 pub enum Error {
     /// What was asked for is wrong, or clashes with what is there. Nothing was changed.
     Refused(Vec<Fault>),
+    /// It clashes with what is kept for something else, such as emergency numbers. Nothing was changed.
+    Clash(Vec<Fault>),
+    /// The file of the database is gone, or another is in its place. Nothing was changed.
+    Gone(std::path::PathBuf),
     /// No tenant has this domain.
     UnknownTenant(String),
     /// The tenant has no extension with this number.
@@ -53,7 +57,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(faults) => {
+            Self::Refused(faults) | Self::Clash(faults) => {
                 for (index, fault) in faults.iter().enumerate() {
                     if index > 0 {
                         formatter.write_str("; ")?;
@@ -63,6 +67,11 @@ impl fmt::Display for Error {
                 Ok(())
             }
             Self::UnknownResource { kind, key } => write!(formatter, "there is no {} {key}", kind.one),
+            Self::Gone(path) => write!(
+                formatter,
+                "{}: the file of the database is gone, or another is in its place; put it back and start the node again",
+                path.display()
+            ),
             Self::UnknownTenant(domain) => {
                 write!(formatter, "there is no tenant {domain}; create it with: ringway tenant add {domain}")
             }

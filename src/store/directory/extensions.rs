@@ -1,5 +1,6 @@
 //! Adding single extensions.
 
+use ringway_directory::validation::check_not_emergency;
 use ringway_directory::{Code, ExtensionDraft, Fault, NewExtension, Pin, Profile, Secret, Tenant};
 
 use super::neighbours::Neighbours;
@@ -37,6 +38,7 @@ impl Directory {
         let tenant = tenants::find(&mut transaction, domain).await?;
         let mut writing = Writing::begin(&mut transaction, tenant.id).await?;
         let mut count = tenants::count_extensions(&mut transaction, tenant.id).await?;
+        let emergency_numbers = tenants::emergency_numbers(&mut transaction, tenant.id).await?;
         let mut added = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let checked = draft.check()?;
@@ -44,6 +46,9 @@ impl Directory {
             neighbours.load_for(&mut transaction, tenant.id, std::iter::once(&checked)).await?;
             let rule = tenant.auth_name_equals_number;
             let NewExtension { profile, secret, pin } = checked.create(rule, &mut random::fill)?;
+            if let Err(fault) = check_not_emergency("extension_number", profile.number.as_str(), &emergency_numbers) {
+                return Err(Error::Clash(vec![fault]));
+            }
             if let Some(fault) = limit_fault(&tenant, count) {
                 return Err(fault.into());
             }

@@ -11,7 +11,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
-use super::{Directory, Secrets, migrations};
+use super::{Directory, File, Secrets, migrations};
 use crate::keys::MasterKey;
 
 /// How long a statement waits for another program that holds the database.
@@ -90,7 +90,8 @@ impl Directory {
         if stored != ours {
             return Err(OpenError::OtherKey(path.into()));
         }
-        Ok(Self { writer, readers, secrets: Arc::new(Secrets::new(key)) })
+        let file = File::of(path).map_err(|error| OpenError::File(path.into(), error))?;
+        Ok(Self { writer, readers, secrets: Arc::new(Secrets::new(key)), file: Arc::new(file) })
     }
 
     /// Looks whether the database of this file, which must be there, belongs to this key, and gives every domain and

@@ -4,6 +4,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use ringway_directory::validation::Password;
 use ringway_directory::{Hashes, Pin, Secret, TenantId};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use crate::keys::seal::Sealer;
 use crate::keys::{CannotOpen, MasterKey};
@@ -102,6 +103,16 @@ impl Secrets {
         }
     }
 
+    /// Seals what is no extension's secret, for the row with this number.
+    pub(crate) fn seal_for(&self, kind: &str, row: i64, secret: &[u8]) -> Vec<u8> {
+        self.sealer.seal(&row_place(kind, row), secret)
+    }
+
+    /// Opens what [`seal_for`](Self::seal_for) made for the same row.
+    pub(crate) fn open_for(&self, kind: &str, row: i64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+        self.sealer.open(&row_place(kind, row), sealed)
+    }
+
     fn seal_password(&self, tenant: TenantId, number: &str, password: &Password) -> Vec<u8> {
         self.sealer.seal(&place("password", tenant, number), password.as_str().as_bytes())
     }
@@ -117,8 +128,14 @@ fn place_of_document(tenant: Option<TenantId>, kind: &str, key: &str) -> Vec<u8>
     place(kind, tenant.unwrap_or(TenantId(0)), key)
 }
 
-fn encode(hashes: &Hashes) -> zeroize::Zeroizing<Vec<u8>> {
-    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(1 + 16 + 32 + 32));
+/// Where another secret belongs. No place of an extension is as this one: the numbers of rows are twice as long as those of tenants,
+/// and the kinds have other names.
+fn row_place(kind: &str, row: i64) -> Vec<u8> {
+    [kind.as_bytes(), &[0], &row.to_be_bytes()].concat()
+}
+
+fn encode(hashes: &Hashes) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(1 + 16 + 32 + 32));
     bytes.push(0);
     let mut kinds = 0;
     let mut put = |kind: u8, hash: Option<&[u8]>| {

@@ -45,6 +45,9 @@ impl Directory {
             refresh.realm_of_changed.insert(tenant.id, tenant.domain.clone());
             refresh.edit.put_tenant(tenant);
         }
+        for tenant in tenants::read_removed(&mut transaction, after).await? {
+            refresh.edit.remove_tenant(tenant);
+        }
         for (tenant, number) in changing::read_removed(&mut transaction, after).await? {
             refresh.edit.remove_extension(tenant, number.as_bytes());
         }

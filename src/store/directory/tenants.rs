@@ -1,42 +1,52 @@
 //! Adding and listing tenants.
 
+mod change;
+
 use std::collections::HashMap;
 
-use ringway_directory::validation::{Domain, check_call_seconds};
-use ringway_directory::{Acknowledge, Budgets, MediaPolicy, NewTenant, Tenant, TenantDraft, TenantId, WhenFull};
+use ringway_directory::validation::Domain;
+use ringway_directory::{NewTenant, Tenant, TenantDraft, TenantId};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqliteTransaction};
 
+use super::audit::{self, Entry};
 use super::rows::{TENANT_COLUMNS, complete_tenant, read_tenant};
-use super::{Directory, Error, hosts, next_change, now};
+use super::settings::TenantSettings;
+use super::{Directory, Error, MOST_OF_A_PAGE, hosts, next_change, now};
 
-/// What is changed of a tenant; what is `None` stays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TenantChange {
-    /// What becomes of a device too many.
-    pub when_full: Option<WhenFull>,
-    /// Whether the media of its calls is relayed.
-    pub media: Option<MediaPolicy>,
-    /// The most streams that it may have relayed at once; within, `None` is no limit of its own.
-    pub max_media: Option<Option<u32>>,
-    /// How many seconds a call may last; within, `None` is as long as any on this node.
-    pub max_call_seconds: Option<Option<u32>>,
-    /// When its REGISTERs are answered.
-    pub acknowledge: Option<Acknowledge>,
-    /// Its budgets, as [`Budgets`] has them; within, `None` is what the node's configuration says.
-    pub requests: Option<Option<u32>>,
-    /// REGISTERs a second.
-    pub registers: Option<Option<u32>>,
-    /// INVITEs a second.
-    pub calls: Option<Option<u32>>,
-    /// Connections at once.
-    pub connections: Option<Option<u32>>,
-    /// How much it counts beside others.
-    pub weight: Option<u16>,
+pub use change::{ChangedTenant, TenantChange};
+
+/// A tenant with everything that is kept of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantRow {
+    /// What calls are judged by.
+    pub tenant: Tenant,
+    /// What else is set.
+    pub settings: TenantSettings,
+    /// Whether whoever signs in needs a second factor.
+    pub require_totp: bool,
+    /// Whether there is a password for its mail server.
+    pub has_smtp_password: bool,
+    /// How many extensions it has.
+    pub extensions: u32,
+    /// Grows by one with each change of the tenant itself.
+    pub version: u64,
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub created: i64,
+    /// When it was changed last.
+    pub updated: i64,
 }
+
+/// The columns of a [`TenantRow`] behind those of the tenant.
+const ROW_COLUMNS: &str =
+    "settings, require_totp, smtp_password IS NOT NULL, extension_count, version, created, updated";
 
 impl Directory {
     /// Adds a tenant. A domain or alias that another tenant has, under either name, is refused.
-    pub async fn add_tenant(&self, draft: &TenantDraft) -> Result<Tenant, Error> {
+    pub async fn add_tenant(
+        &self,
+        draft: &TenantDraft,
+        log: impl FnOnce(&TenantRow) -> Option<Entry>,
+    ) -> Result<TenantRow, Error> {
         let new = draft.validate()?;
         let mut transaction = self.begin_write().await?;
         let mut faults = Vec::new();
@@ -47,76 +57,11 @@ impl Directory {
         if !faults.is_empty() {
             return Err(Error::Refused(faults));
         }
-        let id = insert(&mut transaction, &new).await?;
+        insert(&mut transaction, &new).await?;
+        let row = find_row(&mut transaction, new.domain.as_str()).await?;
+        audit::write_all(&mut transaction, log(&row)).await?;
         transaction.commit().await?;
-        Ok(Tenant {
-            id,
-            domain: new.domain.as_str().into(),
-            aliases: new.aliases.iter().map(|alias| alias.as_str().into()).collect(),
-            name: new.name.as_str().into(),
-            trust: new.trust.into(),
-            max_extensions: new.max_extensions,
-            max_calls: new.max_calls,
-            budgets: new.budgets,
-            when_full: new.when_full,
-            media: new.media,
-            max_media: new.max_media,
-            max_call_seconds: new.max_call_seconds,
-            acknowledge: new.acknowledge,
-            enabled: true,
-            auth_name_equals_number: new.auth_name_equals_number,
-        })
-    }
-
-    /// Changes a tenant: all that is asked for, or nothing.
-    pub async fn change_tenant(&self, domain: &str, changes: &TenantChange) -> Result<Tenant, Error> {
-        let mut faults = Vec::new();
-        if let Some(Some(seconds)) = changes.max_call_seconds {
-            faults.extend(check_call_seconds("max_call_seconds", seconds).err());
-        }
-        faults.extend(Budgets { weight: changes.weight, ..Budgets::default() }.fault());
-        if !faults.is_empty() {
-            return Err(Error::Refused(faults));
-        }
-        let mut transaction = self.begin_write().await?;
-        let tenant = find(&mut transaction, domain).await?;
-        let budgets = Budgets {
-            requests: changes.requests.unwrap_or(tenant.budgets.requests),
-            registers: changes.registers.unwrap_or(tenant.budgets.registers),
-            calls: changes.calls.unwrap_or(tenant.budgets.calls),
-            connections: changes.connections.unwrap_or(tenant.budgets.connections),
-            weight: changes.weight.or(tenant.budgets.weight),
-        };
-        let tenant = Tenant {
-            when_full: changes.when_full.unwrap_or(tenant.when_full),
-            media: changes.media.unwrap_or(tenant.media),
-            max_media: changes.max_media.unwrap_or(tenant.max_media),
-            max_call_seconds: changes.max_call_seconds.unwrap_or(tenant.max_call_seconds),
-            acknowledge: changes.acknowledge.unwrap_or(tenant.acknowledge),
-            budgets,
-            ..tenant
-        };
-        let change = next_change(&mut transaction).await?;
-        let sql = "UPDATE tenants SET when_full = ?, media = ?, max_media = ?, max_call_seconds = ?, acknowledge = ?, requests_ps = ?, \
-                   registers_ps = ?, calls_ps = ?, connections = ?, weight = ?, updated = ?, change = ? WHERE id = ?";
-        sqlx::query(sql)
-            .bind(tenant.when_full.as_str())
-            .bind(tenant.media.as_str())
-            .bind(tenant.max_media)
-            .bind(tenant.max_call_seconds)
-            .bind(tenant.acknowledge.as_str())
-            .bind(budgets.requests)
-            .bind(budgets.registers)
-            .bind(budgets.calls)
-            .bind(budgets.connections)
-            .bind(budgets.weight)
-            .bind(now())
-            .bind(change)
-            .bind(tenant.id.0)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(tenant)
+        Ok(row)
     }
 
     /// All tenants, by domain.
@@ -131,6 +76,29 @@ impl Directory {
     pub async fn tenant(&self, domain: &str) -> Result<Tenant, Error> {
         let mut transaction = self.begin_read().await?;
         find(&mut transaction, domain).await
+    }
+
+    /// The tenant whose domain or alias this is, with everything that is kept of it.
+    pub async fn tenant_row(&self, domain: &str) -> Result<TenantRow, Error> {
+        let mut transaction = self.begin_read().await?;
+        find_row(&mut transaction, domain).await
+    }
+
+    /// Some tenants: those behind this domain, by domain, and whether there are more.
+    pub async fn tenant_rows(&self, after: Option<&str>, limit: u16) -> Result<(Vec<TenantRow>, bool), Error> {
+        let limit = usize::from(limit.clamp(1, MOST_OF_A_PAGE));
+        let mut transaction = self.begin_read().await?;
+        let sql = "SELECT domain FROM tenants WHERE domain > ? ORDER BY domain LIMIT ?";
+        let domains: Vec<String> = sqlx::query_scalar(sql)
+            .bind(after.unwrap_or_default())
+            .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX))
+            .fetch_all(&mut *transaction)
+            .await?;
+        let mut rows = Vec::with_capacity(limit.min(domains.len()));
+        for domain in domains.iter().take(limit) {
+            rows.push(find_row(&mut transaction, domain).await?);
+        }
+        Ok((rows, domains.len() > limit))
     }
 
     /// How many extensions this tenant has.
@@ -153,6 +121,45 @@ pub(crate) async fn find(connection: &mut SqliteConnection, domain: &str) -> Res
     let networks: Vec<String> = sqlx::query_scalar(sql).bind(id).fetch_all(&mut *connection).await?;
     complete_tenant(&mut tenant, aliases, &networks)?;
     Ok(tenant)
+}
+
+/// The tenant whose domain or alias this is, with everything that is kept of it.
+pub(super) async fn find_row(connection: &mut SqliteConnection, domain: &str) -> Result<TenantRow, Error> {
+    let tenant = find(&mut *connection, domain).await?;
+    let sql = AssertSqlSafe(format!("SELECT {ROW_COLUMNS} FROM tenants WHERE id = ?"));
+    let row = sqlx::query(sql).bind(tenant.id.0).fetch_one(connection).await?;
+    let settings: &str = row.try_get(0)?;
+    let damaged = |error| Error::Corrupt(format!("the settings of tenant {}: {error}", tenant.domain));
+    let version: i64 = row.try_get(4)?;
+    Ok(TenantRow {
+        settings: serde_json::from_str(settings).map_err(damaged)?,
+        require_totp: row.try_get(1)?,
+        has_smtp_password: row.try_get(2)?,
+        extensions: row.try_get(3)?,
+        version: version.unsigned_abs(),
+        created: row.try_get(5)?,
+        updated: row.try_get(6)?,
+        tenant,
+    })
+}
+
+/// The emergency numbers of a tenant, which no extension of it may have.
+pub(crate) async fn emergency_numbers(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+) -> Result<Vec<String>, Error> {
+    let sql = "SELECT settings FROM tenants WHERE id = ?";
+    let settings: String = sqlx::query_scalar(sql).bind(tenant.0).fetch_one(connection).await?;
+    let settings: TenantSettings = serde_json::from_str(&settings)
+        .map_err(|error| Error::Corrupt(format!("the settings of tenant row {}: {error}", tenant.0)))?;
+    Ok(settings.emergency_numbers)
+}
+
+/// The tenants that were removed after this change of the directory.
+pub(super) async fn read_removed(connection: &mut SqliteConnection, after: i64) -> Result<Vec<TenantId>, Error> {
+    let sql = "SELECT tenant_id FROM removed_tenants WHERE change > ?";
+    let ids: Vec<u32> = sqlx::query_scalar(sql).bind(after).fetch_all(connection).await?;
+    Ok(ids.into_iter().map(TenantId).collect())
 }
 
 /// How many extensions this tenant has.
@@ -220,13 +227,25 @@ async fn insert(transaction: &mut SqliteTransaction<'_>, new: &NewTenant) -> Res
         .bind(new.acknowledge.as_str())
         .fetch_one(&mut **transaction)
         .await?;
-    for alias in &new.aliases {
+    let aliases: Vec<_> = new.aliases.iter().map(Domain::as_str).collect();
+    insert_hosts(transaction, id, &aliases, &new.trust).await?;
+    Ok(TenantId(id))
+}
+
+/// Writes the aliases and trusted networks of a tenant that has none.
+async fn insert_hosts(
+    transaction: &mut SqliteTransaction<'_>,
+    id: u32,
+    aliases: &[&str],
+    trust: &[ipnet::IpNet],
+) -> Result<(), Error> {
+    for alias in aliases {
         let sql = "INSERT INTO tenant_aliases (domain, tenant_id) VALUES (?, ?)";
-        sqlx::query(sql).bind(alias.as_str()).bind(id).execute(&mut **transaction).await?;
+        sqlx::query(sql).bind(alias).bind(id).execute(&mut **transaction).await?;
     }
-    for network in &new.trust {
+    for network in trust {
         let sql = "INSERT INTO tenant_trust (tenant_id, network) VALUES (?, ?)";
         sqlx::query(sql).bind(id).bind(network.to_string()).execute(&mut **transaction).await?;
     }
-    Ok(TenantId(id))
+    Ok(())
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use ringway_directory::{Code, ExtensionDraft, Fault, Hashes, Snapshot, Tenant, TenantDraft};
 use ringway_store::csv::{ImportOptions, ImportReport, Mode};
-use ringway_store::directory::{AddedExtension, Directory, Error};
+use ringway_store::directory::audit::unlogged;
+use ringway_store::directory::{AddedExtension, Directory, Error, TenantChange};
 use ringway_store::keys::MasterKey;
 use sha2::{Digest, Sha256};
 
@@ -39,7 +40,12 @@ impl Scene {
     }
 
     pub async fn add_tenant(&self, draft: &TenantDraft) -> Result<Tenant, Error> {
-        self.directory.add_tenant(draft).await
+        self.directory.add_tenant(draft, unlogged).await.map(|row| row.tenant)
+    }
+
+    pub async fn change_tenant(&self, changes: &TenantChange) -> Result<Tenant, Error> {
+        let changed = self.directory.change_tenant("acme.example", changes, None, |_| (), unlogged).await;
+        changed.map(|changed| changed.after.tenant)
     }
 
     pub async fn add(&self, draft: ExtensionDraft<'_>) -> Result<AddedExtension, Error> {
@@ -116,10 +122,10 @@ pub async fn stamps(scene: &Scene) -> Vec<(String, i64, i64, i64)> {
 }
 
 /// Executes a statement behind the directory's back.
-pub async fn tamper(scene: &Scene, sql: &'static str) {
+pub async fn tamper(scene: &Scene, sql: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(scene.path());
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    sqlx::query(sql).execute(&pool).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&pool).await.unwrap();
     pool.close().await;
 }
 

@@ -1,8 +1,11 @@
 //! Stories of an extension's settings and of a tenant's documents.
 
-use serde_json::{Value, json};
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use super::Server;
+mod scene;
+
+use scene::Server;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_extension_has_settings_that_are_made_changed_copied_and_shown_in_parts() {
