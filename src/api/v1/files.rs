@@ -35,14 +35,14 @@ pub(crate) struct Wanted {
     /// Look and tell, and change nothing.
     #[serde(default)]
     dry_run: bool,
-    /// All or nothing, which is how it is in any case.
+    /// `true`: one fault keeps everything out (the default). `false`: rows with a fault are left out, the others are kept.
     atomic: Option<bool>,
 }
 
 /// What came of a file.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Imported {
-    /// Whether anything was changed: a file with a fault changes nothing.
+    /// Whether it was done: a file with a fault changes nothing, unless its good rows were to be kept.
     applied: bool,
     rows: u64,
     created: u64,
@@ -94,7 +94,8 @@ fn told(report: ImportReport) -> Imported {
     }
 }
 
-/// Imports extensions from CSV. One fault keeps everything out, and each is told with its line.
+/// Imports extensions from CSV. Each fault is told with its line. One of them keeps everything out, unless `atomic=false` keeps
+/// the good rows.
 #[utoipa::path(post, path = "/api/v1/tenants/{domain}/extensions:import", tag = "extensions", params(("domain" = String, Path), Wanted),
     request_body(content = String, content_type = "text/csv"),
     responses((status = 200, body = Imported), (status = 400, body = Errors), (status = 401, body = Errors), (status = 403, body = Errors),
@@ -116,26 +117,24 @@ pub(crate) async fn import(
             return Err(Refusal::new(StatusCode::BAD_REQUEST, "BAD_MODE", message));
         }
     };
-    if wanted.atomic == Some(false) {
-        let message = "a file changes all or nothing: mend its errors, or leave their rows out";
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "BAD_MODE", message));
-    }
     let tenant = caller.directory.tenant(&domain).await?;
     // The whole of it first: an import holds the one connection that writes, and a slow sender would hold it with it.
     let file = tokio::time::timeout(PATIENCE, whole(body)).await.unwrap_or_else(|_| {
         let message = format!("the file did not come within {} s; nothing was imported", PATIENCE.as_secs());
         Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "TOO_SLOW", message))
     })?;
-    let options = ImportOptions { mode, is_dry_run: wanted.dry_run, limits: ImportLimits::default() };
+    let keeps_good = wanted.atomic == Some(false);
+    let options = ImportOptions { mode, is_dry_run: wanted.dry_run, keeps_good, limits: ImportLimits::default() };
     let mut import = caller.directory.import(&tenant.domain, options).await?;
     for piece in file.chunks(PIECE) {
         import.push(piece).await?;
     }
     let report = import.finish().await?;
-    let status = if report.fault_count > 0 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = if report.is_good(keeps_good) { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     if report.is_applied {
         let mut entry = caller.entry(Some(&tenant.domain), "extensions.import", &format!("{} rows", report.rows));
-        let counts = [("created", report.created), ("changed", report.changed), ("skipped", report.skipped)];
+        let left_out = ("errors", report.fault_count);
+        let counts = [("created", report.created), ("changed", report.changed), ("skipped", report.skipped), left_out];
         entry.after = serde_json::to_string(&std::collections::BTreeMap::from(counts)).ok();
         publisher.publish().await?;
         caller.directory.log(&entry).await?;

@@ -48,6 +48,8 @@ pub struct ImportOptions {
     pub mode: Mode,
     /// Find everything out and change nothing.
     pub is_dry_run: bool,
+    /// Leave out the rows that have a fault, and keep the others; without it one fault keeps everything out.
+    pub keeps_good: bool,
     /// How much to take in.
     pub limits: ImportLimits,
 }
@@ -136,7 +138,7 @@ impl Import {
         Progress { bytes: self.bytes, rows: self.report.rows }
     }
 
-    /// Ends the import: commits it, unless it is a dry run or has a fault. The next snapshot that is refreshed has it.
+    /// Ends the import: commits it, unless it is a dry run or has a fault that keeps it out. The next snapshot that is refreshed has it.
     pub async fn finish(mut self) -> Result<ImportReport, Error> {
         if !self.is_over
             && let Some(record) = self.records.finish()
@@ -149,7 +151,12 @@ impl Import {
             self.report.fault(RowFault::of_file(1, "", FileCode::EmptyFile, message));
         }
         self.report.faults.sort_by_key(|fault| fault.line);
-        if self.report.is_clean() && !self.options.is_dry_run {
+        if self.options.keeps_good && self.is_over {
+            // Half a file is no selection of its good rows.
+            self.report.forget_rows();
+        }
+        let is_good = self.report.is_good(self.options.keeps_good);
+        if is_good && !self.options.is_dry_run {
             self.application.writing.finish(&mut self.transaction).await?;
             self.transaction.commit().await?;
             self.report.is_applied = true;
