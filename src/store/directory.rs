@@ -18,10 +18,15 @@ mod snapshot;
 pub(crate) mod tenants;
 pub(crate) mod write;
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use sqlx::{SqlitePool, SqliteTransaction};
+
+use crate::random;
 
 pub use changing::{ChangedExtension, ExtensionFilter, ExtensionRow, MOST_OF_A_PAGE};
 pub use error::Error;
@@ -37,6 +42,8 @@ pub struct Directory {
     writer: SqlitePool,
     readers: SqlitePool,
     secrets: Arc<Secrets>,
+    /// Where the database lies.
+    folder: Arc<Path>,
 }
 
 impl Directory {
@@ -52,6 +59,24 @@ impl Directory {
 
     pub(crate) fn secrets(&self) -> &Secrets {
         &self.secrets
+    }
+
+    /// A file beside the database that has no name any more: nobody else can open it, and it is gone with whoever has it.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn nameless_file(&self) -> std::io::Result<File> {
+        let mut chance = [0; 8];
+        random::fill(&mut chance);
+        let path = self.folder.join(format!(".spool-{:016x}", u64::from_ne_bytes(chance)));
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        std::fs::remove_file(&path)?;
+        Ok(file)
+    }
+
+    /// Whether it is being closed: what is under way and can be given up is to be.
+    pub fn is_closing(&self) -> bool {
+        self.writer.is_closed()
     }
 
     /// Writes everything to the file and closes it. Work that others have under way comes to its end first.

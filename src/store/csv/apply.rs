@@ -1,6 +1,6 @@
 //! Rows become extensions: a batch of them is compared with the directory, row by row, and then written.
 
-use ringway_directory::{CheckedExtension, ExtensionDraft, Fault, NewExtension, Profile, Tenant};
+use ringway_directory::{CheckedExtension, ExtensionDraft, Fault, NewExtension, Profile, Secret, Tenant};
 use sqlx::SqliteTransaction;
 
 use super::header::Header;
@@ -12,6 +12,7 @@ use crate::directory::extensions::limit_fault;
 use crate::directory::neighbours::Neighbours;
 use crate::directory::write::Writing;
 use crate::directory::{Error, SealedSecret, Secrets, StoredExtension};
+use crate::jobs::Recorder;
 use crate::random;
 
 /// Rows that are compared and written at once.
@@ -25,11 +26,14 @@ pub(super) struct Application {
     /// How many extensions the tenant has, with those of this import.
     pub(super) count: u32,
     pub(super) seen: Seen,
+    /// Writes down what takes the import back, when it is a job's.
+    pub(super) recorder: Option<Recorder>,
 }
 
 /// What a row comes to.
 enum Step {
-    Create(Profile, SealedSecret),
+    /// With whether its password was drawn.
+    Create(Profile, SealedSecret, bool),
     Change(Profile, Option<SealedSecret>),
 }
 
@@ -114,9 +118,12 @@ impl Application {
                 let number = profile.number.as_str();
                 let sealed = secrets.seal(id, number, &secret);
                 neighbours.put(StoredExtension { profile: profile.clone(), secret: sealed.clone() });
-                report.remember(number, profile.auth_name.as_str(), &secret);
+                if self.recorder.is_none() {
+                    report.remember(number, profile.auth_name.as_str(), &secret);
+                }
                 report.created += 1;
-                Ok(Some(Step::Create(profile, sealed)))
+                let is_drawn = matches!(secret, Secret::Generated(_));
+                Ok(Some(Step::Create(profile, sealed, is_drawn)))
             }
         }
     }
@@ -130,10 +137,21 @@ impl Application {
 
     /// Writes in the order of the rows, new ones together: the names that one row gives up are free for those below it.
     async fn write(&mut self, transaction: &mut SqliteTransaction<'_>, steps: Vec<Step>) -> Result<(), Error> {
+        let mut made = Vec::new();
+        if let Some(recorder) = &mut self.recorder {
+            let mut changed = Vec::new();
+            for step in &steps {
+                match step {
+                    Step::Create(profile, _, is_drawn) => made.push((profile.number.as_str().to_owned(), *is_drawn)),
+                    Step::Change(profile, _) => changed.push(profile.number.as_str()),
+                }
+            }
+            recorder.before(transaction, self.tenant.id, &changed).await?;
+        }
         let mut new = Vec::with_capacity(steps.len());
         for step in steps {
             match step {
-                Step::Create(profile, secret) => new.push((profile, secret)),
+                Step::Create(profile, secret, _) => new.push((profile, secret)),
                 Step::Change(profile, secret) => {
                     self.writing.insert(transaction, &new).await?;
                     new.clear();
@@ -141,7 +159,11 @@ impl Application {
                 }
             }
         }
-        self.writing.insert(transaction, &new).await
+        self.writing.insert(transaction, &new).await?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.after(transaction, self.tenant.id, &made).await?;
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use super::report::{ImportReport, Progress, RowFault};
 use super::seen::Seen;
 use crate::directory::write::Writing;
 use crate::directory::{Directory, Error, tenants};
+use crate::jobs::{self, Job, Recorder};
 
 /// What to do with a row whose number is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub struct Import {
     report: ImportReport,
     /// The rest of the file is not looked at: header or limits are broken.
     is_over: bool,
+    /// The job that this is of.
+    job: Option<String>,
 }
 
 impl Directory {
@@ -77,7 +80,8 @@ impl Directory {
         let tenant = tenants::find(&mut transaction, domain).await?;
         let count = tenants::count_extensions(&mut transaction, tenant.id).await?;
         let writing = Writing::begin(&mut transaction, tenant.id).await?;
-        let application = Application { tenant, mode: options.mode, writing, count, seen: Seen::default() };
+        let application =
+            Application { tenant, mode: options.mode, writing, count, seen: Seen::default(), recorder: None };
         Ok(Import {
             directory: self.clone(),
             transaction,
@@ -89,7 +93,20 @@ impl Directory {
             bytes: 0,
             report: ImportReport::default(),
             is_over: false,
+            job: None,
         })
+    }
+
+    /// Begins the import that this job is. Its end is written with what it changes, and so is what takes it back; the passwords
+    /// that it draws are told by the job alone.
+    pub async fn import_of_job(&self, job: &Job, limits: ImportLimits) -> Result<Import, Error> {
+        let options = ImportOptions { mode: job.mode, is_dry_run: job.is_dry_run, keeps_good: job.keeps_good, limits };
+        let mut import = self.import(&job.tenant, options).await?;
+        if !job.is_dry_run {
+            import.application.recorder = Some(Recorder::new(&mut import.transaction, &job.id).await?);
+        }
+        import.job = Some(job.id.clone());
+        Ok(import)
     }
 
     /// Imports a file, and tells after each piece how far it has come. It blocks while it reads.
@@ -158,11 +175,20 @@ impl Import {
         let is_good = self.report.is_good(self.options.keeps_good);
         if is_good && !self.options.is_dry_run {
             self.application.writing.finish(&mut self.transaction).await?;
-            self.transaction.commit().await?;
             self.report.is_applied = true;
+            if let Some(job) = &self.job {
+                let drawn = self.application.recorder.map_or(0, |recorder| recorder.drawn);
+                jobs::end_import(&mut self.transaction, job, &self.report, drawn).await?;
+            }
+            self.transaction.commit().await?;
         } else {
             self.transaction.rollback().await?;
             self.report.generated.clear();
+            if let Some(job) = &self.job {
+                let mut transaction = self.directory.begin_write().await?;
+                jobs::end_import(&mut transaction, job, &self.report, 0).await?;
+                transaction.commit().await?;
+            }
         }
         Ok(self.report)
     }

@@ -71,7 +71,7 @@ impl Directory {
     }
 }
 
-async fn write(transaction: &mut SqliteTransaction<'_>, entry: &Entry) -> Result<(), Error> {
+pub(crate) async fn write(transaction: &mut SqliteTransaction<'_>, entry: &Entry) -> Result<(), Error> {
     let sql =
         "INSERT INTO audit (at, actor, source, tenant, action, subject, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     sqlx::query(sql)

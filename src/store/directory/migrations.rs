@@ -3,7 +3,7 @@
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const SQLITE: [(i64, &str, &str); 7] = [
+const SQLITE: [(i64, &str, &str); 8] = [
     (1, "directory", include_str!("../migrations/sqlite/0001_directory.sql")),
     (2, "device limits", include_str!("../migrations/sqlite/0002_device_limits.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
@@ -11,6 +11,7 @@ const SQLITE: [(i64, &str, &str); 7] = [
     (5, "call length", include_str!("../migrations/sqlite/0005_call_length.sql")),
     (6, "acknowledge", include_str!("../migrations/sqlite/0006_acknowledge.sql")),
     (7, "accounts", include_str!("../migrations/sqlite/0007_accounts.sql")),
+    (10, "jobs", include_str!("../migrations/sqlite/0010_jobs.sql")),
 ];
 
 /// The steps for SQLite.

@@ -251,6 +251,9 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
         "DROP TABLE accounts",
         "DROP TABLE audit",
         "DROP TABLE removed_extensions",
+        "DROP TABLE job_changes",
+        "DROP TABLE job_faults",
+        "DROP TABLE jobs",
         "DELETE FROM _sqlx_migrations WHERE version > 1",
     ] {
         tamper(&scene, sql).await;
