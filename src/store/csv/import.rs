@@ -73,6 +73,32 @@ pub struct Import {
     job: Option<String>,
 }
 
+/// Whether a file has more rows than so many, without the header and blank ones. It blocks while it reads, no further than it must.
+pub fn has_more_rows(mut file: impl Read, most: u64) -> std::io::Result<bool> {
+    let mut records = Records::new();
+    let mut rows = 0;
+    let mut piece = vec![0; 64 * 1024];
+    let mut count = |record: &Record| {
+        rows += u64::from(!record.is_blank());
+        // The first is the header.
+        rows > most + 1
+    };
+    loop {
+        let length = match file.read(&mut piece) {
+            Ok(0) => return Ok(records.finish().is_some_and(|record| count(&record))),
+            Ok(length) => length,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let mut input = &piece[..length];
+        while let Some(record) = records.next(&mut input) {
+            if count(&record) {
+                return Ok(true);
+            }
+        }
+    }
+}
+
 impl Directory {
     /// Begins an import into the tenant with this domain or alias.
     pub async fn import(&self, domain: &str, options: ImportOptions) -> Result<Import, Error> {
@@ -136,6 +162,10 @@ impl Directory {
 impl Import {
     /// Takes the next piece of the file in.
     pub async fn push(&mut self, mut piece: &[u8]) -> Result<(), Error> {
+        if self.directory.is_closing() {
+            // A node that ends does not wait for the whole file.
+            return Err(sqlx::Error::PoolClosed.into());
+        }
         self.bytes = self.bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
         if self.bytes > self.options.limits.bytes && !self.is_over {
             let message = format!("the file has more than {} bytes; split it", self.options.limits.bytes);

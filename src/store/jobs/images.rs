@@ -42,11 +42,12 @@ impl Recorder {
         if numbers.is_empty() {
             return Ok(());
         }
+        // CROSS JOIN: first the few that are wanted, and then not each extension of the tenant.
         let sql = AssertSqlSafe(format!(
             "INSERT INTO job_changes (job_id, place, number, extension_id, version, image) \
              SELECT ?1, ?2 + wanted_place, number, id, version, {} \
              FROM (SELECT key AS wanted_place, value AS wanted_number FROM json_each(?4)) \
-             JOIN extensions ON tenant_id = ?3 AND number = wanted_number",
+             CROSS JOIN extensions ON tenant_id = ?3 AND number = wanted_number",
             self.image
         ));
         let query = sqlx::query(sql).bind(&self.job).bind(self.place).bind(tenant.0);
@@ -74,7 +75,7 @@ impl Recorder {
         let sql = "INSERT INTO job_changes (job_id, place, number, extension_id, version, drawn) \
                    SELECT ?1, ?2 + made_place, number, id, version, iif(made ->> 1, sealed_password, NULL) \
                    FROM (SELECT key AS made_place, value AS made FROM json_each(?4)) \
-                   JOIN extensions ON tenant_id = ?3 AND number = made ->> 0";
+                   CROSS JOIN extensions ON tenant_id = ?3 AND number = made ->> 0";
         let query = sqlx::query(sql).bind(&self.job).bind(self.place).bind(tenant.0);
         query.bind(serde_json::json!(made).to_string()).execute(&mut **transaction).await?;
         self.place += i64::try_from(made.len()).unwrap_or(i64::MAX);

@@ -72,6 +72,7 @@ impl Directory {
                 writing.remove(&mut transaction, &number).await?;
                 undone.removed.push(number);
             }
+            self.go_on()?;
             progress(undone.removed.len() as u64);
         }
         writing.finish(&mut transaction).await?;
@@ -88,6 +89,12 @@ impl Directory {
             .bind(id)
             .execute(&mut *transaction)
             .await?;
+        // The job before that one can be taken back in its turn: its extensions are as it has left them.
+        let sql = "WITH taken AS MATERIALIZED \
+                   (SELECT extension_id AS extension, image ->> '$.version' AS earlier FROM job_changes WHERE job_id = ?1 AND image IS NOT NULL) \
+                   UPDATE job_changes SET version = extensions.version FROM taken JOIN extensions ON extensions.id = taken.extension \
+                   WHERE extension_id = taken.extension AND job_changes.version = taken.earlier AND job_id <> ?1";
+        sqlx::query(sql).bind(&undoes).execute(&mut *transaction).await?;
         forget_images(&mut transaction, &undoes).await?;
         let sql = "UPDATE jobs SET undone_by = ? WHERE id = ?";
         sqlx::query(sql).bind(id).bind(&undoes).execute(&mut *transaction).await?;
@@ -95,6 +102,11 @@ impl Directory {
         log(&mut transaction, &job).await?;
         transaction.commit().await?;
         Ok(Ok(undone))
+    }
+
+    /// A node that ends does not wait for this.
+    fn go_on(&self) -> Result<(), Error> {
+        if self.is_closing() { Err(sqlx::Error::PoolClosed.into()) } else { Ok(()) }
     }
 
     /// Gives back what was changed, the last change first: names that one row gave up and another took go back the same way.
@@ -134,6 +146,7 @@ impl Directory {
                     Err(error) => return Err(error.into()),
                 }
             }
+            self.go_on()?;
             progress(undone.removed.len() as u64 + undone.restored);
         }
         let sql = "UPDATE directory SET change = ?1 WHERE change <> ?1";

@@ -179,6 +179,23 @@ async fn an_undo_is_refused_with_the_numbers_when_something_has_changed_since_an
 }
 
 #[tokio::test]
+async fn jobs_are_taken_back_one_after_the_other_the_last_one_first() {
+    let scene = Scene::new().await;
+    let (made, _) = run(&scene, &NEW, FILE).await;
+    let upsert = NewJob { mode: Mode::Upsert, ..NEW };
+    let file = |name: &str| format!("extension_number,email,display_name\n101,a@example.com,{name}\n");
+    let (first, _) = run(&scene, &upsert, &file("First")).await;
+    let (second, _) = run(&scene, &upsert, &file("Second")).await;
+    assert_eq!(undo(&scene, &made).await.unwrap_err().code, "CHANGED_SINCE");
+    assert_eq!(undo(&scene, &first).await.unwrap_err().code, "CHANGED_SINCE");
+    assert_eq!(undo(&scene, &second).await.unwrap().restored, 1);
+    assert!(scene.export().await.contains(",First,"));
+    assert_eq!(undo(&scene, &first).await.unwrap().restored, 1);
+    assert_eq!(undo(&scene, &made).await.unwrap().removed.len(), 3);
+    assert_eq!(scene.snapshot().await.extension_count(TenantId(1)), 0);
+}
+
+#[tokio::test]
 async fn a_name_that_was_given_up_and_that_somebody_else_has_by_now_keeps_all_as_it_is() {
     let scene = Scene::new().await;
     assert!(scene.import(Mode::Create, FILE).await.is_applied);

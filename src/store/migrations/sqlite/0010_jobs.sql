@@ -63,3 +63,6 @@ CREATE TABLE job_changes (
     drawn        BLOB,
     PRIMARY KEY (job_id, place)
 ) STRICT, WITHOUT ROWID;
+
+-- Earlier jobs of an extension, when a later one is taken back.
+CREATE INDEX job_changes_by_extension ON job_changes (extension_id);
