@@ -30,6 +30,8 @@ pub(crate) struct Caller {
     pub(crate) account: Account,
     /// Which sign-in; `None` for a key.
     pub(crate) sign_in: Option<[u8; 16]>,
+    /// Whether it may change anything: a key may be for reading alone.
+    pub(crate) may_write: bool,
     /// As the audit log has it.
     pub(crate) source: String,
     pub(crate) directory: Directory,
@@ -48,6 +50,8 @@ impl Caller {
             // How much a tenant may have is not for itself to say.
             ["tenants", domain] if reads => self.may_manage(domain),
             ["tenants", domain, _, ..] => self.may_manage(domain),
+            // Whose a job is its record says; who manages nothing has none.
+            ["jobs", _, ..] => self.may_manage(self.account.tenant.as_deref().unwrap_or_default()),
             _ => self.may_manage_all(),
         }
     }
@@ -113,7 +117,7 @@ impl FromRequestParts<Arc<App>> for Caller {
             let message = "choose a password of your own first: PUT /api/v1/me/password";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "PASSWORD_CHANGE_REQUIRED", message));
         }
-        let caller = Self { account, sign_in, source: source(parts), directory };
+        let caller = Self { account, sign_in, may_write, source: source(parts), directory };
         caller.may_enter(&parts.method, path)?;
         Ok(caller)
     }

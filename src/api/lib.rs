@@ -9,6 +9,7 @@ mod body;
 mod caller;
 mod control;
 mod health;
+mod jobs;
 mod listener;
 mod metrics;
 mod passwords;

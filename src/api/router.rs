@@ -13,6 +13,7 @@ use ringway_store::directory::Directory;
 use crate::answer::{Refusal, error};
 use crate::attempts::Attempts;
 use crate::control::{Control, Registration};
+use crate::jobs::Jobs;
 use crate::passwords::Passwords;
 use crate::{health, metrics, v1};
 
@@ -33,6 +34,7 @@ pub(crate) struct App {
     pub(crate) control: Arc<dyn Control>,
     pub(crate) attempts: Attempts,
     pub(crate) passwords: Passwords,
+    pub(crate) jobs: Arc<Jobs>,
 }
 
 impl App {
@@ -70,7 +72,8 @@ impl FromRequestParts<Arc<App>> for Publisher {
 }
 
 pub(crate) fn router(control: Arc<dyn Control>, audience: Audience) -> Router {
-    let app = Arc::new(App { control, attempts: Attempts::default(), passwords: Passwords::new() });
+    let app =
+        Arc::new(App { control, attempts: Attempts::default(), passwords: Passwords::new(), jobs: Arc::default() });
     let router = match audience {
         Audience::Management => {
             let (routes, description) = v1::routes();

@@ -4,6 +4,7 @@ mod audit;
 mod auth;
 mod extensions;
 mod files;
+mod jobs;
 mod me;
 mod tenants;
 mod users;
@@ -57,6 +58,10 @@ pub(crate) fn routes() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(extensions::registrations))
         .routes(routes!(files::import))
         .routes(routes!(files::export))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::result))
+        .routes(routes!(jobs::undo))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::remove))
         .routes(routes!(audit::of_all))
