@@ -13,11 +13,12 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use ringway_store::csv::ImportLimits;
+use ringway_store::csv::{ImportLimits, Mode};
 use ringway_store::directory::{Directory, Error};
-use ringway_store::jobs::{Job, State};
+use ringway_store::jobs::{Job, NewJob, State};
 
 use crate::answer::Refusal;
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::router::App;
 
@@ -70,6 +71,16 @@ pub(crate) enum Work {
     Import(File),
     /// To take another one back.
     Undo,
+}
+
+/// A job that somebody wants.
+pub(crate) struct Wanted {
+    /// The job that it takes back.
+    pub(crate) undoes: Option<String>,
+    /// Of an import: what becomes of numbers that are there, whether good rows are kept, and whether it only looks.
+    pub(crate) mode: Mode,
+    pub(crate) keeps_good: bool,
+    pub(crate) is_dry_run: bool,
 }
 
 struct Waiting {
@@ -252,10 +263,21 @@ impl Queue {
         self.jobs.place(tenant)
     }
 
-    /// Has a job done when its turn comes.
-    pub(crate) fn add(&self, job: Job, work: Work, directory: &Directory, place: Place) {
-        let control = Arc::clone(&self.control);
-        self.jobs.add(Waiting { job, work, directory: directory.clone(), control, place });
+    /// Makes a job, which is done when its turn comes.
+    pub(crate) async fn add(&self, caller: &Caller, wanted: Wanted, work: Work, place: Place) -> Result<Job, Refusal> {
+        let (jobs, control) = (Arc::clone(&self.jobs), Arc::clone(&self.control));
+        let (directory, actor, source) = (caller.directory.clone(), caller.name(), caller.source.clone());
+        // A task of its own: whoever asks may be gone before the record is written, and then it would wait for ever.
+        let making = tokio::spawn(async move {
+            let Wanted { undoes, mode, keeps_good, is_dry_run } = wanted;
+            let undoes = undoes.as_deref();
+            let new = NewJob { actor: &actor, source: &source, undoes, mode, keeps_good, is_dry_run };
+            let job = directory.add_job(&place.tenant, &new).await?;
+            jobs.add(Waiting { job: job.clone(), work, directory, control, place });
+            Ok::<_, Error>(job)
+        });
+        let cut_off = |_| Error::Io(std::io::ErrorKind::Other.into());
+        Ok(making.await.map_err(cut_off).flatten()?)
     }
 
     /// How far a job has come that is not over.

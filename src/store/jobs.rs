@@ -155,6 +155,16 @@ pub struct Job {
     pub undone_by: Option<String>,
 }
 
+impl Job {
+    /// Until when it can be taken back, if it can.
+    pub fn undo_until(&self) -> Option<i64> {
+        self.ended
+            .filter(|_| self.has_images)
+            .map(|ended| ended.saturating_add(UNDO_FOR))
+            .filter(|until| *until >= now())
+    }
+}
+
 /// The columns that [`read`] wants, in its order.
 const COLUMNS: &str = "jobs.id, tenants.domain, kind, state, actor, source, mode, keeps_good, is_dry_run, made, started, ended, \
      rows, jobs.created, changed, unchanged, skipped, removed, faults, is_applied, reason_code, reason, secrets_until, \
@@ -289,7 +299,7 @@ fn read(row: &SqliteRow) -> Result<Job, Error> {
         fault_count: count(row, 18)?,
         is_applied: row.try_get(19)?,
         reason: code.zip(row.try_get(21)?),
-        secrets_until: row.try_get(22)?,
+        secrets_until: row.try_get::<Option<i64>, _>(22)?.filter(|until| *until >= now()),
         has_images: row.try_get(23)?,
         undoes: row.try_get(24)?,
         undone_by: row.try_get(25)?,

@@ -47,7 +47,7 @@ async fn two_hundred_rows_are_answered_when_they_are_done_and_one_more_makes_a_j
         (&json!(201), &json!(true), &json!("alice@a.example"))
     );
     assert_eq!(server.running.published.load(Ordering::Relaxed), published + 1);
-    assert!(job["secrets_until"].is_string());
+    assert!(job["secrets_until"].is_string() && job["undo_until"].is_string(), "{job}");
 
     // Who only asks for the head, or with a key that changes nothing, does not use them up.
     let key =
@@ -80,6 +80,7 @@ async fn a_job_with_faults_has_failed_and_tells_them_and_its_good_rows_are_kept_
     assert_eq!(faults[1][..3], ["202", "email", "REQUIRED"].map(str::to_owned));
     // The same file asked at once says the same, line for line.
     let dry = server.finished(&server.import("?dry_run=true&atomic=false", &token, &bad).await, &token).await;
+    assert_eq!((&dry["undo_until"], &dry["secrets_until"]), (&Value::Null, &Value::Null));
     assert_eq!((&dry["state"], &dry["errors"], &dry["created"]), (&json!("done"), &job["errors"], &json!(298)));
     let kept = server.finished(&server.import("?atomic=false", &token, &bad).await, &token).await;
     assert_eq!((&kept["state"], &kept["applied"], &kept["created"]), (&json!("done"), &json!(true), &json!(298)));

@@ -10,7 +10,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
 use ringway_store::csv::{ImportLimits, ImportOptions, ImportReport, Mode, RowFault, has_more_rows};
-use ringway_store::jobs::NewJob;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -18,7 +17,7 @@ use super::jobs::{JobView, accepted};
 use crate::answer::{Complaint, Errors, Refusal};
 use crate::body::{Asked, Named};
 use crate::caller::Caller;
-use crate::jobs::{Queue, Work};
+use crate::jobs::{self, Queue, Work};
 use crate::router::Publisher;
 
 /// The largest file: 100,000 extensions are some ten times less.
@@ -144,12 +143,8 @@ pub(crate) async fn import(
     .await?;
     let keeps_good = wanted.atomic == Some(false);
     if is_large {
-        let actor = caller.name();
-        let source = &caller.source;
-        let is_dry_run = wanted.dry_run;
-        let new = NewJob { actor: &actor, source, undoes: None, mode, keeps_good, is_dry_run };
-        let job = caller.directory.add_job(&tenant.domain, &new).await?;
-        queue.add(job.clone(), Work::Import(file), &caller.directory, place);
+        let wanted = jobs::Wanted { undoes: None, mode, keeps_good, is_dry_run: wanted.dry_run };
+        let job = queue.add(&caller, wanted, Work::Import(file), place).await?;
         return Ok(accepted(job, &queue));
     }
     let options = ImportOptions { mode, is_dry_run: wanted.dry_run, keeps_good, limits: ImportLimits::default() };

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ringway_directory::{Code, Fault};
 use ringway_store::csv;
-use ringway_store::jobs::{Job, NewJob, State, mode_word};
+use ringway_store::jobs::{Job, State, mode_word};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,7 +14,7 @@ use super::rfc3339;
 use crate::answer::{Complaint, Errors, Refusal};
 use crate::body::{Asked, Named};
 use crate::caller::Caller;
-use crate::jobs::{Queue, Work};
+use crate::jobs::{self, Queue, Work};
 
 /// Jobs of a page, unless another number is asked for.
 const OF_A_PAGE: u16 = 100;
@@ -86,6 +86,8 @@ pub(crate) struct JobView {
     ended_at: Option<String>,
     /// Until when `/result` tells the passwords that were drawn, once.
     secrets_until: Option<String>,
+    /// Until when it can be taken back, unless something of it is changed.
+    undo_until: Option<String>,
     /// The job that this one takes back.
     undoes: Option<String>,
     /// The job that has taken this one back.
@@ -101,6 +103,7 @@ pub(super) fn view(job: Job, queue: &Queue) -> JobView {
         None => (job.state, job.rows),
     };
     JobView {
+        undo_until: job.undo_until().map(rfc3339),
         id: job.id,
         state: state.as_str(),
         rows,
@@ -245,16 +248,7 @@ pub(crate) async fn undo(caller: Caller, queue: Queue, Named(id): Named<String>)
         return Err(Refusal::new(StatusCode::CONFLICT, refusal.code, refusal.message));
     }
     let place = queue.place(&job.tenant)?;
-    let actor = caller.name();
-    let new = NewJob {
-        actor: &actor,
-        source: &caller.source,
-        undoes: Some(&id),
-        mode: job.mode,
-        keeps_good: false,
-        is_dry_run: false,
-    };
-    let undo = caller.directory.add_job(&job.tenant, &new).await?;
-    queue.add(undo.clone(), Work::Undo, &caller.directory, place);
+    let wanted = jobs::Wanted { undoes: Some(id), mode: job.mode, keeps_good: false, is_dry_run: false };
+    let undo = queue.add(&caller, wanted, Work::Undo, place).await?;
     Ok(accepted(undo, &queue))
 }

@@ -1,6 +1,7 @@
 //! The passwords that a job has drawn: told once, by whoever asks first within the hour.
 //!
-//! Nothing new is kept of them: they lie sealed in their extensions, and what lies beside says only which of them were drawn.
+//! They are read from their extensions. Beside the job's changes lie the same sealed bytes until then, by which an extension that
+//! has another password by now is known.
 
 use ringway_directory::TenantId;
 use sqlx::Row;

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteTransaction};
 use super::end::log;
 use super::images::{columns, restoration};
 use super::recover::forget_images;
-use super::{Job, Kind, UNDO_FOR, expect, find, number};
+use super::{Job, Kind, expect, find, number};
 use crate::directory::write::Writing;
 use crate::directory::{Directory, Error, now, tenants};
 
@@ -169,7 +169,7 @@ async fn look(transaction: &mut SqliteTransaction<'_>, job: &Job) -> Result<Resu
     if !job.is_applied || job.created + job.changed == 0 {
         return no("the job has changed nothing");
     }
-    if !job.has_images || job.ended.unwrap_or_default() < now() - UNDO_FOR {
+    if job.undo_until().is_none() {
         return no(
             "what the job has changed is not remembered any more: it is for 30 days, and for 500,000 extensions of a tenant",
         );

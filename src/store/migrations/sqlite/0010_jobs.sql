@@ -36,6 +36,10 @@ CREATE TABLE jobs (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX jobs_by_tenant ON jobs (tenant_id, id);
+-- What is looked for among all of them: few are any of these.
+CREATE INDEX jobs_under_way ON jobs (id) WHERE state IN ('queued', 'running');
+CREATE INDEX jobs_with_secrets ON jobs (secrets_until) WHERE secrets_until IS NOT NULL;
+CREATE INDEX jobs_with_images ON jobs (ended) WHERE has_images;
 
 -- What was wrong with the file, at most a thousand faults and a thousand warnings.
 CREATE TABLE job_faults (
