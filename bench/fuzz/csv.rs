@@ -52,7 +52,8 @@ pub fn check(bytes: &[u8]) {
     let mode = cursor.choose(&[Mode::Create, Mode::Skip, Mode::Upsert]);
     let piece = usize::from(cursor.byte()) + 1;
     let file = cursor.rest();
-    let options = ImportOptions { mode, is_dry_run: true, limits: ImportLimits { rows: 50, bytes: 4000 } };
+    let limits = ImportLimits { rows: 50, bytes: 4000 };
+    let options = ImportOptions { mode, is_dry_run: true, limits, ..ImportOptions::default() };
     node.runtime.block_on(async {
         let whole = import(&node.directory, options, [file]).await;
         let pieces = import(&node.directory, options, file.chunks(piece)).await;

@@ -42,6 +42,13 @@ pub(crate) struct Complaint {
     pub(crate) line: Option<u64>,
 }
 
+impl From<Fault> for Complaint {
+    fn from(fault: Fault) -> Self {
+        let pointer = Some(format!("/{}", fault.field));
+        Self { code: fault.code.as_str(), message: fault.message.into_owned(), pointer, line: None }
+    }
+}
+
 /// Why a request was not done.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -66,13 +73,7 @@ impl From<Vec<Fault>> for Refusal {
     fn from(faults: Vec<Fault>) -> Self {
         let is_clash = |fault: &Fault| matches!(fault.code, Code::Duplicate | Code::LimitReached | Code::InUse);
         let status = if faults.iter().any(is_clash) { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
-        let complaint = |fault: Fault| Complaint {
-            code: fault.code.as_str(),
-            message: fault.message.into_owned(),
-            pointer: Some(format!("/{}", fault.field)),
-            line: None,
-        };
-        Self { status, complaints: faults.into_iter().map(complaint).collect(), retry_after: None }
+        Self { status, complaints: faults.into_iter().map(Complaint::from).collect(), retry_after: None }
     }
 }
 

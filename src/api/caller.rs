@@ -57,6 +57,8 @@ pub(crate) struct Caller {
     pub(crate) sign_in: Option<[u8; 16]>,
     /// The tenant that a system admin has entered, as its Admin.
     pub(crate) entered: Option<String>,
+    /// Whether it may change anything: a key may be for reading alone.
+    pub(crate) may_write: bool,
     /// As the audit log has it.
     pub(crate) source: String,
     pub(crate) directory: Directory,
@@ -81,6 +83,8 @@ impl Caller {
             ["tenants", domain] if reads || *method == Method::PATCH => self.may_manage(domain),
             ["tenants", _, "enter"] => self.may_manage_all(),
             ["tenants", domain, _, ..] => self.may_manage(domain),
+            // Whose a job is its record says; who manages nothing has none.
+            ["jobs", _, ..] => self.may_manage(self.scope().unwrap_or_default()),
             _ => self.may_manage_all(),
         }
     }
@@ -174,7 +178,7 @@ impl FromRequestParts<Arc<App>> for Caller {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "TOTP_REQUIRED", message));
         }
         let source = Source::of(parts, app).to_string();
-        let caller = Self { account, sign_in, entered, source, directory };
+        let caller = Self { account, sign_in, entered, may_write, source, directory };
         caller.may_enter(&parts.method, path)?;
         Ok(caller)
     }

@@ -10,6 +10,7 @@ mod caller;
 mod control;
 mod health;
 mod housekeeping;
+mod jobs;
 mod listener;
 mod metrics;
 mod once;

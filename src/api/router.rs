@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::answer::{Refusal, error};
 use crate::attempts::Attempts;
 use crate::control::Control;
+use crate::jobs::Jobs;
 use crate::once::once;
 use crate::passwords::Passwords;
 pub(crate) use crate::publisher::Publisher;
@@ -40,6 +41,7 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) rates: Rates,
     pub(crate) publisher: Publisher,
+    pub(crate) jobs: Arc<Jobs>,
 }
 
 impl App {
@@ -63,6 +65,7 @@ pub(crate) fn router(control: Arc<dyn Control>, audience: Audience) -> Router {
         attempts: Attempts::default(),
         passwords: Passwords::new(),
         rates: Rates::default(),
+        jobs: Arc::default(),
     });
     let router = match audience {
         Audience::Management => {

@@ -5,6 +5,7 @@ mod auth;
 mod enter;
 mod extensions;
 mod files;
+mod jobs;
 mod me;
 mod parts;
 mod resources;
@@ -72,6 +73,10 @@ pub(crate) fn routes() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(extensions::unregister))
         .routes(routes!(files::import))
         .routes(routes!(files::export))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::result))
+        .routes(routes!(jobs::undo))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::change, users::remove))
         .routes(routes!(users::list_keys))

@@ -152,6 +152,8 @@ mod tests {
         assert_eq!(import("ringway extension import --tenant a.example x.csv").mode, ModeWord::Create);
         let other = import("ringway extension import --tenant a.example x.csv --mode upsert --dry-run");
         assert!(other.mode == ModeWord::Upsert && other.dry_run);
+        assert!(!other.keep_good);
+        assert!(import("ringway extension import --tenant a.example x.csv --keep-good").keep_good);
         assert!(parse("ringway extension import --tenant a.example x.csv --mode replace").is_err());
         assert!(parse("ringway extension import x.csv").is_err());
     }

@@ -167,7 +167,12 @@ async fn import(
     file: &mut (impl AsyncRead + Unpin),
     events: &Events,
 ) -> Result<(), String> {
-    let options = ImportOptions { mode: new.mode.into(), is_dry_run: new.is_dry_run, limits: ImportLimits::default() };
+    let options = ImportOptions {
+        mode: new.mode.into(),
+        is_dry_run: new.is_dry_run,
+        keeps_good: new.keeps_good,
+        limits: ImportLimits::default(),
+    };
     let mut import = directory.import(&new.tenant, options).await.map_err(told)?;
     let mut rows_told = 0;
     let mut piece = vec![0; PIECE];

@@ -12,9 +12,11 @@ mod import;
 mod problem;
 mod records;
 mod report;
+mod result;
 mod seen;
 
 pub use columns::{COLUMNS, Column};
-pub use import::{Import, ImportLimits, ImportOptions, Mode};
+pub use import::{Import, ImportLimits, ImportOptions, Mode, has_more_rows};
 pub use problem::FileCode;
 pub use report::{GeneratedSecret, ImportReport, Progress, RowFault};
+pub use result::result;

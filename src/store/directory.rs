@@ -23,12 +23,15 @@ mod surroundings;
 pub(crate) mod tenants;
 pub(crate) mod write;
 
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use sqlx::{SqlitePool, SqliteTransaction};
+
+use crate::random;
 
 pub use backup::copy_database;
 pub use changing::{ChangedExtension, ExtensionFilter, ExtensionRow, MOST_OF_A_PAGE};
@@ -45,17 +48,17 @@ pub struct Directory {
     writer: SqlitePool,
     readers: SqlitePool,
     secrets: Arc<Secrets>,
-    file: Arc<File>,
+    file: Arc<DatabaseFile>,
 }
 
 /// The file that was opened, by which it is known again.
-struct File {
+struct DatabaseFile {
     path: PathBuf,
     device: u64,
     inode: u64,
 }
 
-impl File {
+impl DatabaseFile {
     fn of(path: &Path) -> std::io::Result<Self> {
         let metadata = std::fs::metadata(path)?;
         Ok(Self { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
@@ -93,6 +96,24 @@ impl Directory {
 
     pub(crate) fn secrets(&self) -> &Secrets {
         &self.secrets
+    }
+
+    /// A file beside the database that has no name any more: nobody else can open it, and it is gone with whoever has it.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn nameless_file(&self) -> std::io::Result<File> {
+        let mut chance = [0; 8];
+        random::fill(&mut chance);
+        let path = self.file.path.with_file_name(format!(".spool-{:016x}", u64::from_ne_bytes(chance)));
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        std::fs::remove_file(&path)?;
+        Ok(file)
+    }
+
+    /// Whether it is being closed: what is under way and can be given up is to be.
+    pub fn is_closing(&self) -> bool {
+        self.writer.is_closed()
     }
 
     /// Writes everything to the file and closes it. Work that others have under way comes to its end first.

@@ -1,7 +1,8 @@
-//! The directory in SQLite, secrets under the master key, CSV, and the journal of bindings.
+//! The directory in SQLite, secrets under the master key, CSV, jobs, and the journal of bindings.
 
 pub mod csv;
 pub mod directory;
+pub mod jobs;
 pub mod journal;
 pub mod keys;
 

@@ -77,6 +77,9 @@ async fn every_path_lets_in_whom_it_should_and_nobody_else_with_every_role_of_tw
     let user = server.user("a.example", "carol", "StandardUser").await;
     let entered = server.enter("a.example").await;
     let elsewhere = server.enter("b.example").await;
+    // One that there is, and that nobody can take back: it only looks.
+    let looked = server.import("?dry_run=true", &system, &rows(201)).await;
+    let job = server.finished(&looked, &system).await["id"].as_str().unwrap().to_owned();
     let mut walked = 0;
     for (template, methods) in description["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys().map(|method| method.to_uppercase()) {
@@ -87,9 +90,10 @@ async fn every_path_lets_in_whom_it_should_and_nobody_else_with_every_role_of_tw
                 .replace("{domain}", "a.example")
                 .replace("{number}", "999")
                 .replace("{username}", "nobody")
+                .replace("{id}", &job)
                 .replace("{prefix}", "rwk_none");
             let is_own = template.starts_with("/api/v1/me");
-            let is_of_tenant = template.contains("{domain}");
+            let is_of_tenant = template.contains("{domain}") || template.starts_with("/api/v1/jobs/");
             // Whether there is a tenant is the carrier's to say; which tenants there are is told to each as far as it is his.
             let is_carrier_s = !is_own
                 && (!is_of_tenant
@@ -172,14 +176,16 @@ async fn pages_follow_each_other_and_filters_hold() {
     let server = Server::start().await;
     let token = server.admin().await;
     let path = "/api/v1/tenants/a.example/extensions";
-    let rows = (100..350).map(|number| format!("{number},{number}@a.example\r\n")).collect::<String>();
-    let file = format!("extension_number,email\r\n{rows}");
     let headers = format!("authorization: Bearer {token}\r\ncontent-type: text/csv\r\n");
-    let dry = server.send("POST", &format!("{path}:import?dry_run=true"), &headers, &file).await;
-    assert_eq!((dry.status, &dry.json()["applied"]), (200, &json!(false)));
-    let imported = server.send("POST", &format!("{path}:import"), &headers, &file).await;
-    assert_eq!((imported.status, &imported.json()["created"]), (200, &json!(250)), "{}", imported.body);
-    assert_eq!(imported.json()["generated"].as_array().unwrap().len(), 250);
+    for numbers in [100..225, 225..350] {
+        let rows = numbers.map(|number| format!("{number},{number}@a.example\r\n")).collect::<String>();
+        let file = format!("extension_number,email\r\n{rows}");
+        let dry = server.send("POST", &format!("{path}:import?dry_run=true"), &headers, &file).await;
+        assert_eq!((dry.status, &dry.json()["applied"]), (200, &json!(false)));
+        let imported = server.send("POST", &format!("{path}:import"), &headers, &file).await;
+        assert_eq!((imported.status, &imported.json()["created"]), (200, &json!(125)), "{}", imported.body);
+        assert_eq!(imported.json()["generated"].as_array().unwrap().len(), 125);
+    }
     let mut numbers = Vec::new();
     let mut cursor = String::new();
     loop {
@@ -199,11 +205,18 @@ async fn pages_follow_each_other_and_filters_hold() {
     // What was exported is imported again, and changes nothing.
     let exported = server.ask("GET", &format!("{path}:export"), &token, None).await;
     assert!(exported.head.contains("content-type: text/csv; charset=utf-8"));
-    let again = server.send("POST", &format!("{path}:import?mode=upsert"), &headers, &exported.body).await;
-    assert_eq!((again.status, &again.json()["unchanged"]), (200, &json!(250)), "{}", again.body);
-    let clash = server.send("POST", &format!("{path}:import"), &headers, &exported.body).await;
+    let again = server.import("?mode=upsert", &token, &exported.body).await;
+    assert_eq!(server.finished(&again, &token).await["unchanged"], 250);
+    let ten = exported.body.lines().take(11).map(|line| format!("{line}\r\n")).collect::<String>();
+    let clash = server.send("POST", &format!("{path}:import"), &headers, &ten).await;
     assert_eq!((clash.status, &clash.json()["applied"]), (422, &json!(false)));
     assert_eq!(clash.json()["errors"][0]["line"], 2);
+}
+
+/// A file with so many new extensions.
+fn rows(count: u32) -> String {
+    let rows = (10_000..10_000 + count).map(|number| format!("{number},{number}@a.example\r\n"));
+    format!("extension_number,email\r\n{}", rows.collect::<String>())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::{expected_version, rfc3339, versioned};
-use crate::answer::{Errors, Refusal};
+use crate::answer::{Complaint, Errors, Refusal};
 use crate::body::{Asked, Body, Named};
 use crate::caller::Caller;
 use crate::control::{Live, Registration};
@@ -91,6 +91,9 @@ pub(crate) struct Drawn {
     /// The PIN of its voicemail box, when none was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     voicemail_pin: Option<String>,
+    /// What was done and may be a mistake.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Complaint>,
 }
 
 /// What an extension is to be, or what is to change of it: [`ExtensionBody`] and [`Settings`].
@@ -266,11 +269,12 @@ async fn created(caller: &Caller, added: &AddedExtension, action: &str) -> Resul
         Secret::Generated(password) => Some(password.as_str().to_owned()),
         Secret::Typed(_) | Secret::Hashes(_) => None,
     };
+    let warnings = added.clash.iter().cloned().map(Complaint::from).collect();
     let voicemail_pin = match &added.pin {
         Some(Pin::Generated(digits)) => Some(digits.to_string()),
         Some(Pin::Typed(_)) | None => None,
     };
-    Ok(CreatedView { extension, drawn: Drawn { extension_password, voicemail_pin } })
+    Ok(CreatedView { extension, drawn: Drawn { extension_password, voicemail_pin, warnings } })
 }
 
 /// Some of a tenant's extensions, by number as text.

@@ -1,5 +1,7 @@
 //! Extensions in files: CSV in and out.
 
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::time::Duration;
 
 use axum::Json;
@@ -7,13 +9,15 @@ use axum::body::Body as Stream;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
-use ringway_store::csv::{ImportLimits, ImportOptions, ImportReport, Mode, RowFault};
+use ringway_store::csv::{ImportLimits, ImportOptions, ImportReport, Mode, RowFault, has_more_rows};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::jobs::{JobView, accepted};
 use crate::answer::{Complaint, Errors, Refusal};
 use crate::body::{Asked, Named};
 use crate::caller::Caller;
+use crate::jobs::{self, Queue, Work};
 use crate::router::Publisher;
 
 /// The largest file: 100,000 extensions are some ten times less.
@@ -23,7 +27,10 @@ const LARGEST_FILE: usize = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Bytes of a file that are taken in at a time.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = 256 << 10;
+
+/// Rows of a file that is imported while its sender waits. One with more is a job.
+const AT_ONCE: u64 = 200;
 
 /// How a file is taken.
 #[derive(Deserialize, IntoParams)]
@@ -35,14 +42,14 @@ pub(crate) struct Wanted {
     /// Look and tell, and change nothing.
     #[serde(default)]
     dry_run: bool,
-    /// All or nothing, which is how it is in any case.
+    /// `true`: one fault keeps everything out (the default). `false`: rows with a fault are left out, the others are kept.
     atomic: Option<bool>,
 }
 
 /// What came of a file.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Imported {
-    /// Whether anything was changed: a file with a fault changes nothing.
+    /// Whether it was done: a file with a fault changes nothing, unless its good rows were to be kept.
     applied: bool,
     rows: u64,
     created: u64,
@@ -68,7 +75,7 @@ pub(crate) struct Generated {
     voicemail_pin: String,
 }
 
-fn complaint(fault: RowFault) -> Complaint {
+pub(super) fn complaint(fault: RowFault) -> Complaint {
     // The codes of a file are as stable as those of values, and as few.
     let code = ringway_directory::Code::ALL
         .iter()
@@ -100,14 +107,16 @@ fn told(report: ImportReport) -> Imported {
     }
 }
 
-/// Imports extensions from CSV. One fault keeps everything out, and each is told with its line.
+/// Imports extensions from CSV. Each fault is told with its line. One of them keeps everything out, unless `atomic=false` keeps
+/// the good rows. A file with more than 200 rows is a job: it is answered before it is imported.
 #[utoipa::path(post, path = "/api/v1/tenants/{domain}/extensions:import", tag = "extensions", params(("domain" = String, Path), Wanted),
     request_body(content = String, content_type = "text/csv"),
-    responses((status = 200, body = Imported), (status = 400, body = Errors), (status = 401, body = Errors), (status = 403, body = Errors),
-    (status = 404, body = Errors), (status = 422, body = Imported)))]
+    responses((status = 200, body = Imported), (status = 202, body = JobView), (status = 400, body = Errors), (status = 401, body = Errors), (status = 403, body = Errors),
+    (status = 404, body = Errors), (status = 422, body = Imported), (status = 429, body = Errors)))]
 pub(crate) async fn import(
     caller: Caller,
     publisher: Publisher,
+    queue: Queue,
     Named(domain): Named<String>,
     Asked(wanted): Asked<Wanted>,
     body: Stream,
@@ -122,26 +131,49 @@ pub(crate) async fn import(
             return Err(Refusal::new(StatusCode::BAD_REQUEST, "BAD_MODE", message));
         }
     };
-    if wanted.atomic == Some(false) {
-        let message = "a file changes all or nothing: mend its errors, or leave their rows out";
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "BAD_MODE", message));
-    }
     let tenant = caller.directory.tenant(&domain).await?;
+    let place = queue.place(&tenant.domain)?;
     // The whole of it first: an import holds the one connection that writes, and a slow sender would hold it with it.
-    let file = tokio::time::timeout(PATIENCE, whole(body)).await.unwrap_or_else(|_| {
+    let file = caller.directory.nameless_file().map_err(unwritable)?;
+    let file = tokio::time::timeout(PATIENCE, spool(body, file)).await.unwrap_or_else(|_| {
         let message = format!("the file did not come within {} s; nothing was imported", PATIENCE.as_secs());
         Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "TOO_SLOW", message))
     })?;
-    let options = ImportOptions { mode, is_dry_run: wanted.dry_run, limits: ImportLimits::default() };
+    let (mut file, is_large) = blocking(move || {
+        let mut file = file;
+        file.rewind()?;
+        let is_large = has_more_rows(&file, AT_ONCE)?;
+        file.rewind()?;
+        Ok((file, is_large))
+    })
+    .await?;
+    let keeps_good = wanted.atomic == Some(false);
+    if is_large {
+        let wanted = jobs::Wanted { undoes: None, mode, keeps_good, is_dry_run: wanted.dry_run };
+        let job = queue.add(&caller, wanted, Work::Import(file), place).await?;
+        return Ok(accepted(job, &queue));
+    }
+    let options = ImportOptions { mode, is_dry_run: wanted.dry_run, keeps_good, limits: ImportLimits::default() };
     let mut import = caller.directory.import(&tenant.domain, options).await?;
-    for piece in file.chunks(PIECE) {
-        import.push(piece).await?;
+    loop {
+        let mut piece = Vec::with_capacity(PIECE);
+        let (same_file, piece) = blocking(move || {
+            (&file).take(PIECE as u64).read_to_end(&mut piece)?;
+            Ok((file, piece))
+        })
+        .await?;
+        if piece.is_empty() {
+            break;
+        }
+        import.push(&piece).await?;
+        file = same_file;
     }
     let report = import.finish().await?;
-    let status = if report.fault_count > 0 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = if report.is_good(keeps_good) { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     if report.is_applied {
         let mut entry = caller.entry(Some(&tenant.domain), "extensions.import", &format!("{} rows", report.rows));
-        let counts = [("created", report.created), ("changed", report.changed), ("skipped", report.skipped)];
+        let left_out = ("errors", report.fault_count);
+        let counts = [("created", report.created), ("changed", report.changed), ("skipped", report.skipped), left_out];
         entry.after = serde_json::to_string(&std::collections::BTreeMap::from(counts)).ok();
         publisher.publish().await?;
         caller.directory.log(&entry).await?;
@@ -149,21 +181,52 @@ pub(crate) async fn import(
     Ok((status, Json(told(report))).into_response())
 }
 
-/// A file as it comes, as long as it is no larger than it may be.
-async fn whole(mut body: Stream) -> Result<Vec<u8>, Refusal> {
-    let mut file = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| {
-            Refusal::new(StatusCode::BAD_REQUEST, "CUT_OFF", "the file ended too early; nothing was imported")
-        })?;
+/// Writes a file to the disk as it comes, as long as it is no larger than it may be.
+async fn spool(mut body: Stream, mut file: File) -> Result<File, Refusal> {
+    let mut length = 0;
+    let mut buffer = Vec::with_capacity(PIECE);
+    loop {
+        let frame = match body.frame().await {
+            Some(Ok(frame)) => frame,
+            Some(Err(_)) => {
+                let message = "the file ended too early; nothing was imported";
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, "CUT_OFF", message));
+            }
+            None => break,
+        };
         let Some(piece) = frame.data_ref() else { continue };
-        if file.len() + piece.len() > LARGEST_FILE {
+        length += piece.len();
+        if length > LARGEST_FILE {
             let message = format!("a file has {} MB at most; import it in parts", LARGEST_FILE >> 20);
             return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE", message));
         }
-        file.extend_from_slice(piece);
+        buffer.extend_from_slice(piece);
+        if buffer.len() >= PIECE {
+            (file, buffer) = written(file, buffer).await?;
+        }
     }
-    Ok(file)
+    written(file, buffer).await.map(|(file, _)| file)
+}
+
+async fn written(mut file: File, mut buffer: Vec<u8>) -> Result<(File, Vec<u8>), Refusal> {
+    blocking(move || {
+        file.write_all(&buffer)?;
+        buffer.clear();
+        Ok((file, buffer))
+    })
+    .await
+}
+
+/// Does what waits for the disk where nobody else waits for it.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(io::ErrorKind::Other.into())).map_err(unwritable)
+}
+
+fn unwritable(error: io::Error) -> Refusal {
+    tracing::error!(%error, "a file that is to be imported can't be kept in the data directory");
+    let message = "the file can't be kept at the moment; the log of the node says why";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "SPOOL", message)
 }
 
 /// Exports all extensions of a tenant as CSV. Secrets are left blank; the file can be imported again with `mode=upsert`.

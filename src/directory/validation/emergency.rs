@@ -34,7 +34,9 @@ pub fn check_not_emergency<N: AsRef<str>>(
     emergency_numbers: &[N],
 ) -> Result<(), Fault> {
     if emergency_numbers.iter().any(|emergency| emergency.as_ref() == number) {
-        let message = format!("{number} is an emergency number of this tenant; give the extension another");
+        let message = format!(
+            "{number} is an emergency number of this tenant: who dials it calls for help, and never reaches the extension; give it another number"
+        );
         return Err(Fault::new(field, Code::Conflict, message));
     }
     Ok(())

@@ -336,7 +336,7 @@ pub(crate) enum ExtensionVerb {
     /// Add one extension; a password that is not given is generated and printed once
     #[command(after_help = "Example: ringway extension add --tenant acme.example 101 --email ann@acme.example")]
     Add(ExtensionAddArguments),
-    /// Add or change many extensions from a CSV file: all of them, or none when there is any mistake
+    /// Add or change many extensions from a CSV file: all of them, or none when there is any mistake (but see --keep-good)
     #[command(
         after_help = "The first row names the columns; the least are extension_number,auth_name,extension_password,\
                       email.\nMistakes are told as FILE:LINE: column: what is wrong. Example:\n  ringway extension \
@@ -392,6 +392,9 @@ pub(crate) struct ExtensionImportArguments {
     /// Find every mistake and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Leave out the rows with a mistake and keep the others; it ends with 1 when there was any
+    #[arg(long)]
+    pub(crate) keep_good: bool,
     /// Where to write the passwords that were left blank and are generated [default: beside FILE.csv]
     #[arg(long, value_name = "FILE")]
     pub(crate) passwords: Option<PathBuf>,

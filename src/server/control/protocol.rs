@@ -205,6 +205,9 @@ pub(crate) struct NewExtensions {
     pub(crate) tenant: String,
     pub(crate) mode: ModeWord,
     pub(crate) is_dry_run: bool,
+    // A node of the version before does not know it, and then refuses rather than keeps everything out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) keeps_good: bool,
     /// How long the file is that follows.
     pub(crate) bytes: u64,
 }
@@ -415,6 +418,7 @@ mod tests {
             tenant: "acme.example".to_owned(),
             mode: ModeWord::Upsert,
             is_dry_run: false,
+            keeps_good: false,
             bytes: 12,
         });
         let line = serde_json::to_string(&request).unwrap();

@@ -103,6 +103,7 @@ impl Node {
             tenant,
             mode: ModeWord::Create,
             is_dry_run: false,
+            keeps_good: false,
             bytes: bytes as u64,
         })
     }

@@ -7,7 +7,7 @@ use crate::harness::{Node, Options, Phone, wait_for};
 const DOMAIN: &str = "acme.example";
 
 /// Status and body of an answer.
-fn ask(node: &Node, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
+pub fn ask(node: &Node, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
     let bearer = if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
     let headers = format!("{bearer}content-type: application/json\r\n");
     let (status, body) = node.http(method, &format!("/api/v1{path}"), &headers, &body.to_string());
@@ -18,17 +18,23 @@ fn sign_in(node: &Node, password: &str) -> (u16, Value) {
     ask(node, "POST", "/auth/token", "", &json!({"username": "admin", "password": password}))
 }
 
-#[test]
-fn from_the_password_of_the_first_start_to_a_phone_that_registers_and_one_that_may_no_longer() {
-    let mut node = Node::start(Options { demo: false, ..Options::default() });
+/// The password that the first start has drawn, and a token got with it, once it is changed.
+pub fn first_sign_in(node: &Node) -> (String, String) {
     let output = node.output();
     let line = output.lines().find(|line| line.starts_with("admin=admin password=")).unwrap();
     let drawn = line.split_once("password=").unwrap().1.to_owned();
-    let (status, signed_in) = sign_in(&node, &drawn);
+    let (status, signed_in) = sign_in(node, &drawn);
     assert_eq!((status, &signed_in["must_change_password"]), (200, &json!(true)));
     let token = signed_in["access_token"].as_str().unwrap().to_owned();
     let change = json!({"old_password": drawn, "new_password": "Correct-9-horse"});
-    assert_eq!(ask(&node, "PUT", "/me/password", &token, &change).0, 204);
+    assert_eq!(ask(node, "PUT", "/me/password", &token, &change).0, 204);
+    (drawn, token)
+}
+
+#[test]
+fn from_the_password_of_the_first_start_to_a_phone_that_registers_and_one_that_may_no_longer() {
+    let mut node = Node::start(Options { demo: false, ..Options::default() });
+    let (drawn, token) = first_sign_in(&node);
     assert_eq!(ask(&node, "POST", "/tenants", &token, &json!({"domain": DOMAIN})).0, 201);
     let extensions = format!("/tenants/{DOMAIN}/extensions");
     let body = json!({"extension_number": "101", "email": "ann@acme.example", "auth_name": "101"});

@@ -15,6 +15,7 @@ mod cluster;
 mod command_line;
 mod dead_calls;
 mod harness;
+mod jobs;
 mod kill;
 mod kill_registrations;
 mod load;

@@ -1,6 +1,7 @@
 //! Rows become extensions: a batch of them is compared with the directory, row by row, and then written.
 
-use ringway_directory::{CheckedExtension, ExtensionDraft, Fault, NewExtension, Profile, Tenant};
+use ringway_directory::validation::check_not_emergency;
+use ringway_directory::{CheckedExtension, ExtensionDraft, Fault, NewExtension, Pin, Profile, Secret, Tenant};
 use sqlx::SqliteTransaction;
 
 use super::header::Header;
@@ -12,6 +13,7 @@ use crate::directory::extensions::limit_fault;
 use crate::directory::neighbours::Neighbours;
 use crate::directory::write::{NewRow, Writing};
 use crate::directory::{Error, SealedSecret, Secrets, StoredExtension};
+use crate::jobs::Recorder;
 use crate::random;
 
 /// Rows that are compared and written at once.
@@ -20,16 +22,21 @@ pub(super) const BATCH: usize = 500;
 /// What the batches of one import have in common.
 pub(super) struct Application {
     pub(super) tenant: Tenant,
+    /// Numbers that help is called by, whoever has them.
+    pub(super) emergency_numbers: Vec<String>,
     pub(super) mode: Mode,
     pub(super) writing: Writing,
     /// How many extensions the tenant has, with those of this import.
     pub(super) count: u32,
     pub(super) seen: Seen,
+    /// Writes down what takes the import back, when it is a job's.
+    pub(super) recorder: Option<Recorder>,
 }
 
 /// What a row comes to.
 enum Step {
-    Create(NewRow),
+    /// With whether its password was drawn.
+    Create(NewRow, bool),
     Change(Profile, Option<SealedSecret>, Option<Vec<u8>>),
 }
 
@@ -109,17 +116,26 @@ impl Application {
                 let NewExtension { profile, secret, pin } = row.create(rule, &mut random::fill).map_err(of_values)?;
                 self.see(line, &profile, header)?;
                 none(of_values(neighbours.clashes(&profile)))?;
+                let clash = check_not_emergency("extension_number", profile.number.as_str(), &self.emergency_numbers);
+                if let Err(fault) = clash {
+                    report.warn(of_value(fault));
+                }
                 limit_fault(&self.tenant, self.count).map_or(Ok(()), |fault| Err(of_one(fault)))?;
                 self.count += 1;
                 let number = profile.number.as_str();
                 let sealed = secrets.seal(id, number, &secret);
+                // A job can't tell what it drew unless it is kept sealed, and of a PIN only a hash is kept.
+                let pin = pin.filter(|pin| self.recorder.is_none() || matches!(pin, Pin::Typed(_)));
                 let kept_pin = pin.as_ref().map(|pin| secrets.pin(id, number, pin));
                 let stored =
                     StoredExtension { profile: profile.clone(), secret: sealed.clone(), pin: kept_pin.clone() };
                 neighbours.put(stored);
-                report.remember(number, profile.auth_name.as_str(), &secret, pin.as_ref());
+                if self.recorder.is_none() {
+                    report.remember(number, profile.auth_name.as_str(), &secret, pin.as_ref());
+                }
                 report.created += 1;
-                Ok(Some(Step::Create(NewRow { profile, secret: sealed, pin: kept_pin })))
+                let is_drawn = matches!(secret, Secret::Generated(_));
+                Ok(Some(Step::Create(NewRow { profile, secret: sealed, pin: kept_pin }, is_drawn)))
             }
         }
     }
@@ -134,10 +150,21 @@ impl Application {
 
     /// Writes in the order of the rows, new ones together: the names that one row gives up are free for those below it.
     async fn write(&mut self, transaction: &mut SqliteTransaction<'_>, steps: Vec<Step>) -> Result<(), Error> {
+        let mut made = Vec::new();
+        if let Some(recorder) = &mut self.recorder {
+            let mut changed = Vec::new();
+            for step in &steps {
+                match step {
+                    Step::Create(row, is_drawn) => made.push((row.profile.number.as_str().to_owned(), *is_drawn)),
+                    Step::Change(profile, _, _) => changed.push(profile.number.as_str()),
+                }
+            }
+            recorder.before(transaction, self.tenant.id, &changed).await?;
+        }
         let mut new = Vec::with_capacity(steps.len());
         for step in steps {
             match step {
-                Step::Create(row) => new.push(row),
+                Step::Create(row, _) => new.push(row),
                 Step::Change(profile, secret, pin) => {
                     self.writing.insert(transaction, &new).await?;
                     new.clear();
@@ -145,7 +172,11 @@ impl Application {
                 }
             }
         }
-        self.writing.insert(transaction, &new).await
+        self.writing.insert(transaction, &new).await?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.after(transaction, self.tenant.id, &made).await?;
+        }
+        Ok(())
     }
 }
 

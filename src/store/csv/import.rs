@@ -12,6 +12,7 @@ use super::report::{ImportReport, Progress, RowFault};
 use super::seen::Seen;
 use crate::directory::write::Writing;
 use crate::directory::{Directory, Error, tenants};
+use crate::jobs::{self, Job, Recorder};
 
 /// What to do with a row whose number is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct ImportOptions {
     pub mode: Mode,
     /// Find everything out and change nothing.
     pub is_dry_run: bool,
+    /// Leave out the rows that have a fault, and keep the others; without it one fault keeps everything out.
+    pub keeps_good: bool,
     /// How much to take in.
     pub limits: ImportLimits,
 }
@@ -66,6 +69,34 @@ pub struct Import {
     report: ImportReport,
     /// The rest of the file is not looked at: header or limits are broken.
     is_over: bool,
+    /// The job that this is of.
+    job: Option<String>,
+}
+
+/// Whether a file has more rows than so many, without the header and blank ones. It blocks while it reads, no further than it must.
+pub fn has_more_rows(mut file: impl Read, most: u64) -> std::io::Result<bool> {
+    let mut records = Records::new();
+    let mut rows = 0;
+    let mut piece = vec![0; 64 * 1024];
+    let mut count = |record: &Record| {
+        rows += u64::from(!record.is_blank());
+        // The first is the header.
+        rows > most + 1
+    };
+    loop {
+        let length = match file.read(&mut piece) {
+            Ok(0) => return Ok(records.finish().is_some_and(|record| count(&record))),
+            Ok(length) => length,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let mut input = &piece[..length];
+        while let Some(record) = records.next(&mut input) {
+            if count(&record) {
+                return Ok(true);
+            }
+        }
+    }
 }
 
 impl Directory {
@@ -75,7 +106,16 @@ impl Directory {
         let tenant = tenants::find(&mut transaction, domain).await?;
         let count = tenants::count_extensions(&mut transaction, tenant.id).await?;
         let writing = Writing::begin(&mut transaction, tenant.id).await?;
-        let application = Application { tenant, mode: options.mode, writing, count, seen: Seen::default() };
+        let emergency_numbers = tenants::emergency_numbers(&mut transaction, tenant.id).await?;
+        let application = Application {
+            tenant,
+            emergency_numbers,
+            mode: options.mode,
+            writing,
+            count,
+            seen: Seen::default(),
+            recorder: None,
+        };
         Ok(Import {
             directory: self.clone(),
             transaction,
@@ -87,7 +127,20 @@ impl Directory {
             bytes: 0,
             report: ImportReport::default(),
             is_over: false,
+            job: None,
         })
+    }
+
+    /// Begins the import that this job is. Its end is written with what it changes, and so is what takes it back; the passwords
+    /// that it draws are told by the job alone.
+    pub async fn import_of_job(&self, job: &Job, limits: ImportLimits) -> Result<Import, Error> {
+        let options = ImportOptions { mode: job.mode, is_dry_run: job.is_dry_run, keeps_good: job.keeps_good, limits };
+        let mut import = self.import(&job.tenant, options).await?;
+        if !job.is_dry_run {
+            import.application.recorder = Some(Recorder::new(&mut import.transaction, &job.id).await?);
+        }
+        import.job = Some(job.id.clone());
+        Ok(import)
     }
 
     /// Imports a file, and tells after each piece how far it has come. It blocks while it reads.
@@ -117,6 +170,10 @@ impl Directory {
 impl Import {
     /// Takes the next piece of the file in.
     pub async fn push(&mut self, mut piece: &[u8]) -> Result<(), Error> {
+        if self.directory.is_closing() {
+            // A node that ends does not wait for the whole file.
+            return Err(sqlx::Error::PoolClosed.into());
+        }
         self.bytes = self.bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
         if self.bytes > self.options.limits.bytes && !self.is_over {
             let message = format!("the file has more than {} bytes; split it", self.options.limits.bytes);
@@ -136,7 +193,7 @@ impl Import {
         Progress { bytes: self.bytes, rows: self.report.rows }
     }
 
-    /// Ends the import: commits it, unless it is a dry run or has a fault. The next snapshot that is refreshed has it.
+    /// Ends the import: commits it, unless it is a dry run or has a fault that keeps it out. The next snapshot that is refreshed has it.
     pub async fn finish(mut self) -> Result<ImportReport, Error> {
         if !self.is_over
             && let Some(record) = self.records.finish()
@@ -149,13 +206,27 @@ impl Import {
             self.report.fault(RowFault::of_file(1, "", FileCode::EmptyFile, message));
         }
         self.report.faults.sort_by_key(|fault| fault.line);
-        if self.report.is_clean() && !self.options.is_dry_run {
+        if self.options.keeps_good && self.is_over {
+            // Half a file is no selection of its good rows.
+            self.report.forget_rows();
+        }
+        let is_good = self.report.is_good(self.options.keeps_good);
+        if is_good && !self.options.is_dry_run {
             self.application.writing.finish(&mut self.transaction).await?;
-            self.transaction.commit().await?;
             self.report.is_applied = true;
+            if let Some(job) = &self.job {
+                let drawn = self.application.recorder.map_or(0, |recorder| recorder.drawn);
+                jobs::end_import(&mut self.transaction, job, &self.report, drawn).await?;
+            }
+            self.transaction.commit().await?;
         } else {
             self.transaction.rollback().await?;
             self.report.generated.clear();
+            if let Some(job) = &self.job {
+                let mut transaction = self.directory.begin_write().await?;
+                jobs::end_import(&mut transaction, job, &self.report, 0).await?;
+                transaction.commit().await?;
+            }
         }
         Ok(self.report)
     }

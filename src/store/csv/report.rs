@@ -77,7 +77,7 @@ pub struct Progress {
 /// What an import did. When `is_applied` is false nothing was changed, and the counts tell what would have been.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReport {
-    /// Whether it was committed: not a dry run, and no fault.
+    /// Whether it was committed: not a dry run, and no fault that kept it out.
     pub is_applied: bool,
     /// Rows without the header.
     pub rows: u64,
@@ -103,6 +103,16 @@ impl ImportReport {
     /// Whether the file is free of faults.
     pub fn is_clean(&self) -> bool {
         self.fault_count == 0
+    }
+
+    /// Whether an import comes to anything: there is no fault, or its good rows are to be kept and there are some.
+    pub fn is_good(&self, keeps_good: bool) -> bool {
+        self.is_clean() || keeps_good && self.created + self.changed + self.unchanged + self.skipped > 0
+    }
+
+    /// None of the rows counts.
+    pub(super) fn forget_rows(&mut self) {
+        (self.created, self.changed, self.unchanged, self.skipped) = (0, 0, 0, 0);
     }
 
     pub(super) fn fault(&mut self, fault: RowFault) {

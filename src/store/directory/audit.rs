@@ -157,7 +157,7 @@ async fn prune_some(directory: &Directory, before: i64) -> Result<u64, Error> {
     Ok(removed)
 }
 
-pub(super) async fn write(transaction: &mut SqliteTransaction<'_>, entry: &Entry) -> Result<(), Error> {
+pub(crate) async fn write(transaction: &mut SqliteTransaction<'_>, entry: &Entry) -> Result<(), Error> {
     let sql =
         "INSERT INTO audit (at, actor, source, tenant, action, subject, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     sqlx::query(sql)

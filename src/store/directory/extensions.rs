@@ -19,6 +19,8 @@ pub struct AddedExtension {
     pub secret: Secret,
     /// The PIN of its voicemail box; likewise.
     pub pin: Option<Pin>,
+    /// What is well to know: its number is one that help is called by, which nobody reaches it by.
+    pub clash: Option<Fault>,
 }
 
 impl Directory {
@@ -46,9 +48,7 @@ impl Directory {
             neighbours.load_for(&mut transaction, tenant.id, std::iter::once(&checked)).await?;
             let rule = tenant.auth_name_equals_number;
             let NewExtension { profile, secret, pin } = checked.create(rule, &mut random::fill)?;
-            if let Err(fault) = check_not_emergency("extension_number", profile.number.as_str(), &emergency_numbers) {
-                return Err(Error::Clash(vec![fault]));
-            }
+            let clash = check_not_emergency("extension_number", profile.number.as_str(), &emergency_numbers).err();
             if let Some(fault) = limit_fault(&tenant, count) {
                 return Err(fault.into());
             }
@@ -62,7 +62,7 @@ impl Directory {
             let kept_pin = pin.as_ref().map(|pin| self.secrets().pin(tenant.id, number, pin));
             let row = NewRow { profile: profile.clone(), secret: sealed, pin: kept_pin };
             writing.insert(&mut transaction, &[row]).await?;
-            added.push(AddedExtension { tenant: tenant.clone(), profile, secret, pin });
+            added.push(AddedExtension { tenant: tenant.clone(), profile, secret, pin, clash });
         }
         writing.finish(&mut transaction).await?;
         transaction.commit().await?;

@@ -3,7 +3,7 @@
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const SQLITE: [(i64, &str, &str); 9] = [
+const SQLITE: [(i64, &str, &str); 10] = [
     (1, "directory", include_str!("../migrations/sqlite/0001_directory.sql")),
     (2, "device limits", include_str!("../migrations/sqlite/0002_device_limits.sql")),
     (3, "media", include_str!("../migrations/sqlite/0003_media.sql")),
@@ -13,6 +13,7 @@ const SQLITE: [(i64, &str, &str); 9] = [
     (7, "accounts", include_str!("../migrations/sqlite/0007_accounts.sql")),
     (8, "settings", include_str!("../migrations/sqlite/0008_settings.sql")),
     (9, "people", include_str!("../migrations/sqlite/0009_people.sql")),
+    (10, "jobs", include_str!("../migrations/sqlite/0010_jobs.sql")),
 ];
 
 /// The steps for SQLite.

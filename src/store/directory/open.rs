@@ -11,7 +11,8 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
-use super::{Directory, File, Secrets, migrations};
+use super::{DatabaseFile, Directory, Secrets, migrations};
+use crate::jobs;
 use crate::keys::MasterKey;
 
 /// How long a statement waits for another program that holds the database.
@@ -37,6 +38,8 @@ pub enum OpenError {
     Migration(PathBuf, MigrateError),
     /// The secrets in it were sealed with another master key.
     OtherKey(PathBuf),
+    /// The jobs that an earlier run has left can't be ended.
+    Jobs(PathBuf, super::Error),
 }
 
 impl fmt::Display for OpenError {
@@ -53,6 +56,9 @@ impl fmt::Display for OpenError {
             ),
             Self::Migration(path, error) => {
                 write!(formatter, "{}: the database can't be brought to this version: {error}", path.display())
+            }
+            Self::Jobs(path, error) => {
+                write!(formatter, "{}: the jobs of an earlier run can't be ended: {error}", path.display())
             }
             Self::OtherKey(path) => write!(
                 formatter,
@@ -90,7 +96,8 @@ impl Directory {
         if stored != ours {
             return Err(OpenError::OtherKey(path.into()));
         }
-        let file = File::of(path).map_err(|error| OpenError::File(path.into(), error))?;
+        jobs::recover(&writer).await.map_err(|error| OpenError::Jobs(path.into(), error))?;
+        let file = DatabaseFile::of(path).map_err(|error| OpenError::File(path.into(), error))?;
         Ok(Self { writer, readers, secrets: Arc::new(Secrets::new(key)), file: Arc::new(file) })
     }
 

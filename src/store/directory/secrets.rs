@@ -88,6 +88,12 @@ impl Secrets {
         decode(&self.sealer.open(&place("hashes", tenant, number), hashes)?).ok_or(CannotOpen)
     }
 
+    /// A password that is sealed.
+    pub(crate) fn password(&self, tenant: TenantId, number: &str, sealed: &[u8]) -> Result<String, CannotOpen> {
+        let password = self.sealer.open(&place("password", tenant, number), sealed)?;
+        std::str::from_utf8(&password).map(str::to_owned).map_err(|_| CannotOpen)
+    }
+
     /// Whether the sealed secret is this one already: the same password, or the same hashes without a password. One that
     /// does not open is another.
     pub(crate) fn is_same(&self, tenant: TenantId, number: &str, sealed: &SealedSecret, secret: &Secret) -> bool {

@@ -75,26 +75,6 @@ impl Writing {
         let sql = "UPDATE tenants SET extension_count = extension_count + ? WHERE id = ?";
         let inserted = i64::try_from(inserted).unwrap_or(i64::MAX);
         sqlx::query(sql).bind(inserted).bind(self.tenant.0).execute(&mut **transaction).await?;
-        for new in extensions {
-            self.insert_phones(transaction, &new.profile).await?;
-        }
-        Ok(())
-    }
-
-    /// Remembers whose desk phones these are.
-    async fn insert_phones(&self, transaction: &mut SqliteTransaction<'_>, profile: &Profile) -> Result<(), Error> {
-        for phone in &profile.settings.phones {
-            let sql = "INSERT INTO phones (mac, tenant_id, number) VALUES (?, ?, ?)";
-            let row = sqlx::query(sql).bind(&phone.mac).bind(self.tenant.0).bind(profile.number.as_str());
-            row.execute(&mut **transaction).await?;
-        }
-        Ok(())
-    }
-
-    /// Forgets them.
-    async fn remove_phones(&self, transaction: &mut SqliteTransaction<'_>, number: &str) -> Result<(), Error> {
-        let sql = "DELETE FROM phones WHERE tenant_id = ? AND number = ?";
-        sqlx::query(sql).bind(self.tenant.0).bind(number).execute(&mut **transaction).await?;
         Ok(())
     }
 
@@ -130,8 +110,7 @@ impl Writing {
             .bind(pin)
             .execute(&mut **transaction)
             .await?;
-        self.remove_phones(transaction, profile.number.as_str()).await?;
-        self.insert_phones(transaction, profile).await
+        Ok(())
     }
 
     /// Removes the extension with this number. A number that comes back later is another extension.
@@ -139,7 +118,6 @@ impl Writing {
         self.change += 1;
         let sql = "DELETE FROM extensions WHERE tenant_id = ? AND number = ?";
         sqlx::query(sql).bind(self.tenant.0).bind(number).execute(&mut **transaction).await?;
-        self.remove_phones(transaction, number).await?;
         let sql = "UPDATE tenants SET extension_count = extension_count - 1 WHERE id = ?";
         sqlx::query(sql).bind(self.tenant.0).execute(&mut **transaction).await?;
         let sql = "INSERT INTO removed_extensions (tenant_id, number, change) VALUES (?1, ?2, ?3) \

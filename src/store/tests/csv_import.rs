@@ -6,7 +6,7 @@ mod scene;
 use std::sync::Arc;
 
 use ringway_directory::{Extension, Hashes, TenantDraft, TenantId};
-use ringway_store::csv::{COLUMNS, ImportLimits, ImportOptions, ImportReport, Mode, Progress};
+use ringway_store::csv::{COLUMNS, ImportLimits, ImportOptions, ImportReport, Mode, Progress, has_more_rows};
 use scene::{Scene, faults, hash, stamps, warnings};
 
 const LEAST: &str = "extension_number,auth_name,extension_password,email\r\n\
@@ -427,6 +427,18 @@ async fn limits_of_rows_and_bytes_hold_exactly() {
     assert_eq!(faults(&report), [(4, "", "TOO_MANY_ROWS")]);
     let report = scene.import_with(options(3, bytes - 1), LEAST.as_bytes()).await;
     assert_eq!(faults(&report), [(1, "", "FILE_TOO_LONG")]);
+}
+
+#[test]
+fn rows_are_counted_without_header_and_blank_ones_up_to_where_it_matters() {
+    for (most, has_more) in [(2, true), (3, false), (4, false)] {
+        for file in [LEAST.to_owned(), format!("\u{feff}{}", LEAST.replace("\r\n", "\n\n,,\n").trim_end())] {
+            assert_eq!(has_more_rows(file.as_bytes(), most).unwrap(), has_more, "{most} {file}");
+        }
+    }
+    assert!(
+        !has_more_rows(&b""[..], 0).unwrap() && !has_more_rows(LEAST.lines().next().unwrap().as_bytes(), 0).unwrap()
+    );
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use ringway_directory::TenantId;
-use ringway_store::csv::Mode;
+use ringway_store::csv::{ImportLimits, Mode};
+use ringway_store::jobs::NewJob;
 use scene::Scene;
 
 #[tokio::test]
@@ -48,6 +49,40 @@ async fn a_hundred_thousand_rows_are_imported_within_a_minute_and_one_more_in_mi
     assert_eq!(snapshot.extension_count(TenantId(1)), 100_010);
     println!("one extension more among 100,000: {each:.1?} to the disk and the snapshot");
     assert!(each < Duration::from_millis(500), "{each:?}");
+}
+
+#[tokio::test]
+async fn a_job_of_a_hundred_thousand_rows_is_done_and_taken_back_within_a_minute_each() {
+    let scene = Scene::new().await;
+    let file = file(0, 100_000);
+    let most = Duration::from_secs(60);
+    let renamed = file.replace(",User ", ",Person ");
+    let mut earlier = None;
+    for (what, mode, file) in [("create", Mode::Create, &file), ("change", Mode::Upsert, &renamed)] {
+        let new = NewJob { actor: "a", source: "", undoes: None, mode, keeps_good: false, is_dry_run: false };
+        let job = scene.directory.add_job("acme.example", &new).await.unwrap();
+        let begin = Instant::now();
+        let mut import = scene.directory.import_of_job(&job, ImportLimits::default()).await.unwrap();
+        for piece in file.as_bytes().chunks(256 * 1024) {
+            import.push(piece).await.unwrap();
+        }
+        assert!(import.finish().await.unwrap().is_applied);
+        let took = begin.elapsed();
+        println!("a job of 100,000 rows that {what} extensions: {took:.1?}");
+        assert!(took < most);
+        earlier = earlier.or(Some(job.id.clone()));
+        if what == "change" {
+            for (what, id) in [("change", Some(job.id)), ("create", earlier.take())] {
+                let new = NewJob { undoes: id.as_deref(), ..new };
+                let undo = scene.directory.add_job("acme.example", &new).await.unwrap();
+                let begin = Instant::now();
+                let undone = scene.directory.undo(&undo.id, |_| ()).await.unwrap();
+                let took = begin.elapsed();
+                println!("undoing the {what}: {took:.1?}: {:?}", undone.as_ref().map(|undone| undone.restored));
+                assert!(took < most);
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -246,6 +246,9 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
         "ALTER TABLE tenants DROP COLUMN acknowledge",
         "ALTER TABLE extensions DROP COLUMN max_phones",
         "ALTER TABLE extensions DROP COLUMN max_apps",
+        "DROP TRIGGER phones_of_a_new_extension",
+        "DROP TRIGGER phones_of_a_changed_extension",
+        "DROP TRIGGER phones_of_a_removed_extension",
         "ALTER TABLE extensions DROP COLUMN settings",
         "ALTER TABLE extensions DROP COLUMN pin",
         "DROP TABLE phones",
@@ -261,6 +264,9 @@ async fn a_database_of_the_first_version_gets_what_came_later_with_its_defaults(
         "DROP TABLE audit",
         "DROP TABLE removed_tenants",
         "DROP TABLE removed_extensions",
+        "DROP TABLE job_changes",
+        "DROP TABLE job_faults",
+        "DROP TABLE jobs",
         "DELETE FROM _sqlx_migrations WHERE version > 1",
     ] {
         tamper(&scene, sql).await;

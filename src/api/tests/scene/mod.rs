@@ -228,4 +228,25 @@ impl Server {
         let reply = self.sign_in(Some(domain), username, "Other-7-horses").await;
         reply.json()["access_token"].as_str().unwrap().to_owned()
     }
+
+    /// Sends a file to be imported; `query` is what stands behind the path.
+    pub async fn import(&self, query: &str, token: &str, file: &str) -> Reply {
+        let headers = format!("authorization: Bearer {token}\r\ncontent-type: text/csv\r\n");
+        self.send("POST", &format!("/api/v1/tenants/a.example/extensions:import{query}"), &headers, file).await
+    }
+
+    /// The job of an answer, once it is over.
+    pub async fn finished(&self, accepted: &Reply, token: &str) -> Value {
+        assert_eq!(accepted.status, 202, "{}", accepted.body);
+        let path = format!("/api/v1/jobs/{}", accepted.json()["id"].as_str().unwrap());
+        assert!(accepted.head.contains(&format!("location: {}", path.to_lowercase())), "{}", accepted.head);
+        for _ in 0..600 {
+            let job = self.ask("GET", &path, token, None).await.json();
+            if matches!(job["state"].as_str(), Some("done" | "failed")) {
+                return job;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("the job does not end")
+    }
 }

@@ -5,7 +5,7 @@ ALTER TABLE extensions ADD COLUMN settings TEXT;
 -- A keyed hash of the PIN of its voicemail box; null: it has none yet.
 ALTER TABLE extensions ADD COLUMN pin BLOB;
 
--- Whose desk phone this is: a MAC address is one extension's anywhere.
+-- Whose desk phone this is: a MAC address is one extension's anywhere. It follows the settings by itself.
 CREATE TABLE phones (
     mac       TEXT    PRIMARY KEY,
     tenant_id INTEGER NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
@@ -13,6 +13,21 @@ CREATE TABLE phones (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX phones_by_extension ON phones (tenant_id, number);
+
+CREATE TRIGGER phones_of_a_new_extension AFTER INSERT ON extensions WHEN new.settings IS NOT NULL BEGIN
+    INSERT INTO phones (mac, tenant_id, number)
+        SELECT value ->> '$.mac', new.tenant_id, new.number FROM json_each(new.settings, '$.phones');
+END;
+
+CREATE TRIGGER phones_of_a_changed_extension AFTER UPDATE OF settings ON extensions WHEN new.settings IS NOT old.settings BEGIN
+    DELETE FROM phones WHERE tenant_id = old.tenant_id AND number = old.number;
+    INSERT INTO phones (mac, tenant_id, number)
+        SELECT value ->> '$.mac', new.tenant_id, new.number FROM json_each(coalesce(new.settings, '{}'), '$.phones');
+END;
+
+CREATE TRIGGER phones_of_a_removed_extension AFTER DELETE ON extensions WHEN old.settings IS NOT NULL BEGIN
+    DELETE FROM phones WHERE tenant_id = old.tenant_id AND number = old.number;
+END;
 
 CREATE TABLE resources (
     id        INTEGER PRIMARY KEY AUTOINCREMENT,
