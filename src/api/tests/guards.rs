@@ -316,6 +316,30 @@ async fn a_database_that_another_program_holds_is_503_until_it_is_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_full_is_503_and_nothing_is_half_there() {
+    let server = Server::start().await;
+    let token = server.admin().await;
+    server.running.directory.limit_pages(1).await.unwrap();
+    let mut full = None;
+    for number in 0..2000 {
+        let body = json!({"domain": format!("t{number}.example"), "name": "x".repeat(60)});
+        let reply = server.ask("POST", "/api/v1/tenants", &token, Some(body)).await;
+        if reply.status == 429 {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        } else if reply.status != 201 {
+            full = Some((number, reply));
+            break;
+        }
+    }
+    let (number, reply) = full.unwrap();
+    is_asked_to_come_again(&reply);
+    assert_eq!(server.ask("GET", &format!("/api/v1/tenants/t{number}.example"), &token, None).await.status, 404);
+    server.running.directory.limit_pages(100_000).await.unwrap();
+    let body = json!({"domain": format!("t{number}.example")});
+    assert_eq!(server.ask("POST", "/api/v1/tenants", &token, Some(body)).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_whose_file_is_gone_is_503_and_nothing_is_written_into_the_void() {
     let server = Server::start().await;
     let token = server.admin().await;

@@ -84,6 +84,14 @@ impl Directory {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WRITER_TIMEOUT);
+        // When the disk is full SQLite itself takes the transaction back, which sqlx does not learn: with that connection no
+        // transaction would begin any more. The ping comes behind whatever is to be taken back still.
+        let writer = writer.after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        });
         let writer = writer.connect_with(options.clone()).await.map_err(failed)?;
         migrations::sqlite().run(&writer).await.map_err(|error| OpenError::Migration(path.into(), error))?;
         let readers = SqlitePoolOptions::new().max_connections(READERS);
