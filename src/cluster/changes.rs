@@ -298,7 +298,7 @@ fn reads(store: &Store, positions: &Positions) -> Vec<Cmd> {
         command
     };
     match store {
-        Store::Single(_) => vec![together(0..PARTITIONS)],
+        Store::Single { .. } => vec![together(0..PARTITIONS)],
         Store::Cluster(_) => (0..PARTITIONS).map(|partition| together(partition..partition + 1)).collect(),
     }
 }
@@ -329,7 +329,8 @@ fn id(entry: &Value) -> Option<&str> {
 /// The names of addresses-of-record that an entry of a stream tells of, unless this node has written it.
 fn names_of_others(entry: &Value, here: NodeNumber) -> impl Iterator<Item = &[u8]> {
     let is_ours = values(entry, b"n").next() == Some(&here.0.to_be_bytes()[..]);
-    values(entry, b"k").filter(move |_| !is_ours)
+    let names = values(entry, b"k").filter(move |_| !is_ours);
+    names.flat_map(|names| names.split(|byte| *byte == keys::BETWEEN_NAMES))
 }
 
 /// What an entry of a stream has under a name.

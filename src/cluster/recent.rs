@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::keys::BETWEEN_NAMES;
+
 /// How far back an accepted write may be lost.
 const SPAN: Duration = Duration::from_secs(5);
-
-/// Between names that are kept: neither a domain nor a number has it in it (a directory takes neither with one).
-const SEPARATOR: u8 = 0;
 
 /// Names that are kept at most. When there were more, everything is compared.
 const MOST: usize = 200_000;
@@ -57,7 +56,7 @@ impl Recent {
         state.published.push_back(Published {
             at: now,
             partition,
-            names: names.join(&SEPARATOR).into(),
+            names: names.join(&BETWEEN_NAMES).into(),
             count: names.len(),
         });
     }
@@ -76,7 +75,7 @@ impl Recent {
             std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner));
         let mut names = Vec::new();
         for Published { partition, names: some, .. } in published {
-            names.extend(some.split(|byte| *byte == SEPARATOR).map(|name| (partition, name.to_vec())));
+            names.extend(some.split(|byte| *byte == BETWEEN_NAMES).map(|name| (partition, name.to_vec())));
         }
         names.sort_unstable();
         names.dedup();
