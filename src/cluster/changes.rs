@@ -12,6 +12,7 @@ use crate::blob::{self, Unreadable};
 use crate::counters::Counters;
 use crate::keys::{self, PARTITIONS};
 use crate::publish::KEPT_CHANGES;
+use crate::recent::Last;
 use crate::store::Store;
 
 /// How often the streams are read.
@@ -142,18 +143,20 @@ pub(crate) struct Missed {
 }
 
 impl Sharer {
-    /// Makes good whatever was missed. `last` is what this node has published last; `None` when that is too much to say.
+    /// Makes good whatever was missed. `last` is what this node has published last, and loses what was looked at; `None` when that
+    /// is too much to say.
     pub(crate) async fn make_good(
         &self,
         store: &mut Store,
         positions: &mut Positions,
-        last: Option<&[(u8, Vec<u8>)]>,
+        last: Option<&mut Last>,
     ) -> Result<(), RedisError> {
         let mut missed = positions.catch_up(store, &self.counters).await?;
         match last {
             Some(last) => {
-                for some in last.chunks(BLOBS_AT_ONCE) {
-                    self.read_blobs(store, some).await?;
+                while let Some((scripts, names)) = last.first(BLOBS_AT_ONCE) {
+                    self.read_blobs(store, &names).await?;
+                    last.forget(scripts);
                 }
             }
             None => missed.partitions = (0..=u8::MAX).collect(),
@@ -176,7 +179,7 @@ impl Sharer {
         let mut is_late = true;
         loop {
             if is_late {
-                self.make_good(store, positions, Some(&[])).await?;
+                self.make_good(store, positions, Some(&mut Last::default())).await?;
             }
             if self.counters.forget_unknown(|domain| self.world.tenant(domain).is_some()) {
                 let all = Missed { partitions: (0..=u8::MAX).collect(), lost: BTreeSet::new() };

@@ -37,7 +37,7 @@ pub use presence::{Beat, Presence};
 
 use changes::Positions;
 use presence::Others;
-use recent::Recent;
+use recent::{Last, Recent};
 use store::Store;
 
 /// How long a node waits before it tries to connect again: twice as long after each failure, up to the most.
@@ -150,22 +150,22 @@ impl Sharer {
         others: &mut Others,
         turn: &Arc<Mutex<()>>,
     ) -> RedisError {
-        let last = recent.take();
+        let mut last = recent.take();
         let follow = async {
             let mut store = store.clone();
-            if let Err(error) = self.make_good(&mut store, positions, last.as_deref()).await {
-                // Whatever was published last is to be looked at still.
-                recent.put_back(tokio::time::Instant::now(), last.as_deref());
-                return Err(error);
-            }
+            self.make_good(&mut store, positions, last.as_mut()).await?;
+            last = Some(Last::default());
             self.follow(&mut store, positions).await
         };
         let publish = self.publish(store.clone(), recent, turn);
         let beat = self.beat(others);
         let look_up = self.look_up(store.clone());
-        match tokio::try_join!(follow, publish, beat, look_up) {
+        let error = match tokio::try_join!(follow, publish, beat, look_up) {
             Err(error) => error,
             Ok((never, ..)) => match never {},
-        }
+        };
+        // Whatever was published last and was not looked at is to be still.
+        recent.put_back(tokio::time::Instant::now(), last);
+        error
     }
 }
