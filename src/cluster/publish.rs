@@ -327,14 +327,14 @@ enum Way {
     /// To one server, by a connection and a thread of their own.
     Own { writer: Writer, wire: Wire },
     /// To the servers of a cluster, each its own.
-    Cluster(Store),
+    Cluster(Box<Store>),
 }
 
 impl Way {
     async fn open(store: &Store, turn: &Arc<Mutex<()>>) -> Result<Self, RedisError> {
-        let Store::Single { client, .. } = store else { return Ok(Self::Cluster(store.clone())) };
+        let Store::Single { client, .. } = store else { return Ok(Self::Cluster(Box::new(store.clone()))) };
         let turn = Arc::clone(turn).lock_owned().await;
-        Ok(Self::Own { writer: Writer::start(client.clone(), turn).await?, wire: Wire::default() })
+        Ok(Self::Own { writer: Writer::start(Arc::clone(client), turn).await?, wire: Wire::default() })
     }
 
     /// Sends a batch.

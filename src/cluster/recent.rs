@@ -15,6 +15,9 @@ const SPAN: Duration = Duration::from_secs(5);
 /// Names that are kept at most. When there were more, everything is compared.
 const MOST: usize = 200_000;
 
+/// A name of an address-of-record behind its partition.
+type Name = (u8, Vec<u8>);
+
 /// Names of addresses-of-record with their partitions, by when they were published.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
@@ -89,7 +92,7 @@ pub(crate) struct Last {
 
 impl Last {
     /// The first names, `most` or some more, and how many scripts have published them. None: there are no more.
-    pub(crate) fn first(&self, most: usize) -> Option<(usize, Vec<(u8, Vec<u8>)>)> {
+    pub(crate) fn first(&self, most: usize) -> Option<(usize, Vec<Name>)> {
         let mut names = Vec::new();
         let mut scripts = 0;
         for Published { partition, names: some, .. } in &self.published {

@@ -1,6 +1,7 @@
 //! Redis as the rest of this crate sees it: commands in, values out, whether it is one server, a cluster, or the master that
 //! sentinels name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -27,7 +28,7 @@ pub(crate) enum Store {
     /// One server. By `client` there are further connections to it.
     Single {
         connection: MultiplexedConnection,
-        client: Client,
+        client: Arc<Client>,
     },
     Cluster(Box<ClusterConnection>),
 }
@@ -72,7 +73,7 @@ impl Store {
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(ANSWER));
         let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-        Ok(Self::Single { connection, client })
+        Ok(Self::Single { connection, client: Arc::new(client) })
     }
 
     /// Asks a sentinel who the master is.

@@ -4,6 +4,7 @@
 //! three times on their way to the socket and wakes two tasks for every piece of an answer; here they are written as they lie.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Connects. As long as the thread runs it has `turn`: who comes next has to wait, for what is written late, after the next
     /// connection has written something newer, would bring back what is over.
-    pub(crate) async fn start(client: Client, turn: OwnedMutexGuard<()>) -> Result<Self, RedisError> {
+    pub(crate) async fn start(client: Arc<Client>, turn: OwnedMutexGuard<()>) -> Result<Self, RedisError> {
         let (jobs, waiting) = mpsc::channel();
         let (ready, is_ready) = oneshot::channel();
         let run = move || {

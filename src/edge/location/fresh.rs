@@ -20,7 +20,7 @@ const MOST: usize = 2 * 1024 * 1024;
 pub(super) const MOST_COPIES: usize = 6144;
 
 /// What stands before the texts of a copy.
-const HEAD: usize = 8 * size_of::<u32>();
+const HEAD: usize = size_of::<[u32; 8]>();
 
 #[derive(Debug, Default)]
 pub(super) struct Fresh {

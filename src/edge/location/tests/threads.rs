@@ -100,7 +100,7 @@ fn what_is_published_while_phones_come_and_go_ends_as_they_have() {
         for round in 0..20 * ROUNDS {
             let number = (round % NUMBERS).to_string();
             let cseq = round + 1;
-            if round / NUMBERS % 2 == 0 {
+            if (round / NUMBERS).is_multiple_of(2) {
                 save(&location, 1, aor(&number), (7, cseq), &[contact("sip:phone@h", 1, 600)]).unwrap();
             } else if round % 3 > 0 || round / NUMBERS % 4 == 3 {
                 save_all_removed(&location, 1, aor(&number), (7, cseq)).unwrap();
