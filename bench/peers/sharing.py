@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import nullcontext
 
 from . import GENERATOR_CORE, Invalid, accounting
 from .bench import Bench, Lengths, say
@@ -34,22 +35,39 @@ WAIT_BAR = 1.5
 RATE = 20_000
 
 
-class Redis:
-    """A Redis of its own, which keeps nothing on the disk. It shares the generator's core."""
+# Writes something else over some blobs, whichever they are.
+SPOIL = """
+for _ = 1, 200 do
+    local key = redis.call('RANDOMKEY')
+    if key and redis.call('TYPE', key).ok == 'string' then
+        redis.call('SET', key, ARGV[1] .. math.random(), 'EX', 600)
+    end
+end
+"""
+# What nobody of us writes, and what a later version might.
+GARBAGE, NEWER = "garbage", "\x02"
 
-    def __init__(self, bench: Bench):
+
+class Redis:
+    """A Redis of its own, which keeps nothing on the disk, or a replica of another. It shares the generator's core."""
+
+    def __init__(self, bench: Bench, of: "Redis | None" = None):
         self.port = Ports.take()
         self.directory = bench.directory
+        self.of = of
 
     def __enter__(self) -> "Redis":
         if not shutil.which("redis-server"):
             raise Invalid("redis-server is missing: scripts/install-peers installs it")
         self.start()
         wait("Redis answers", lambda: self.ask("PING") == "PONG")
+        if self.of:
+            wait("the replica follows", lambda: "master_link_status:up" in self.ask("INFO", "replication"))
         return self
 
     def start(self) -> None:
         command = ["redis-server", "--port", str(self.port), "--bind", HOST, "--save", "", "--dir", str(self.directory)]
+        command += ["--replicaof", f"{HOST} {self.of.port}"] if self.of else []
         self.process = subprocess.Popen(pinned((GENERATOR_CORE,), command), stdout=subprocess.DEVNULL)
 
     def restart(self) -> None:
@@ -57,6 +75,18 @@ class Redis:
         self.process.kill()
         self.process.wait()
         self.start()
+
+    def take_over(self, link: "Link") -> None:
+        """The one that it is a replica of dies, and it takes its place."""
+        self.ask("REPLICAOF", "NO", "ONE")
+        link.far = self.port
+        self.of.process.kill()
+        self.of.process.wait()
+
+    def spoil(self, blob: str, is_over: threading.Event) -> None:
+        """Writes this over some blobs ten times a second."""
+        while not is_over.wait(0.1):
+            self.ask("EVAL", SPOIL, "0", blob)
 
     def __exit__(self, *_) -> None:
         self.process.kill()
@@ -91,7 +121,11 @@ class Link:
                 near, _ = self.listener.accept()
             except OSError:
                 return
-            far = socket.create_connection((HOST, self.far))
+            try:
+                far = socket.create_connection((HOST, self.far))
+            except OSError:
+                near.close()
+                continue
             for source, sink in ((near, far), (far, near)):
                 pieces: queue.Queue = queue.Queue()
                 threading.Thread(target=self.read, args=(source, pieces), daemon=True).start()
@@ -261,31 +295,47 @@ class Sharing:
         ]
 
     def trouble(self) -> list[Finding]:
-        """Phones register while Redis is prompt, slow, swallows everything, is full, and is killed and comes back empty: how
-        long they wait, and what that takes of memory."""
+        """Phones register while Redis is prompt, slow, swallows everything, is full, is killed and comes back empty, gives way to a
+        replica, or has other things in it than were written: how long they wait, and what that takes of memory."""
         file, seconds = self.bench.users(self.phones, in_any_order=True), 3 * self.lengths.seconds
         findings, prompt = [], None
-        for what in ("answers", "is 750 ms late", "swallows everything", "is full", "is killed and comes back empty"):
-            with Redis(self.bench) as redis:
-                link = Link(redis.port)
+        for what in (
+            "answers",
+            "is 750 ms late",
+            "swallows everything",
+            "is full",
+            "is killed and comes back empty",
+            "is killed and its replica takes over",
+            "has garbage in it",
+            "has blobs of a newer version in it",
+        ):
+            with Redis(self.bench) as redis, Redis(self.bench, of=redis) if "replica" in what else nullcontext() as replica:
+                link, is_over = Link(redis.port), threading.Event()
                 environment = redis.environment("a") | {"RINGWAY_REDIS__URL": f"redis://{HOST}:{link.port}"}
                 with self.bench.ringway(self.phones, False, environment=environment) as server:
                     wait("the node is connected", lambda: self.metric(server, "ringway_redis_current") == 1)
                     link.delay, link.is_hole = 0.75 if "late" in what else 0.0, "swallows" in what
                     if "full" in what:
                         redis.ask("CONFIG", "SET", "maxmemory", "1")
-                    restart = threading.Timer(seconds / 3, redis.restart)
+                    blob = GARBAGE if "garbage" in what else NEWER if "newer" in what else None
+                    if blob:
+                        threading.Thread(target=redis.spoil, args=(blob, is_over), daemon=True).start()
+                    action = (lambda: replica.take_over(link)) if replica else redis.restart
+                    trouble = threading.Timer(seconds / 3, action)
                     if "killed" in what:
-                        restart.start()
+                        trouble.start()
                     # Each phone is new once, and is refreshed from then on.
                     options = ["--no-setup", "--rate", str(RATE), "--duration", str(seconds)]
                     report = self.bench.generator.run(server, file, "register", *options)
                     waiting, memory = self.metric(server, "ringway_redis_queue_depth"), server.memory()
-                    restart.cancel()
+                    trouble.cancel()
+                    is_over.set()
+                    # It meets them when it writes: a refresh 10 s after the phone has come.
+                    met_by = f", and {self.metric(server, 'ringway_redis_errors_total'):,.0f} of these blobs met" if blob else ""
                 link.listener.close()
             p99 = latency_us(report, "p99")
             prompt = prompt or (p99, memory)
-            say(f"trouble: Redis {what}: p99 {p99:,.0f} us, {memory / 1e6:.0f} MB, {waiting:,.0f} wait")
+            say(f"trouble: Redis {what}: p99 {p99:,.0f} us, {memory / 1e6:.0f} MB, {waiting:,.0f} wait{met_by}")
             findings += [
                 Finding(
                     f"us that a REGISTER waits at p99, {RATE:,}/s, while Redis {what}",
@@ -295,7 +345,7 @@ class Sharing:
                     {"report": report},
                 ),
                 Finding(
-                    f"MB of memory then, with {waiting:,.0f} that wait",
+                    f"MB of memory then, with {waiting:,.0f} that wait{met_by}",
                     f"{memory / 1e6:.0f}",
                     f"<= {MEMORY_BAR:.2f} times",
                     memory <= MEMORY_BAR * prompt[1],

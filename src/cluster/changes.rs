@@ -12,6 +12,7 @@ use crate::blob::{self, Unreadable};
 use crate::counters::Counters;
 use crate::keys::{self, PARTITIONS};
 use crate::publish::KEPT_CHANGES;
+use crate::recent::Last;
 use crate::store::Store;
 
 /// How often the streams are read.
@@ -142,18 +143,20 @@ pub(crate) struct Missed {
 }
 
 impl Sharer {
-    /// Makes good whatever was missed. `last` is what this node has published last; `None` when that is too much to say.
+    /// Makes good whatever was missed. `last` is what this node has published last, and loses what was looked at; `None` when that
+    /// is too much to say.
     pub(crate) async fn make_good(
         &self,
         store: &mut Store,
         positions: &mut Positions,
-        last: Option<&[(u8, Vec<u8>)]>,
+        last: Option<&mut Last>,
     ) -> Result<(), RedisError> {
         let mut missed = positions.catch_up(store, &self.counters).await?;
         match last {
             Some(last) => {
-                for some in last.chunks(BLOBS_AT_ONCE) {
-                    self.read_blobs(store, some).await?;
+                while let Some((scripts, names)) = last.first(BLOBS_AT_ONCE) {
+                    self.read_blobs(store, &names).await?;
+                    last.forget(scripts);
                 }
             }
             None => missed.partitions = (0..=u8::MAX).collect(),
@@ -176,7 +179,7 @@ impl Sharer {
         let mut is_late = true;
         loop {
             if is_late {
-                self.make_good(store, positions, Some(&[])).await?;
+                self.make_good(store, positions, Some(&mut Last::default())).await?;
             }
             if self.counters.forget_unknown(|domain| self.world.tenant(domain).is_some()) {
                 let all = Missed { partitions: (0..=u8::MAX).collect(), lost: BTreeSet::new() };
@@ -298,7 +301,7 @@ fn reads(store: &Store, positions: &Positions) -> Vec<Cmd> {
         command
     };
     match store {
-        Store::Single(_) => vec![together(0..PARTITIONS)],
+        Store::Single { .. } => vec![together(0..PARTITIONS)],
         Store::Cluster(_) => (0..PARTITIONS).map(|partition| together(partition..partition + 1)).collect(),
     }
 }
@@ -329,7 +332,8 @@ fn id(entry: &Value) -> Option<&str> {
 /// The names of addresses-of-record that an entry of a stream tells of, unless this node has written it.
 fn names_of_others(entry: &Value, here: NodeNumber) -> impl Iterator<Item = &[u8]> {
     let is_ours = values(entry, b"n").next() == Some(&here.0.to_be_bytes()[..]);
-    values(entry, b"k").filter(move |_| !is_ours)
+    let names = values(entry, b"k").filter(move |_| !is_ours);
+    names.flat_map(|names| names.split(|byte| *byte == keys::BETWEEN_NAMES))
 }
 
 /// What an entry of a stream has under a name.

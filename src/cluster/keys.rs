@@ -14,6 +14,9 @@ use siphasher::sip::SipHasher13;
 /// How many partitions there are.
 pub(crate) const PARTITIONS: u16 = 256;
 
+/// Stands between names that are written as one: neither a domain nor a number has it in it (a directory takes neither with one).
+pub(crate) const BETWEEN_NAMES: u8 = 0;
+
 /// What the name of a stream ends with, where others have a domain: no domain is without a dot and a colon behind it.
 const CHANGES: &str = "changes";
 

@@ -17,6 +17,8 @@ mod publish;
 mod recent;
 mod reconcile;
 mod store;
+mod wire;
+mod writer;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use ringway_edge::Location;
 use ringway_edge::location::{NodeNumber, TenantId};
 use ringway_edge::settings::Listener;
 use ringway_sip::Wall;
+use tokio::sync::Mutex;
 
 pub use address::Address;
 pub use counters::{Count, Counters};
@@ -34,7 +37,7 @@ pub use presence::{Beat, Presence};
 
 use changes::Positions;
 use presence::Others;
-use recent::Recent;
+use recent::{Last, Recent};
 use store::Store;
 
 /// How long a node waits before it tries to connect again: twice as long after each failure, up to the most.
@@ -98,6 +101,7 @@ impl Sharer {
     pub async fn run(self) {
         let (mut positions, recent) = (Positions::default(), Recent::default());
         let mut others = Others::default();
+        let turn = Arc::new(Mutex::new(()));
         let mut pause = FIRST_PAUSE;
         let mut was_told = false;
         // More than one is built in, and redis asks for the one of the process. Another may have been chosen before.
@@ -110,7 +114,7 @@ impl Sharer {
                     tracing::info!(redis = %self.address, "connected to Redis");
                     (pause, was_told) = (FIRST_PAUSE, false);
                     self.counters.set_connected(true);
-                    let error = self.session(store, &mut positions, &recent, &mut others).await;
+                    let error = self.session(store, &mut positions, &recent, &mut others, &turn).await;
                     self.counters.set_connected(false);
                     self.counters.set_current(false);
                     self.counters.disconnects.add(1);
@@ -144,23 +148,24 @@ impl Sharer {
         positions: &mut Positions,
         recent: &Recent,
         others: &mut Others,
+        turn: &Arc<Mutex<()>>,
     ) -> RedisError {
-        let last = recent.take();
+        let mut last = recent.take();
         let follow = async {
             let mut store = store.clone();
-            if let Err(error) = self.make_good(&mut store, positions, last.as_deref()).await {
-                // Whatever was published last is to be looked at still.
-                recent.put_back(tokio::time::Instant::now(), last.as_deref());
-                return Err(error);
-            }
+            self.make_good(&mut store, positions, last.as_mut()).await?;
+            last = Some(Last::default());
             self.follow(&mut store, positions).await
         };
-        let publish = self.publish(store.clone(), recent);
+        let publish = self.publish(store.clone(), recent, turn);
         let beat = self.beat(others);
         let look_up = self.look_up(store.clone());
-        match tokio::try_join!(follow, publish, beat, look_up) {
+        let error = match tokio::try_join!(follow, publish, beat, look_up) {
             Err(error) => error,
             Ok((never, ..)) => match never {},
-        }
+        };
+        // Whatever was published last and was not looked at is to be still.
+        recent.put_back(tokio::time::Instant::now(), last);
+        error
     }
 }

@@ -61,16 +61,18 @@ local function write(key, version, expires, record)
     return outcome
 end
 
-local outcomes, entry = {}, { 'n', node }
+local outcomes, names = {}, {}
 local prefix = #KEYS[1] - #'changes'
 for i = 2, #KEYS do
     local section = ARGV[i + 3]
     local outcome = write(KEYS[i], string.sub(section, 1, 8), string.sub(section, 9, 12), string.sub(section, 13))
     outcomes[i - 1] = outcome
     if outcome == 'W' or outcome == 'G' then
-        entry[#entry + 1] = 'k'
-        entry[#entry + 1] = string.sub(KEYS[i], prefix + 1)
+        names[#names + 1] = string.sub(KEYS[i], prefix + 1)
     end
 end
-if #entry > 2 then redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*', unpack(entry)) end
+if #names > 0 then
+    -- All names in one value: whoever reads them, and that is this node too, takes them apart only when they are another's.
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*', 'n', node, 'k', table.concat(names, '\0'))
+end
 return table.concat(outcomes)

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::keys::BETWEEN_NAMES;
+
 /// How far back an accepted write may be lost.
 const SPAN: Duration = Duration::from_secs(5);
 
-/// Between names that are kept: neither a domain nor a number has it in it (a directory takes neither with one).
-const SEPARATOR: u8 = 0;
-
 /// Names that are kept at most. When there were more, everything is compared.
 const MOST: usize = 200_000;
+
+/// A name of an address-of-record behind its partition.
+type Name = (u8, Vec<u8>);
 
 /// Names of addresses-of-record with their partitions, by when they were published.
 #[derive(Debug, Default)]
@@ -57,30 +59,57 @@ impl Recent {
         state.published.push_back(Published {
             at: now,
             partition,
-            names: names.join(&SEPARATOR).into(),
+            names: names.join(&BETWEEN_NAMES).into(),
             count: names.len(),
         });
     }
 
     /// What was taken and could not be looked at.
-    pub(crate) fn put_back(&self, now: Instant, names: Option<&[(u8, Vec<u8>)]>) {
-        match names {
-            None => self.state.lock().unwrap_or_else(PoisonError::into_inner).has_overflown = true,
-            Some(names) => names.iter().for_each(|(partition, name)| self.note(now, *partition, &[name])),
+    pub(crate) fn put_back(&self, now: Instant, last: Option<Last>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Last { published }) = last else { return state.has_overflown = true };
+        let count = published.iter().map(|some| some.count).sum::<usize>();
+        if state.names + count > MOST {
+            return state.has_overflown = true;
         }
+        state.names += count;
+        state.published.extend(published.into_iter().map(|some| Published { at: now, ..some }));
     }
 
-    /// The names, each once; `None` when there were too many. It begins anew.
-    pub(crate) fn take(&self) -> Option<Vec<(u8, Vec<u8>)>> {
+    /// What was published; `None` when that was too much. It begins anew.
+    pub(crate) fn take(&self) -> Option<Last> {
         let State { published, has_overflown, .. } =
             std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        (!has_overflown).then_some(Last { published })
+    }
+}
+
+/// What was published last, to be looked at bit by bit: names by themselves take several times as much memory.
+#[derive(Debug, Default)]
+pub(crate) struct Last {
+    published: VecDeque<Published>,
+}
+
+impl Last {
+    /// The first names, `most` or some more, and how many scripts have published them. None: there are no more.
+    pub(crate) fn first(&self, most: usize) -> Option<(usize, Vec<Name>)> {
         let mut names = Vec::new();
-        for Published { partition, names: some, .. } in published {
-            names.extend(some.split(|byte| *byte == SEPARATOR).map(|name| (partition, name.to_vec())));
+        let mut scripts = 0;
+        for Published { partition, names: some, .. } in &self.published {
+            if names.len() >= most {
+                break;
+            }
+            names.extend(some.split(|byte| *byte == BETWEEN_NAMES).map(|name| (*partition, name.to_vec())));
+            scripts += 1;
         }
         names.sort_unstable();
         names.dedup();
-        (!has_overflown).then_some(names)
+        (scripts > 0).then_some((scripts, names))
+    }
+
+    /// What so many scripts have published was looked at.
+    pub(crate) fn forget(&mut self, scripts: usize) {
+        self.published.drain(..scripts.min(self.published.len()));
     }
 }
 
@@ -95,11 +124,18 @@ mod tests {
         tokio::time::advance(SPAN + Duration::from_millis(1)).await;
         recent.note(Instant::now(), 2, &[b"c", b"b"]);
         recent.note(Instant::now(), 2, &[b"b"]);
-        assert_eq!(recent.take(), Some(vec![(2, b"b".to_vec()), (2, b"c".to_vec())]));
+        let mut last = recent.take().unwrap();
+        assert_eq!(last.first(3), Some((2, vec![(2, b"b".to_vec()), (2, b"c".to_vec())])));
+        assert_eq!(last.first(1).map(|(scripts, names)| (scripts, names.len())), Some((1, 2)));
+        last.forget(1);
+        recent.put_back(Instant::now(), Some(last));
+        assert_eq!(recent.take().unwrap().first(3), Some((1, vec![(2, b"b".to_vec())])), "what was looked at is over");
         for number in 0..=MOST {
             recent.note(Instant::now(), 0, &[number.to_string().as_bytes()]);
         }
-        assert_eq!(recent.take(), None);
-        assert_eq!(recent.take(), Some(Vec::new()));
+        assert!(recent.take().is_none());
+        assert_eq!(recent.take().unwrap().first(1), None);
+        recent.put_back(Instant::now(), None);
+        assert!(recent.take().is_none(), "nobody knows what is to be looked at");
     }
 }

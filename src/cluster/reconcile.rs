@@ -88,7 +88,7 @@ pub(crate) enum Place {
 impl Store {
     /// The servers that each hold a part of all keys.
     async fn places(&mut self) -> Result<Vec<Place>, RedisError> {
-        if matches!(self, Self::Single(_)) {
+        if matches!(self, Self::Single { .. }) {
             return Ok(vec![Place::All]);
         }
         let mut command = redis::cmd("CLUSTER");

@@ -1,6 +1,7 @@
 //! Redis as the rest of this crate sees it: commands in, values out, whether it is one server, a cluster, or the master that
 //! sentinels name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -13,10 +14,10 @@ use tokio::task::JoinSet;
 use crate::address::{Address, Kind};
 
 /// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(2);
+pub(crate) const CONNECT: Duration = Duration::from_secs(2);
 
 /// How long Redis may take to answer. Beyond that it counts as gone, and what was asked is asked again later.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER: Duration = Duration::from_secs(5);
 
 /// Commands that are under way at once to a cluster, where each goes its own way.
 const AT_ONCE: usize = 512;
@@ -24,7 +25,11 @@ const AT_ONCE: usize = 512;
 /// A connection.
 #[derive(Clone)]
 pub(crate) enum Store {
-    Single(MultiplexedConnection),
+    /// One server. By `client` there are further connections to it.
+    Single {
+        connection: MultiplexedConnection,
+        client: Arc<Client>,
+    },
     Cluster(Box<ClusterConnection>),
 }
 
@@ -67,12 +72,13 @@ impl Store {
     async fn single(client: Client) -> Result<Self, RedisError> {
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(ANSWER));
-        Ok(Self::Single(client.get_multiplexed_async_connection_with_config(&config).await?))
+        let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        Ok(Self::Single { connection, client: Arc::new(client) })
     }
 
     /// Asks a sentinel who the master is.
     async fn ask_sentinel(address: &Address, sentinel: &str, master: &str) -> Result<Client, RedisError> {
-        let Self::Single(mut connection) = Self::single(address.client(sentinel)?).await? else {
+        let Self::Single { mut connection, .. } = Self::single(address.client(sentinel)?).await? else {
             return Err(nobody());
         };
         let found: Option<(String, u16)> =
@@ -94,7 +100,7 @@ impl Store {
             return Ok(Vec::new());
         }
         match self {
-            Self::Single(connection) => {
+            Self::Single { connection, .. } => {
                 let mut pipeline = redis::Pipeline::with_capacity(commands.len());
                 for command in commands {
                     pipeline.add_command(command);
@@ -133,7 +139,7 @@ impl Store {
     /// Sends one command to one server of a cluster.
     pub(crate) async fn ask_one(&mut self, command: Cmd, host: &str, port: u16) -> Result<Value, RedisError> {
         match self {
-            Self::Single(connection) => command.query_async(connection).await,
+            Self::Single { connection, .. } => command.query_async(connection).await,
             Self::Cluster(connection) => {
                 let to = SingleNodeRoutingInfo::ByAddress { host: host.to_owned(), port };
                 connection.route_command(command, RoutingInfo::SingleNode(to)).await

@@ -7,6 +7,7 @@
 mod aor;
 mod binding;
 mod flows;
+mod fresh;
 mod home;
 mod limits;
 mod misses;
@@ -150,10 +151,13 @@ impl Location {
             (latest(&bindings), bindings.is_empty())
         };
         let state = self.state_after(place.state(), &old_bindings, &bindings, seconds);
+        let is_new = old_bindings.is_empty();
         drop((old_bindings, bindings));
         let version = place.next_version(now.as_millis());
         let is_news = state.is_some_and(|(state, _)| state & stripe::WAITS_SOON != 0);
         if let Some((state, urgency)) = state {
+            let section = Section { aor: *aor, version, expires, record, since: now.as_millis() };
+            let (state, urgency) = if is_new { self.tell_of_fresh(state, urgency, &section) } else { (state, urgency) };
             place.put(hash, aor, version, record, soonest, state);
             self.announce(hash, urgency, now);
         } else if is_empty {

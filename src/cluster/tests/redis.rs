@@ -215,6 +215,72 @@ async fn a_redis_cluster_of_three_serves_as_one_server_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn when_a_master_of_a_cluster_dies_its_replica_takes_its_place_and_lacks_nothing() {
+    let mut cluster = Cluster::start().await;
+    cluster.add_replica().await;
+    let (a, b) = (Node::start("a", &cluster.url()), Node::start("b", &cluster.url()));
+    for number in 1000..1100 {
+        a.register(&number.to_string(), 1, 300);
+    }
+    eventually("b follows", || (1000..1100).all(|number| b.found(&number.to_string()).len() == 1)).await;
+    cluster.kill_first_master();
+    // Some of them are the dead master's, each third.
+    for number in 1000..1050 {
+        a.register(&number.to_string(), 2, 0);
+        a.register(&(number + 1000).to_string(), 1, 300);
+    }
+    cluster.wait_for_promotion().await;
+    eventually("b has heard of all", || {
+        (1000..1050).all(|number| b.found(&number.to_string()).is_empty())
+            && (2000..2050).all(|number| b.found(&number.to_string()).len() == 1)
+    })
+    .await;
+    // And one that comes now learns from those that are left.
+    let c = Node::start("c", &cluster.url());
+    eventually("c knows all", || (1050..1100).all(|number| c.found(&number.to_string()).len() == 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_nodes_that_write_at_once_each_learns_all_that_the_others_write() {
+    let redis = Redis::start(&[]).await;
+    let nodes = ["a", "b", "c"].map(|name| Node::start(name, &redis.url()));
+    eventually("all are there", || nodes.iter().all(|node| node.counters.is_current())).await;
+    // More than go out at once, and each third of them again: with another device, or no more at all.
+    let numbers = 10_000..25_000;
+    let writer = |number: usize| number % nodes.len();
+    for number in numbers.clone() {
+        nodes[writer(number)].register(&number.to_string(), 1, 300);
+        if number.is_multiple_of(1000) {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        let before = number - 500;
+        if before < numbers.start {
+            continue;
+        }
+        match before % 9 {
+            0 => nodes[writer(before)].register(&before.to_string(), 2, 0),
+            3 => nodes[writer(before + 1)].register_elsewhere(&before.to_string(), 1, 300),
+            _ => {}
+        }
+    }
+    let expected = |number: usize| match number % 9 {
+        _ if number + 500 >= numbers.end => 1,
+        0 => 0,
+        3 => 2,
+        _ => 1,
+    };
+    for (at, node) in nodes.iter().enumerate() {
+        let knows = |number: &usize| node.found(&number.to_string()).len() == expected(*number);
+        eventually(&format!("node {at} knows all"), || numbers.clone().all(|number| knows(&number))).await;
+    }
+    assert_eq!(
+        redis.keys("rw:{b*}:acme.example:*").await,
+        numbers.clone().filter(|number| expected(*number) > 0).count()
+    );
+    assert!(nodes.iter().all(|node| node.counters.failed.get() + node.counters.garbage.get() == 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_the_master_dies_the_one_that_sentinels_name_takes_its_place_and_lacks_nothing() {
     let mut sentinels = Sentinels::start().await;
     let (a, b) = (Node::start("a", &sentinels.url()), Node::start("b", &sentinels.url()));

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::aor::{Aor, AorHash};
 use super::binding::Binding;
+use super::fresh::Fresh;
 use super::home::{NodeNumber, holds_against};
 use super::misses::Misses;
 use super::nodes::OtherNode;
@@ -34,12 +35,19 @@ pub(super) struct Sharing {
     /// Few, and asked for seldom: only for devices of other nodes.
     pub(super) nodes: RwLock<Box<[OtherNode]>>,
     outbox: Outbox,
+    fresh: Fresh,
     pub(super) misses: Misses,
 }
 
 impl Sharing {
     pub(super) fn new(here: NodeNumber) -> Self {
-        Self { here, nodes: RwLock::default(), outbox: Outbox::default(), misses: Misses::default() }
+        Self {
+            here,
+            nodes: RwLock::default(),
+            outbox: Outbox::default(),
+            fresh: Fresh::default(),
+            misses: Misses::default(),
+        }
     }
 }
 
@@ -76,50 +84,56 @@ impl Location {
     pub fn take_unpublished(&self, now: Wall, most: usize, mut visit: impl FnMut(Section<'_>)) -> usize {
         let Some(sharing) = &self.sharing else { return 0 };
         let mut packed = Vec::new();
-        sharing.outbox.take(now.as_millis(), most, |urgency, waiting| {
-            // Nearly all that this takes is waiting for memory: for many at once.
-            for step in [Stripe::ahead, Stripe::ahead_of_block] {
-                for Waiting { hash, .. } in waiting {
-                    let stretch = step(&self.stripes[hash.stripe()].lock(), *hash);
-                    stretch.into_iter().for_each(prefetch);
+        let fresh = sharing.fresh.take(most);
+        let copies = fresh.sections().map(&mut visit).count();
+        // What stands in the outbox may have followed what is not taken yet.
+        let most = if fresh.is_all { most - copies } else { 0 };
+        copies
+            + sharing.outbox.take(now.as_millis(), most, |urgency, waiting| {
+                // Nearly all that this takes is waiting for memory: for many at once.
+                for step in [Stripe::ahead, Stripe::ahead_of_block] {
+                    for Waiting { hash, .. } in waiting {
+                        let stretch = step(&self.stripes[hash.stripe()].lock(), *hash);
+                        stretch.into_iter().for_each(prefetch);
+                    }
                 }
-            }
-            for Waiting { hash, since } in waiting {
-                let (hash, since) = (*hash, *since);
-                let mut stripe = self.stripes[hash.stripe()].lock();
-                let mut is_empty = false;
-                for entry in stripe.with_hash(hash) {
-                    let state = entry.state();
-                    let (is_told, left) = match urgency {
-                        Urgency::Soon if state & WAITS_SOON == 0 => (false, state),
-                        Urgency::Soon => (true, state & !(WAITS_SOON | WAITS_LATER)),
-                        // What waits to be told soon stands there.
-                        Urgency::Later => {
-                            (state & (WAITS_SOON | WAITS_LATER) == WAITS_LATER, state & !(WAITS_LATER | STANDS_LATER))
+                for Waiting { hash, since } in waiting {
+                    let (hash, since) = (*hash, *since);
+                    let mut stripe = self.stripes[hash.stripe()].lock();
+                    let mut is_empty = false;
+                    for entry in stripe.with_hash(hash) {
+                        let state = entry.state();
+                        let (is_told, left) = match urgency {
+                            Urgency::Soon if state & WAITS_SOON == 0 => (false, state),
+                            Urgency::Soon => (true, state & !(WAITS_SOON | WAITS_LATER)),
+                            // What waits to be told soon stands there.
+                            Urgency::Later => (
+                                state & (WAITS_SOON | WAITS_LATER) == WAITS_LATER,
+                                state & !(WAITS_LATER | STANDS_LATER),
+                            ),
+                        };
+                        entry.set_state(left);
+                        let record = entry.record();
+                        is_empty |= record.is_empty();
+                        if !is_told {
+                            continue;
                         }
-                    };
-                    entry.set_state(left);
-                    let record = entry.record();
-                    is_empty |= record.is_empty();
-                    if !is_told {
-                        continue;
+                        let bindings = unpack(record).unwrap_or_default();
+                        let (aor, version) = (entry.aor(), entry.version());
+                        if state & SHARED == 0 {
+                            visit(Section { aor, version, expires: latest(&bindings), record, since });
+                        } else {
+                            let own = own_part(&bindings);
+                            packed.clear();
+                            pack(&own, &mut packed);
+                            visit(Section { aor, version, expires: latest(&own), record: &packed, since });
+                        }
                     }
-                    let bindings = unpack(record).unwrap_or_default();
-                    let (aor, version) = (entry.aor(), entry.version());
-                    if state & SHARED == 0 {
-                        visit(Section { aor, version, expires: latest(&bindings), record, since });
-                    } else {
-                        let own = own_part(&bindings);
-                        packed.clear();
-                        pack(&own, &mut packed);
-                        visit(Section { aor, version, expires: latest(&own), record: &packed, since });
+                    if is_empty {
+                        stripe.remove_empty(hash);
                     }
                 }
-                if is_empty {
-                    stripe.remove_empty(hash);
-                }
-            }
-        })
+            })
     }
 
     /// A section of this version, which waits since then, could not be published: it is to be taken again, or what has
@@ -139,7 +153,12 @@ impl Location {
 
     /// What waits to be published.
     pub fn unpublished(&self, now: Wall) -> Unpublished {
-        self.sharing.as_ref().map(|sharing| sharing.outbox.look(now.as_millis())).unwrap_or_default()
+        let Some(sharing) = &self.sharing else { return Unpublished::default() };
+        let mut found = sharing.outbox.look(now.as_millis());
+        let (count, since) = sharing.fresh.look();
+        found.count += count;
+        found.overdue_since = found.overdue_since.into_iter().chain(since).min();
+        found
     }
 
     /// Takes the sections that other nodes have of an address-of-record: all of them, in place of what was known. `own` is the
@@ -291,6 +310,22 @@ impl Location {
     pub(super) fn state_to_be_told(&self, state: u8) -> Option<u8> {
         self.sharing.as_ref()?;
         (state & WAITS_SOON == 0).then_some(state | WAITS_SOON)
+    }
+
+    /// Others are to be told of a record that is new: they are by a copy of it, when there is room for one. What is left is the
+    /// state that it has then, and what is to be announced of it.
+    pub(super) fn tell_of_fresh(
+        &self,
+        state: u8,
+        urgency: Option<Urgency>,
+        section: &Section<'_>,
+    ) -> (u8, Option<Urgency>) {
+        // A removal waits in the outbox: the record stays until it is told of.
+        let is_fresh = state == WAITS_SOON && urgency == Some(Urgency::Soon) && !section.record.is_empty();
+        match &self.sharing {
+            Some(sharing) if is_fresh && sharing.fresh.add(section) => (0, None),
+            _ => (state, urgency),
+        }
     }
 
     /// Puts a record into the outbox, after its state says so.

@@ -120,6 +120,20 @@ impl Redis {
         redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
     }
 
+    /// Waits until what it says to a command has this in it.
+    async fn wait_until(&self, command: &str, argument: &str, told: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let mut connection = self.connection().await;
+            let text: String = redis::cmd(command).arg(argument).query_async(&mut connection).await.unwrap();
+            if text.contains(told) {
+                return;
+            }
+            assert!(Instant::now() < until, "{command} {argument} never has {told}: {text}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// How many keys there are of this pattern.
     pub async fn keys(&self, pattern: &str) -> usize {
         let found: Vec<Vec<u8>> =
@@ -222,7 +236,10 @@ fn spawn(port: u16, folder: &Path, options: &[String]) -> Child {
     child.unwrap_or_else(|error| panic!("redis-server can't be started ({error}); scripts/test installs it"))
 }
 
-/// Three masters that are one Redis Cluster.
+/// Whoever is silent for half a second is taken for dead.
+const OF_A_CLUSTER: [&str; 4] = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500"];
+
+/// Three masters that are one Redis Cluster, and perhaps a replica of the first.
 pub struct Cluster {
     servers: Vec<Redis>,
 }
@@ -231,7 +248,7 @@ impl Cluster {
     pub async fn start() -> Self {
         let mut servers = Vec::new();
         for _ in 0..3 {
-            servers.push(Redis::start(&["--cluster-enabled", "yes"]).await);
+            servers.push(Redis::start(&OF_A_CLUSTER).await);
         }
         let hosts = servers.iter().map(|server| format!("127.0.0.1:{}", server.port));
         let mut command = Command::new("redis-cli");
@@ -240,18 +257,44 @@ impl Cluster {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         let cluster = Self { servers };
         for server in &cluster.servers {
-            let until = Instant::now() + PATIENCE;
-            loop {
-                let mut connection = server.connection().await;
-                let info: String = redis::cmd("CLUSTER").arg("INFO").query_async(&mut connection).await.unwrap();
-                if info.contains("cluster_state:ok") {
-                    break;
-                }
-                assert!(Instant::now() < until, "the cluster does not come about: {info}");
-                sleep(Duration::from_millis(50)).await;
-            }
+            server.wait_until("CLUSTER", "INFO", "cluster_state:ok").await;
         }
         cluster
+    }
+
+    /// Adds a replica of the first master.
+    pub async fn add_replica(&mut self) {
+        let [first, ..] = self.servers.as_slice() else { panic!("there is no master") };
+        let id: String = redis::cmd("CLUSTER").arg("MYID").query_async(&mut first.connection().await).await.unwrap();
+        let replica = Redis::start(&OF_A_CLUSTER).await;
+        let to = |server: &Redis| format!("127.0.0.1:{}", server.port);
+        let mut command = Command::new("redis-cli");
+        command.args([
+            "--cluster",
+            "add-node",
+            &to(&replica),
+            &to(first),
+            "--cluster-slave",
+            "--cluster-master-id",
+            &id,
+        ]);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        replica.wait_until("INFO", "replication", "master_link_status:up").await;
+        // The other masters vote for it when they know it.
+        for server in &self.servers {
+            server.wait_until("CLUSTER", "NODES", &format!(" slave {id} ")).await;
+        }
+        self.servers.push(replica);
+    }
+
+    pub fn kill_first_master(&mut self) {
+        self.servers.first_mut().unwrap().kill();
+    }
+
+    /// Whether the last server is a master now.
+    pub async fn wait_for_promotion(&self) {
+        self.servers.last().unwrap().wait_until("INFO", "replication", "role:master").await;
     }
 
     pub fn url(&self) -> String {
@@ -273,16 +316,7 @@ impl Sentinels {
     pub async fn start() -> Self {
         let master = Redis::start(&[]).await;
         let replica = Redis::start(&["--replicaof", &format!("127.0.0.1 {}", master.port)]).await;
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let mut connection = replica.connection().await;
-            let info: String = redis::cmd("INFO").arg("replication").query_async(&mut connection).await.unwrap();
-            if info.contains("master_link_status:up") {
-                break;
-            }
-            assert!(Instant::now() < until, "the replica does not come about: {info}");
-            sleep(Duration::from_millis(50)).await;
-        }
+        replica.wait_until("INFO", "replication", "master_link_status:up").await;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sentinel.conf");
         let port = free_port();

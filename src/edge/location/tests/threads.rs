@@ -70,3 +70,48 @@ fn read(location: &Location) {
     }
     location.visit(at(0), 7, |_, _, _, record| assert!(unpack(record).is_ok()));
 }
+
+/// What a removal has ended must not come back, however saving and publishing meet: whoever keeps sections remembers no version of
+/// one that is removed.
+#[test]
+fn what_is_published_while_phones_come_and_go_ends_as_they_have() {
+    let location = Location::shared(1, NodeNumber(1));
+    let done = AtomicBool::new(false);
+    let kept = std::thread::scope(|scope| {
+        let publisher = scope.spawn(|| {
+            let mut kept = std::collections::BTreeMap::new();
+            loop {
+                let was_done = done.load(Ordering::Acquire);
+                let taken = location.take_unpublished(at(1), 8192, |section| {
+                    let number = String::from_utf8(section.aor.number.to_vec()).unwrap();
+                    if kept.get(&number).is_none_or(|version| *version <= section.version) {
+                        if section.record.is_empty() {
+                            kept.remove(&number);
+                        } else {
+                            kept.insert(number, section.version);
+                        }
+                    }
+                });
+                if was_done && taken == 0 {
+                    return kept;
+                }
+            }
+        });
+        for round in 0..20 * ROUNDS {
+            let number = (round % NUMBERS).to_string();
+            let cseq = round + 1;
+            if (round / NUMBERS).is_multiple_of(2) {
+                save(&location, 1, aor(&number), (7, cseq), &[contact("sip:phone@h", 1, 600)]).unwrap();
+            } else if round % 3 > 0 || round / NUMBERS % 4 == 3 {
+                save_all_removed(&location, 1, aor(&number), (7, cseq)).unwrap();
+            }
+        }
+        done.store(true, Ordering::Release);
+        publisher.join().unwrap()
+    });
+    for number in 0..NUMBERS {
+        let number = number.to_string();
+        let own = location.own_section(&aor(&number), &mut Vec::new()).filter(|(_, expires)| *expires > 0);
+        assert_eq!(kept.get(&number).copied(), own.map(|(version, _)| version), "of {number}");
+    }
+}
