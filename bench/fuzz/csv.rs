@@ -76,7 +76,7 @@ async fn import<'a>(
         for piece in pieces {
             import.push(piece).await?;
         }
-        import.finish().await
+        import.finish(|_| None).await
     };
     match outcome.await {
         Ok(report) => report,

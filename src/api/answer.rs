@@ -26,7 +26,7 @@ pub(crate) struct Errors {
 }
 
 /// One thing that is wrong.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Complaint {
     /// What kind of wrong, for programs: it stays the same.
     #[schema(example = "DUPLICATE")]
@@ -61,6 +61,16 @@ impl Refusal {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let complaint = Complaint { code, message: message.into(), pointer: None, line: None };
         Self { status, complaints: vec![complaint], retry_after: None }
+    }
+
+    /// The same, of a part of the body.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        for complaint in &mut self.complaints {
+            if let Some(pointer) = &mut complaint.pointer {
+                *pointer = format!("/{place}{pointer}");
+            }
+        }
+        self
     }
 
     /// The same, worth trying again after so many seconds.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
+use ringway_directory::model::Role;
 use ringway_directory::{Code, Fault};
-use ringway_store::directory::Directory;
 use ringway_store::directory::accounts::{Account, Bearer};
 use ringway_store::directory::audit::Entry;
+use ringway_store::directory::resources::Owner;
+use ringway_store::directory::{Directory, Error};
 
 use crate::answer::Refusal;
 use crate::rates::A_SECOND;
@@ -36,17 +38,24 @@ pub mod role {
     pub const OF_A_TENANT: [&str; 5] = [ADMIN, QUEUE_MANAGER, STANDARD_INTERNATIONAL_USER, STANDARD_USER, NONE];
 }
 
-/// What is wrong with a role for a user of a tenant.
-pub(crate) fn role_fault(role: &str) -> Option<Fault> {
+/// What is wrong with a role for a user of a tenant: it is one of those that are built in, or one of the tenant's own.
+pub(crate) async fn role_fault(caller: &Caller, domain: &str, role: &str) -> Result<Option<Fault>, Refusal> {
     if role::OF_A_TENANT.contains(&role) {
-        return None;
+        return Ok(None);
+    }
+    let owner = Owner { domain: Some(domain), is_carrier: false };
+    match caller.directory.resource::<Role>(owner, role).await {
+        // As it is written there: users are found by it.
+        Ok(own) if own.document.name == role => return Ok(None),
+        Ok(_) | Err(Error::UnknownResource { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
     let message = if [role::SYSTEM_ADMIN, role::DEALER].contains(&role) {
         format!("{role} is of the carrier, and nobody's of a tenant")
     } else {
-        format!("a role is one of {}", role::OF_A_TENANT.join(", "))
+        format!("a role is one of {}, or one of the tenant's own", role::OF_A_TENANT.join(", "))
     };
-    Some(Fault::new("role", Code::BadFormat, message))
+    Ok(Some(Fault::new("role", Code::BadFormat, message)))
 }
 
 /// Whoever asks, by a token that was good.
@@ -113,6 +122,18 @@ impl Caller {
     /// Whether they manage the carrier, and have entered no tenant.
     pub(crate) fn is_carrier_s(&self) -> bool {
         self.account.role == role::SYSTEM_ADMIN && self.account.tenant.is_none() && self.entered.is_none()
+    }
+
+    /// Refuses a key that would give its own maker another password or take the second factor away: it could sign in by that,
+    /// and then make keys that outlive it.
+    pub(crate) fn may_open(&self, domain: &str, username: &str) -> Result<(), Refusal> {
+        let is_own = self.account.username.eq_ignore_ascii_case(username)
+            && self.account.tenant.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(domain));
+        if self.sign_in.is_some() || !is_own {
+            return Ok(());
+        }
+        let message = "a key gives its maker no other password: sign in for that";
+        Err(Refusal::new(StatusCode::FORBIDDEN, "FORBIDDEN", message))
     }
 
     /// The name in the audit log: of who has entered a tenant both names.

@@ -98,8 +98,8 @@ pub trait Control: Send + Sync + 'static {
     /// Why it is stored and not in force yet.
     fn publish(&self) -> Answer<'_, Result<(), String>>;
 
-    /// Unregisters devices of an extension: the one with this id, or all.
-    fn unregister(&self, domain: &str, number: &str, device: Option<u64>);
+    /// Unregisters devices of an extension: the one with this id, or all. False when no shard has room for that now.
+    fn unregister(&self, domain: &str, number: &str, device: Option<u64>) -> bool;
 
     /// Unregisters every device of a tenant that is being removed, as long as it is in force still.
     fn unregister_all(&self, domain: &str);

@@ -14,6 +14,7 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use ringway_store::csv::{ImportLimits, Mode};
+use ringway_store::directory::audit::unlogged;
 use ringway_store::directory::{Directory, Error};
 use ringway_store::jobs::{Job, NewJob, State};
 
@@ -210,7 +211,7 @@ async fn run(
             publish(&job, &*control).await;
             // Else they would ring for whoever gets the numbers next.
             for numbers in undone.removed.chunks(UNREGISTERED_AT_ONCE) {
-                numbers.iter().for_each(|number| control.unregister(&job.tenant, number, None));
+                numbers.iter().for_each(|number| _ = control.unregister(&job.tenant, number, None));
                 tokio::time::sleep(BETWEEN_UNREGISTRATIONS).await;
             }
             Ok(())
@@ -237,7 +238,7 @@ async fn import(job: &Job, mut file: File, directory: &Directory, live: &Live) -
         live.rows.store(import.progress().rows, Ordering::Relaxed);
         (file, piece) = (same_file, same_piece);
     }
-    let report = import.finish().await.map_err(failed)?;
+    let report = import.finish(unlogged).await.map_err(failed)?;
     Ok(report.is_applied)
 }
 

@@ -71,9 +71,9 @@ impl Publisher {
         self.control.unregister_all(domain);
     }
 
-    /// Unregisters one device.
-    pub(crate) fn unregister(&self, domain: &str, number: &str, device: u64) {
-        self.control.unregister(domain, number, Some(device));
+    /// Unregisters one device. False when no shard has room for that now.
+    pub(crate) fn unregister(&self, domain: &str, number: &str, device: u64) -> bool {
+        self.control.unregister(domain, number, Some(device))
     }
 
     pub(crate) fn live(&self, domain: &str, number: &str) -> Live {

@@ -69,6 +69,7 @@ pub(crate) fn routes() -> (axum::Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(extensions::list, extensions::create))
         .routes(routes!(extensions::show, extensions::change, extensions::remove))
         .routes(routes!(extensions::copy))
+        .routes(routes!(extensions::batch))
         .routes(routes!(extensions::registrations))
         .routes(routes!(extensions::unregister))
         .routes(routes!(files::import))

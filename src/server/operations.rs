@@ -153,8 +153,8 @@ async fn add_extension(directory: &Directory, new: NewExtension, events: &Events
     };
     let row = ExtensionRow {
         domain: added.tenant.domain.to_string(),
-        number: added.profile.number.as_str().to_owned(),
-        auth_name: added.profile.auth_name.as_str().to_owned(),
+        number: added.row.profile.number.as_str().to_owned(),
+        auth_name: added.row.profile.auth_name.as_str().to_owned(),
         password,
     };
     tell(events, Event::Extension(row)).await;
@@ -195,7 +195,7 @@ async fn import(
         // Half a file would be imported as if it were a whole one.
         return Err("the file ended too early; nothing was imported".to_owned());
     }
-    let report = import.finish().await.map_err(told)?;
+    let report = import.finish(unlogged).await.map_err(told)?;
     tell(events, Event::Imported(Box::new(report))).await;
     Ok(())
 }

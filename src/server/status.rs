@@ -168,14 +168,17 @@ impl Control for Status {
         })
     }
 
-    fn unregister(&self, domain: &str, number: &str, device: Option<u64>) {
-        let Some(running) = self.running.get() else { return };
+    fn unregister(&self, domain: &str, number: &str, device: Option<u64>) -> bool {
+        let Some(running) = self.running.get() else { return false };
         let directory = running.directory.load();
-        let Some(tenant) = directory.tenant_by_host(domain.as_bytes()).map(|tenant| tenant.id) else { return };
+        // Of one that is gone nothing is registered.
+        let Some(tenant) = directory.tenant_by_host(domain.as_bytes()).map(|tenant| tenant.id) else { return true };
         let letter = || Mail::Removed { tenant, number: number.as_bytes().into(), device };
-        if !running.shards.post_to_one(letter) {
+        let is_posted = running.shards.post_to_one(letter);
+        if !is_posted {
             tracing::warn!(domain, number, "no shard has room: devices that were to go stay until they expire");
         }
+        is_posted
     }
 
     fn unregister_all(&self, domain: &str) {

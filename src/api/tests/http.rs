@@ -187,7 +187,9 @@ impl Control for Fixed {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn unregister(&self, _: &str, _: &str, _: Option<u64>) {}
+    fn unregister(&self, _: &str, _: &str, _: Option<u64>) -> bool {
+        true
+    }
 
     fn live(&self, _: &str, _: &str) -> Live {
         Live::default()

@@ -39,9 +39,12 @@ async fn an_extension_has_settings_that_are_made_changed_copied_and_shown_in_par
     let keys = json!([{"key": "BLF", "value": "102"}]);
     let keys = server.ask("PUT", &format!("{one}/keys"), &token, Some(keys)).await.json();
     assert_eq!(keys[0], json!({"key": "BLF", "value": "102", "first_name": "", "last_name": ""}));
-    let hours = json!({"mode": "CUSTOM", "sunday": {"enabled": false}});
+    let hours = json!({"mode": "CUSTOM", "monday": {"ranges": [{"from": "09:00", "to": "17:00"}]}, "sunday": {"enabled": false}});
     let hours = server.ask("PUT", &format!("{one}/office-hours"), &token, Some(hours)).await;
     assert_eq!((hours.status, &hours.json()["sunday"]["enabled"]), (200, &json!(false)));
+    let other = json!({"mode": "CUSTOM", "monday": {"enabled": true}});
+    let other = server.ask("PUT", &format!("{one}/office-hours"), &token, Some(other)).await.json();
+    assert_eq!((&other["monday"]["ranges"], &other["sunday"]["enabled"]), (&json!([]), &json!(true)));
     let unknown = server.ask("PATCH", &forwarding, &token, Some(json!({"status": "AWAY"}))).await;
     assert_eq!((unknown.status, unknown.faults()), (422, vec![("BAD_FORMAT".into(), "/status".into())]));
 
@@ -129,6 +132,10 @@ async fn numbers_of_a_trunk_are_one_tenant_s_and_who_shows_one_keeps_it() {
     let taken = server.ask("POST", pools_of_a, &a, pool("p", "4930100-4930199")).await;
     assert_eq!((taken.status, taken.faults()), (422, vec![("CONFLICT".into(), "/trunk".into())]));
     assert_eq!(server.ask("POST", pools_of_a, &system, pool("p", "4930100-4930199")).await.status, 201);
+    // A trunk of one's own under that name would make the numbers one's own too.
+    let shadow = json!({"name": "Shared", "host": "sip.a.example", "auth_name": "a"});
+    let shadow = server.ask("POST", "/api/v1/tenants/a.example/trunks", &a, Some(shadow)).await;
+    assert_eq!((shadow.status, shadow.faults()), (409, vec![("DUPLICATE".into(), "/name".into())]));
     let both = server.ask("POST", pools_of_b, &system, pool("p", "4930150;4930300")).await;
     assert_eq!((both.status, both.faults()), (409, vec![("DUPLICATE".into(), "/numbers".into())]));
 
@@ -205,6 +212,50 @@ async fn who_is_registered_is_seen_in_the_list_and_one_device_can_be_unregistere
     assert_eq!(*server.running.unregistered.lock().unwrap(), ["101:a7"]);
     let log = server.ask("GET", "/api/v1/tenants/a.example/audit", &token, None).await;
     assert!(log.body.contains("registration.remove"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_extensions_are_made_together_or_not_at_all() {
+    let server = Server::start().await;
+    let token = server.user("a.example", "boss", "Admin").await;
+    let path = "/api/v1/tenants/a.example/extensions:batch";
+    let one = |number: &str, email: &str| json!({"extension_number": number, "email": email, "job_title": "Clerk"});
+    let batch = |extensions: Value| Some(json!({ "extensions": extensions }));
+    let twice = batch(json!([one("101", "a@a.example"), one("102", "a@a.example")]));
+    let refused = server.ask("POST", path, &token, twice).await;
+    assert_eq!((refused.status, refused.faults()), (409, vec![("DUPLICATE".into(), "/extensions/1/email".into())]));
+    let unknown = batch(json!([one("101", "a@a.example"), {"extension_number": "102", "colour": "red"}]));
+    let refused = server.ask("POST", path, &token, unknown).await;
+    assert_eq!((refused.status, refused.faults()[0].1.as_str()), (422, "/extensions/1/colour"));
+    let alone = server.ask("POST", path, &token, batch(json!([{"extension_number": "101"}]))).await;
+    assert_eq!((alone.status, alone.faults()[0].1.as_str()), (422, "/extensions/0/email"));
+    let made =
+        server.ask("POST", path, &token, batch(json!([one("101", "a@a.example"), one("102", "b@a.example")]))).await;
+    assert_eq!((made.status, made.json().as_array().unwrap().len()), (201, 2));
+    assert_eq!(
+        (&made.json()[1]["job_title"], made.json()[1]["extension_password"].is_string()),
+        (&json!("Clerk"), true)
+    );
+    assert_eq!(server.ask("POST", path, &token, batch(json!([]))).await.status, 422);
+    let many = (0..201).map(|at| one(&format!("{}", 1000 + at), &format!("{at}@a.example"))).collect::<Value>();
+    assert_eq!(server.ask("POST", path, &token, batch(many)).await.status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_may_have_a_role_of_the_tenant_s_own_which_then_stays() {
+    let server = Server::start().await;
+    let token = server.user("a.example", "boss", "Admin").await;
+    let tenant = "/api/v1/tenants/a.example";
+    let desk = json!({"username": "desk", "role": "Front desk"});
+    let early = server.ask("POST", &format!("{tenant}/users"), &token, Some(desk.clone())).await;
+    assert_eq!((early.status, early.faults()), (422, vec![("BAD_FORMAT".into(), "/role".into())]));
+    let role = json!({"name": "Front desk", "users": "view"});
+    assert_eq!(server.ask("POST", &format!("{tenant}/roles"), &token, Some(role)).await.status, 201);
+    assert_eq!(server.ask("POST", &format!("{tenant}/users"), &token, Some(desk)).await.status, 201);
+    let needed = server.ask("DELETE", &format!("{tenant}/roles/Front%20desk"), &token, None).await;
+    assert_eq!((needed.status, needed.faults()), (409, vec![("IN_USE".into(), "/name".into())]));
+    assert_eq!(server.ask("DELETE", &format!("{tenant}/users/desk"), &token, None).await.status, 204);
+    assert_eq!(server.ask("DELETE", &format!("{tenant}/roles/Front%20desk"), &token, None).await.status, 204);
 }
 
 #[tokio::test(flavor = "multi_thread")]

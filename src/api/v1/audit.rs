@@ -55,7 +55,12 @@ pub(crate) struct EntryView {
 }
 
 /// A page of what is wanted, of a tenant or of all.
-async fn page(caller: &Caller, tenant: Option<&str>, wanted: &Wanted) -> Result<Json<Vec<EntryView>>, Refusal> {
+async fn page(
+    caller: &Caller,
+    tenant: Option<&str>,
+    from: i64,
+    wanted: &Wanted,
+) -> Result<Json<Vec<EntryView>>, Refusal> {
     let mut faults = Vec::new();
     let mut moment = |field, text: &Option<String>| {
         let parsed = humantime::parse_rfc3339_weak(text.as_deref()?.trim());
@@ -74,7 +79,7 @@ async fn page(caller: &Caller, tenant: Option<&str>, wanted: &Wanted) -> Result<
         before: wanted.before,
         actor: wanted.actor.as_deref(),
         action: wanted.action.as_deref(),
-        since,
+        since: Some(since.unwrap_or(from).max(from)),
         until,
     };
     let logged = caller.directory.logged(&asked, page_limit(wanted.limit)?).await?;
@@ -102,7 +107,7 @@ fn view(logged: Logged) -> EntryView {
     (status = 422, body = Errors)))]
 pub(crate) async fn of_all(caller: Caller, Asked(wanted): Asked<Wanted>) -> Result<Json<Vec<EntryView>>, Refusal> {
     caller.may_manage_all()?;
-    page(&caller, None, &wanted).await
+    page(&caller, None, 0, &wanted).await
 }
 
 /// What was done at a tenant, the latest first.
@@ -115,5 +120,7 @@ pub(crate) async fn of_tenant(
 ) -> Result<Json<Vec<EntryView>>, Refusal> {
     caller.may_manage(&domain)?;
     let tenant = caller.directory.tenant(&domain).await?;
-    page(&caller, Some(&tenant.domain), &wanted).await
+    // What another tenant of this domain did before is not this one's to see.
+    let from = caller.directory.tenant_created(tenant.id).await?;
+    page(&caller, Some(&tenant.domain), from, &wanted).await
 }

@@ -5,8 +5,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use ringway_directory::model::{Members, Settings, read};
 use ringway_directory::validation::{Email, Number};
-use ringway_directory::{Code, ExtensionDraft, Fault, Pin, Secret};
-use ringway_store::directory::{AddedExtension, ExtensionFilter, ExtensionRow, MOST_OF_A_PAGE};
+use ringway_directory::{Code, ExtensionDraft, Fault, Pin, Secret, Tenant};
+use ringway_store::directory::audit::Entry;
+use ringway_store::directory::{
+    AddedExtension, ChangedExtension, Error, ExtensionFilter, ExtensionRow, MOST_OF_A_PAGE,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
@@ -21,6 +24,9 @@ use crate::schema::joined;
 
 /// Extensions of a page unless another number is asked for.
 const OF_A_PAGE: u16 = 100;
+
+/// Extensions that are made together at most.
+const MOST_OF_A_BATCH: usize = 200;
 
 /// Copies that are made at once at most.
 const MOST_COPIES: u32 = 100;
@@ -259,22 +265,29 @@ fn live_view(row: &ExtensionRow, publisher: &Publisher, domain: &str) -> LiveVie
     LiveView { extension: view(row), doing: Doing { live } }
 }
 
-async fn created(caller: &Caller, added: &AddedExtension, action: &str) -> Result<CreatedView, Refusal> {
-    let (tenant, row) = caller.directory.extension(&added.tenant.domain, added.profile.number.as_str()).await?;
-    let extension = view(&row);
-    let mut entry = caller.entry(Some(&tenant.domain), action, added.profile.number.as_str());
-    entry.after = serde_json::to_string(&extension).ok();
-    caller.directory.log(&entry).await?;
+/// What the log says of extensions that were made.
+fn entries(caller: &Caller, added: &[AddedExtension], action: &str) -> Vec<Entry> {
+    let entry = |added: &AddedExtension| {
+        let number = added.row.profile.number.as_str();
+        caller.entry(Some(&added.tenant.domain), action, number).is_now(&view(&added.row))
+    };
+    added.iter().map(entry).collect()
+}
+
+/// What is shown of an extension that was made. What was drawn is shown this once, also when it is `late` in coming into force.
+fn created(added: &AddedExtension, late: Option<&Refusal>) -> CreatedView {
+    let extension = view(&added.row);
     let extension_password = match &added.secret {
         Secret::Generated(password) => Some(password.as_str().to_owned()),
         Secret::Typed(_) | Secret::Hashes(_) => None,
     };
-    let warnings = added.clash.iter().cloned().map(Complaint::from).collect();
+    let late = late.into_iter().flat_map(|late| late.complaints.iter().cloned());
+    let warnings = added.clash.iter().cloned().map(Complaint::from).chain(late).collect();
     let voicemail_pin = match &added.pin {
         Some(Pin::Generated(digits)) => Some(digits.to_string()),
         Some(Pin::Typed(_)) | None => None,
     };
-    Ok(CreatedView { extension, drawn: Drawn { extension_password, voicemail_pin, warnings } })
+    CreatedView { extension, drawn: Drawn { extension_password, voicemail_pin, warnings } }
 }
 
 /// Some of a tenant's extensions, by number as text.
@@ -316,9 +329,13 @@ pub(crate) async fn create(
     // A blank one is drawn.
     body.voicemail_pin.get_or_insert_default();
     let words = body.words();
-    let added = caller.directory.add_extension(&domain, &body.draft(&words, settings)).await?;
-    let created = created(&caller, &added, "extension.create").await?;
-    publisher.publish().await?;
+    let drafts = [body.draft(&words, settings)];
+    let log = |added: &[AddedExtension]| entries(&caller, added, "extension.create");
+    let added = caller.directory.add_extensions(&domain, &drafts, log).await?;
+    let late = publisher.publish().await.err();
+    let Some(created) = added.first().map(|added| created(added, late.as_ref())) else {
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE", "the extension is not there"));
+    };
     Ok(versioned(StatusCode::CREATED, created.extension.names.version, created))
 }
 
@@ -366,16 +383,14 @@ pub(super) async fn write(
     draft: &ExtensionDraft<'_>,
     expected: Option<u64>,
 ) -> Result<ExtensionRow, Refusal> {
-    let changed = caller.directory.change_extension(domain, number, draft, expected).await?;
+    let log = |changed: &ChangedExtension| {
+        let action = if changed.has_new_secret { "extension.change-with-password" } else { "extension.change" };
+        let entry = caller.entry(Some(&changed.tenant.domain), action, number);
+        Some(entry.was(&view(&changed.before)).is_now(&view(&changed.after)))
+    };
+    let changed = caller.directory.change_extension(domain, number, draft, expected, log).await?;
     // What an earlier request has stored and could not bring into force is brought now.
     publisher.publish().await?;
-    if changed.before != changed.after {
-        let action = if changed.has_new_secret { "extension.change-with-password" } else { "extension.change" };
-        let mut entry = caller.entry(Some(&changed.tenant.domain), action, number);
-        entry.before = serde_json::to_string(&view(&changed.before)).ok();
-        entry.after = serde_json::to_string(&view(&changed.after)).ok();
-        caller.directory.log(&entry).await?;
-    }
     Ok(changed.after)
 }
 
@@ -391,11 +406,12 @@ pub(crate) async fn remove(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     caller.may_manage(&domain)?;
-    let (tenant, before) = caller.directory.remove_extension(&domain, &number, expected_version(&headers)?).await?;
-    let mut entry = caller.entry(Some(&tenant.domain), "extension.remove", &number);
-    entry.before = serde_json::to_string(&view(&before)).ok();
+    let log = |tenant: &Tenant, before: &ExtensionRow| {
+        Some(caller.entry(Some(&tenant.domain), "extension.remove", &number).was(&view(before)))
+    };
+    let expected = expected_version(&headers)?;
+    let (tenant, _) = caller.directory.remove_extension(&domain, &number, expected, log).await?;
     publisher.publish_removal(&tenant.domain, &number).await?;
-    caller.directory.log(&entry).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -432,13 +448,67 @@ pub(crate) async fn copy(
     let words: Vec<_> = bodies.iter().map(ExtensionBody::words).collect();
     let settings = row.profile.settings.copied().kept();
     let drafts: Vec<_> = bodies.iter().zip(&words).map(|(body, words)| body.draft(words, settings.clone())).collect();
-    let added = caller.directory.add_extensions(&domain, &drafts).await?;
-    let mut views = Vec::with_capacity(added.len());
-    for one in &added {
-        views.push(created(&caller, one, "extension.copy").await?);
+    let log = |added: &[AddedExtension]| entries(&caller, added, "extension.copy");
+    // What is wrong is wrong with what was asked for, whichever copy it is of.
+    let unplaced = |error| match error {
+        Error::Refused(mut faults) => {
+            for fault in &mut faults {
+                let member = fault.field.split_once('/').filter(|(at, _)| at.bytes().all(|one| one.is_ascii_digit()));
+                if let Some((_, member)) = member {
+                    fault.field = member.to_owned().into();
+                }
+            }
+            Error::Refused(faults)
+        }
+        other => other,
+    };
+    let added = caller.directory.add_extensions(&domain, &drafts, log).await.map_err(unplaced)?;
+    let late = publisher.publish().await.err();
+    Ok((StatusCode::CREATED, Json(added.iter().map(|added| created(added, late.as_ref())).collect())))
+}
+
+/// Extensions that are to be made together.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BatchBody {
+    /// As for one.
+    #[schema(value_type = Vec<ExtensionWords>, min_items = 1, max_items = 200)]
+    extensions: Vec<Members>,
+}
+
+/// Makes up to 200 extensions, all or none. What is wrong has its place: `/extensions/3/email`.
+#[utoipa::path(post, path = "/api/v1/tenants/{domain}/extensions:batch", tag = "extensions", params(("domain" = String, Path)),
+    request_body = BatchBody,
+    responses((status = 201, body = Vec<CreatedView>), (status = 400, body = Errors), (status = 401, body = Errors),
+    (status = 403, body = Errors), (status = 404, body = Errors), (status = 409, body = Errors), (status = 422, body = Errors)))]
+pub(crate) async fn batch(
+    caller: Caller,
+    publisher: Publisher,
+    Named(domain): Named<String>,
+    Body(batch): Body<BatchBody>,
+) -> Result<(StatusCode, Json<Vec<CreatedView>>), Refusal> {
+    caller.may_manage(&domain)?;
+    if batch.extensions.is_empty() || batch.extensions.len() > MOST_OF_A_BATCH {
+        let message = format!("1 to {MOST_OF_A_BATCH} extensions at once; import a file for more");
+        return Err(vec![Fault::new("extensions", Code::BadFormat, message)].into());
     }
-    publisher.publish().await?;
-    Ok((StatusCode::CREATED, Json(views)))
+    let is_one = batch.extensions.len() == 1;
+    let mut read = Vec::with_capacity(batch.extensions.len());
+    for (at, members) in batch.extensions.into_iter().enumerate() {
+        let (mut body, settings) =
+            ExtensionBody::read(members).map_err(|refusal| refusal.within(&format!("extensions/{at}")))?;
+        body.voicemail_pin.get_or_insert_default();
+        read.push((body, settings));
+    }
+    let words: Vec<_> = read.iter().map(|(body, _)| body.words()).collect();
+    let drafts: Vec<_> =
+        read.iter().zip(&words).map(|((body, settings), words)| body.draft(words, settings.clone())).collect();
+    let log = |added: &[AddedExtension]| entries(&caller, added, "extension.create");
+    let place = if is_one { "extensions/0" } else { "extensions" };
+    let added = caller.directory.add_extensions(&domain, &drafts, log).await;
+    let added = added.map_err(|error| Refusal::from(error).within(place))?;
+    let late = publisher.publish().await.err();
+    Ok((StatusCode::CREATED, Json(added.iter().map(|added| created(added, late.as_ref())).collect())))
 }
 
 /// What one copy is to be: the first has the number of the body, the next ones follow it.
@@ -504,7 +574,10 @@ pub(crate) async fn unregister(
         let message = format!("{number} has no device {id} registered");
         return Err(Refusal::new(StatusCode::NOT_FOUND, "NOT_FOUND", message));
     };
-    publisher.unregister(&tenant.domain, &number, mark);
+    if !publisher.unregister(&tenant.domain, &number, mark) {
+        let message = "the node has too much to do: the device is registered still, ask again";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message));
+    }
     let mut entry = caller.entry(Some(&tenant.domain), "registration.remove", &number);
     entry.before = serde_json::to_string(device).ok();
     caller.directory.log(&entry).await?;

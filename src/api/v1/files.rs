@@ -168,17 +168,19 @@ pub(crate) async fn import(
         import.push(&piece).await?;
         file = same_file;
     }
-    let report = import.finish().await?;
-    let status = if report.is_good(keeps_good) { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    if report.is_applied {
-        let mut entry = caller.entry(Some(&tenant.domain), "extensions.import", &format!("{} rows", report.rows));
+    let log = |report: &ImportReport| {
+        let entry = caller.entry(Some(&tenant.domain), "extensions.import", &format!("{} rows", report.rows));
         let left_out = ("errors", report.fault_count);
         let counts = [("created", report.created), ("changed", report.changed), ("skipped", report.skipped), left_out];
-        entry.after = serde_json::to_string(&std::collections::BTreeMap::from(counts)).ok();
-        publisher.publish().await?;
-        caller.directory.log(&entry).await?;
-    }
-    Ok((status, Json(told(report))).into_response())
+        Some(entry.is_now(&std::collections::BTreeMap::from(counts)))
+    };
+    let report = import.finish(log).await?;
+    let status = if report.is_good(keeps_good) { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let late = if report.is_applied { publisher.publish().await.err() } else { None };
+    // Passwords that were drawn are told now or never.
+    let mut told = told(report);
+    told.warnings.extend(late.into_iter().flat_map(|late| late.complaints));
+    Ok((status, Json(told)).into_response())
 }
 
 /// Writes a file to the disk as it comes, as long as it is no larger than it may be.

@@ -221,14 +221,11 @@ pub(crate) async fn result(
     let faults = caller.directory.job_faults(&id, false, ALL).await?;
     // Whoever asks for the head alone would lose them, and a key that changes nothing would use them up.
     let secrets = if method == Method::GET && caller.may_write && job.state == State::Done {
-        caller.directory.take_job_secrets(&id).await?
+        let log = || Some(caller.entry(Some(&job.tenant), "job.secrets", &format!("job {id}")));
+        caller.directory.take_job_secrets(&id, log).await?
     } else {
         Vec::new()
     };
-    if !secrets.is_empty() {
-        let entry = caller.entry(Some(&job.tenant), "job.secrets", &format!("job {id}"));
-        caller.directory.log(&entry).await?;
-    }
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"job-{}.csv\"", job.id)),

@@ -1,6 +1,5 @@
 //! Parts of an extension's settings that have paths of their own: status, forwarding, hours, holidays, phones, keys.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -96,20 +95,8 @@ fn changes(value: Value, part: PartOfSettings, replaces: bool) -> Result<Members
         return Err(Fault::new(name.clone(), Code::BadFormat, message));
     }
     if replaces {
-        // A value is put in place of what is there, not into it.
-        let whole: HashMap<_, _> = part.members.iter().map(|name| (*name, changes.remove(*name))).collect();
-        for (name, value) in whole {
-            let anyway = Settings::default_of(name).cloned().unwrap_or_default();
-            let value = match (value, anyway) {
-                (Some(Value::Object(members)), Value::Object(anyway)) => {
-                    let mut over = anyway;
-                    over.extend(members);
-                    Value::Object(over)
-                }
-                (value, anyway) => value.unwrap_or(anyway),
-            };
-            changes.insert(name.to_owned(), value);
-        }
+        let replaced = |name: &&str| (Settings::replaced(name), changes.remove(*name).unwrap_or_default());
+        return Ok(part.members.iter().map(replaced).collect());
     }
     Ok(changes)
 }

@@ -175,6 +175,6 @@ pub(super) async fn is_second_factor(
     if let Some(step) = totp::step_of(&secret, otp, now() / 1000) {
         return Ok(directory.use_totp(account.id, step).await?);
     }
-    let log = |left: &i64| Some(entry().is_now(&format!("{left} recovery codes are left")));
+    let log = |left: &i64| Some(entry().is_now(&serde_json::json!({ "recovery_codes_left": left })));
     Ok(directory.use_recovery_code(account.id, &totp::normal(otp), log).await?.is_some())
 }

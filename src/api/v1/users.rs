@@ -152,7 +152,7 @@ pub(crate) async fn create(
     let policy = policy(&caller, Some(&domain)).await?;
     let role = new.role.as_deref().unwrap_or(role::STANDARD_USER);
     let mut faults: Vec<Fault> = name_fault(&new.username).into_iter().collect();
-    faults.extend(role_fault(role));
+    faults.extend(role_fault(&caller, &domain, role).await?);
     faults.extend(new.password.as_deref().and_then(|password| weakness("password", password, &new.username, &policy)));
     if !faults.is_empty() {
         return Err(faults.into());
@@ -199,7 +199,12 @@ pub(crate) async fn change(
     Body(patch): Body<UserPatch>,
 ) -> Result<Response, Refusal> {
     caller.may_manage(&domain)?;
-    if let Some(fault) = patch.role.as_deref().and_then(role_fault) {
+    if patch.reset_password {
+        caller.may_open(&domain, &username)?;
+    }
+    if let Some(role) = patch.role.as_deref()
+        && let Some(fault) = role_fault(&caller, &domain, role).await?
+    {
         return Err(vec![fault].into());
     }
     let expected = expected_version(&headers)?;
@@ -280,6 +285,7 @@ pub(crate) async fn reset_totp(
     Named((domain, username)): Named<(String, String)>,
 ) -> Result<StatusCode, Refusal> {
     let account = find(&caller, &domain, &username).await?;
+    caller.may_open(&domain, &username)?;
     let log = |account: &Account| Some(caller.entry(account.tenant.as_deref(), "totp.reset", &account.username));
     if caller.directory.remove_totp(account.id, log).await? {
         return Ok(StatusCode::NO_CONTENT);

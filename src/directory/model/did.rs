@@ -83,6 +83,10 @@ impl Resource for DidPool {
         &self.name
     }
 
+    fn needs(&self) -> Vec<(Kind, String, String)> {
+        vec![(Kind::TRUNK, self.trunk.clone(), "trunk".to_owned())]
+    }
+
     fn check(&self, checking: &mut Checking) {
         checking.text("description", &self.description, 256);
         checking.name("trunk", &self.trunk, 64);

@@ -336,7 +336,15 @@ impl PartOfSettings {
     ];
 }
 
+/// What stands before the name of a setting that takes the place of what is there, instead of changing it.
+const REPLACED: char = '=';
+
 impl Settings {
+    /// The name of a setting in a change by which its value takes the place of what is there.
+    pub fn replaced(name: &str) -> String {
+        format!("{REPLACED}{name}")
+    }
+
     /// The names of all settings.
     pub fn names() -> impl Iterator<Item = &'static str> {
         DEFAULTS.keys().map(String::as_str)
@@ -376,7 +384,20 @@ impl Settings {
             return Ok(self.clone());
         }
         let mut members = document::members(self);
-        document::merge(&mut members, change);
+        let (changes, others): (Members, Members) =
+            change.clone().into_iter().partition(|(name, _)| !name.starts_with(REPLACED));
+        document::merge(&mut members, &changes);
+        for (name, value) in others {
+            let name = name.trim_start_matches(REPLACED).to_owned();
+            // What is not named in it is as it would be anyway.
+            let mut whole = DEFAULTS.get(&name).cloned().unwrap_or_default();
+            match (&mut whole, value) {
+                (_, Value::Null) => {}
+                (Value::Object(whole), Value::Object(value)) => whole.extend(value),
+                (whole, value) => *whole = value,
+            }
+            members.insert(name, whole);
+        }
         let mut settings: Self = document::read(members).map_err(|fault| vec![fault])?;
         settings.settle();
         let mut checking = Checking::default();

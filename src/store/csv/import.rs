@@ -10,6 +10,7 @@ use super::problem::FileCode;
 use super::records::{Record, Records};
 use super::report::{ImportReport, Progress, RowFault};
 use super::seen::Seen;
+use crate::directory::audit::{self, Entry, unlogged};
 use crate::directory::write::Writing;
 use crate::directory::{Directory, Error, tenants};
 use crate::jobs::{self, Job, Recorder};
@@ -163,7 +164,7 @@ impl Directory {
             import.push(&piece[..length]).await?;
             progress(import.progress());
         }
-        import.finish().await
+        import.finish(unlogged).await
     }
 }
 
@@ -194,7 +195,8 @@ impl Import {
     }
 
     /// Ends the import: commits it, unless it is a dry run or has a fault that keeps it out. The next snapshot that is refreshed has it.
-    pub async fn finish(mut self) -> Result<ImportReport, Error> {
+    /// What `log` says of it when it is applied is kept together with it.
+    pub async fn finish(mut self, log: impl FnOnce(&ImportReport) -> Option<Entry>) -> Result<ImportReport, Error> {
         if !self.is_over
             && let Some(record) = self.records.finish()
         {
@@ -218,6 +220,7 @@ impl Import {
                 let drawn = self.application.recorder.map_or(0, |recorder| recorder.drawn);
                 jobs::end_import(&mut self.transaction, job, &self.report, drawn).await?;
             }
+            audit::write_all(&mut self.transaction, log(&self.report)).await?;
             self.transaction.commit().await?;
         } else {
             self.transaction.rollback().await?;

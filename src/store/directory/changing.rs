@@ -4,6 +4,7 @@ use ringway_directory::{Code, ExtensionDraft, Fault, Profile, Secret, Tenant, Te
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
+use super::audit::{self, Entry};
 use super::neighbours::Neighbours;
 use super::write::Writing;
 use super::{Directory, Error, PROFILE_COLUMNS, read_profile, tenants};
@@ -88,13 +89,15 @@ impl Directory {
     }
 
     /// Changes an extension: what the draft does not mention stays. `expected` is the version that whoever asks has seen;
-    /// another has come in between when the extension has a later one, and then nothing is changed.
+    /// another has come in between when the extension has a later one, and then nothing is changed. What `log` says of it is
+    /// kept together with it.
     pub async fn change_extension(
         &self,
         domain: &str,
         number: &str,
         draft: &ExtensionDraft<'_>,
         expected: Option<u64>,
+        log: impl FnOnce(&ChangedExtension) -> Option<Entry>,
     ) -> Result<ChangedExtension, Error> {
         let mut transaction = self.begin_write().await?;
         let tenant = tenants::find(&mut transaction, domain).await?;
@@ -129,8 +132,11 @@ impl Directory {
         writing.update(&mut transaction, &profile, sealed.as_ref(), pin.as_deref()).await?;
         writing.finish(&mut transaction).await?;
         let after = read(&mut transaction, &tenant, number).await?;
+        let has_new_secret = secret.is_some() || pin.is_some();
+        let changed = ChangedExtension { tenant, before, after, has_new_secret };
+        audit::write_all(&mut transaction, log(&changed)).await?;
         transaction.commit().await?;
-        Ok(ChangedExtension { tenant, before, after, has_new_secret: secret.is_some() || pin.is_some() })
+        Ok(changed)
     }
 
     /// Removes an extension, and gives what it was. `expected` is as for [`change_extension`](Self::change_extension).
@@ -139,6 +145,7 @@ impl Directory {
         domain: &str,
         number: &str,
         expected: Option<u64>,
+        log: impl FnOnce(&Tenant, &ExtensionRow) -> Option<Entry>,
     ) -> Result<(Tenant, ExtensionRow), Error> {
         let mut transaction = self.begin_write().await?;
         let tenant = tenants::find(&mut transaction, domain).await?;
@@ -147,6 +154,7 @@ impl Directory {
         let mut writing = Writing::begin(&mut transaction, tenant.id).await?;
         writing.remove(&mut transaction, number).await?;
         writing.finish(&mut transaction).await?;
+        audit::write_all(&mut transaction, log(&tenant, &before)).await?;
         transaction.commit().await?;
         Ok((tenant, before))
     }
@@ -162,7 +170,11 @@ pub(super) async fn read_removed(
     rows.iter().map(|row| Ok((TenantId(row.try_get(0)?), row.try_get(1)?))).collect()
 }
 
-async fn read(connection: &mut SqliteConnection, tenant: &Tenant, number: &str) -> Result<ExtensionRow, Error> {
+pub(super) async fn read(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    number: &str,
+) -> Result<ExtensionRow, Error> {
     let sql = AssertSqlSafe(format!(
         "SELECT {PROFILE_COLUMNS}, version, created, updated FROM extensions WHERE tenant_id = ? AND number = ?"
     ));

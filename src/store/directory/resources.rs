@@ -238,6 +238,18 @@ impl Directory {
             };
             return Err(Fault::new(kind.key, Code::InUse, message).into());
         }
+        if kind == Kind::ROLE {
+            let sql = "SELECT username FROM accounts WHERE tenant_id = ? AND role = ? LIMIT 1";
+            let user: Option<String> = sqlx::query_scalar(sql)
+                .bind(tenant.map(|tenant| tenant.0))
+                .bind(document.key())
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if let Some(user) = user {
+                let message = format!("{user} has this role: give them another first");
+                return Err(Fault::new(kind.key, Code::InUse, message).into());
+            }
+        }
         sqlx::query("DELETE FROM resources WHERE id = ?").bind(row.id).execute(&mut *transaction).await?;
         next_change(&mut transaction).await?;
         if kind == Kind::DID_POOL || kind == Kind::TRUNK || kind == Kind::HOLIDAY {
@@ -307,6 +319,19 @@ async fn check_surroundings<R: Resource>(
         if find(transaction, tenant, kind, document.key()).await?.is_some() {
             let message = format!("there is a {} {} already", kind.one, document.key());
             return Err(Fault::new(kind.key, Code::Duplicate, message).into());
+        }
+        // Else a tenant could make what it has of its own trunk mean the carrier's, numbers above all.
+        if kind == Kind::TRUNK {
+            let sql = "SELECT count(*) FROM resources WHERE kind = ?1 AND key = ?2 AND (tenant_id IS NULL) <> (?3 = 0)";
+            let row = sqlx::query_scalar(sql).bind(kind.name).bind(document.key()).bind(number_of_tenant);
+            let others: i64 = row.fetch_one(&mut **transaction).await?;
+            if others > 0 {
+                let message = match tenant {
+                    Some(_) => "the carrier has a trunk of this name: choose another",
+                    None => "a tenant has a trunk of this name: choose another",
+                };
+                return Err(Fault::new(kind.key, Code::Duplicate, message).into());
+            }
         }
         let sql = "SELECT count(*) FROM resources WHERE coalesce(tenant_id, 0) = ? AND kind = ?";
         let row = sqlx::query_scalar(sql).bind(number_of_tenant).bind(kind.name);
@@ -415,7 +440,7 @@ async fn check_pool(
 
 /// Extensions that speak of what is no longer there, after a document was changed or removed; `field` is the member that
 /// keeps them.
-async fn check_extensions(
+pub(crate) async fn check_extensions(
     transaction: &mut SqliteTransaction<'_>,
     tenant: Option<TenantId>,
     field: &'static str,

@@ -101,6 +101,13 @@ impl Directory {
         Ok((rows, domains.len() > limit))
     }
 
+    /// When this tenant was made, in milliseconds since the Unix epoch.
+    pub async fn tenant_created(&self, tenant: TenantId) -> Result<i64, Error> {
+        let mut transaction = self.begin_read().await?;
+        let sql = "SELECT created FROM tenants WHERE id = ?";
+        Ok(sqlx::query_scalar(sql).bind(tenant.0).fetch_one(&mut *transaction).await?)
+    }
+
     /// How many extensions this tenant has.
     pub async fn extension_count(&self, tenant: TenantId) -> Result<u32, Error> {
         let mut transaction = self.begin_read().await?;

@@ -7,11 +7,16 @@ use ringway_directory::TenantId;
 use sqlx::Row;
 
 use crate::csv::GeneratedSecret;
+use crate::directory::audit::{self, Entry};
 use crate::directory::{Directory, Error, now};
 
 impl Directory {
     /// The passwords that a job has drawn and that are still in force. Afterwards nobody can ask for them any more.
-    pub async fn take_job_secrets(&self, id: &str) -> Result<Vec<GeneratedSecret>, Error> {
+    pub async fn take_job_secrets(
+        &self,
+        id: &str,
+        log: impl FnOnce() -> Option<Entry>,
+    ) -> Result<Vec<GeneratedSecret>, Error> {
         let mut transaction = self.begin_write().await?;
         let sql = "UPDATE jobs SET secrets_until = NULL WHERE id = ? AND secrets_until >= ? RETURNING tenant_id";
         let tenant: Option<u32> =
@@ -36,6 +41,7 @@ impl Directory {
         }
         let sql = "UPDATE job_changes SET drawn = NULL WHERE job_id = ? AND drawn IS NOT NULL";
         sqlx::query(sql).bind(id).execute(&mut *transaction).await?;
+        audit::write_all(&mut transaction, log().filter(|_| !told.is_empty())).await?;
         transaction.commit().await?;
         Ok(told)
     }

@@ -6,6 +6,7 @@ use super::end::log;
 use super::images::{columns, restoration};
 use super::recover::forget_images;
 use super::{Job, Kind, expect, find, number};
+use crate::directory::resources::check_extensions;
 use crate::directory::write::Writing;
 use crate::directory::{Directory, Error, now, tenants};
 
@@ -78,6 +79,15 @@ impl Directory {
         writing.finish(&mut transaction).await?;
         if let Err(refusal) = self.restore(&mut transaction, &undoes, &mut undone, &mut progress).await? {
             return Ok(Err(refusal));
+        }
+        // What they show and keep has to be there still.
+        match check_extensions(&mut transaction, Some(tenant), "job").await {
+            Ok(()) => {}
+            Err(Error::Refused(_)) => {
+                let message = "an extension would have need again of a number, trunk or holiday that is gone by now";
+                return Ok(Err(refused("CHANGED_SINCE", message.to_owned())));
+            }
+            Err(error) => return Err(error),
         }
         let sql = "UPDATE jobs SET state = 'done', is_applied = 1, ended = ?, rows = ?, changed = ?, removed = ? WHERE id = ?";
         let removed = undone.removed.len() as u64;

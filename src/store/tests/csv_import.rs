@@ -466,7 +466,7 @@ async fn readers_go_on_during_an_import() {
     let mut import = scene.directory.import("acme.example", ImportOptions::default()).await.unwrap();
     import.push(LEAST.as_bytes()).await.unwrap();
     assert_eq!(scene.snapshot().await.extension_count(TenantId(1)), 0);
-    assert!(import.finish().await.unwrap().is_applied);
+    assert!(import.finish(|_| None).await.unwrap().is_applied);
     assert_eq!(scene.snapshot().await.extension_count(TenantId(1)), 3);
 }
 

@@ -73,10 +73,10 @@ async fn a_minimal_extension_gets_secrets_that_are_told_once() {
     let scene = Scene::new().await;
     let added = scene.add(number_and_email("101", "a@example.com")).await.unwrap();
     let Secret::Generated(password) = &added.secret else { panic!("no password was drawn") };
-    assert_eq!((added.profile.auth_name.as_str().len(), password.as_str().len()), (12, 20));
+    assert_eq!((added.row.profile.auth_name.as_str().len(), password.as_str().len()), (12, 20));
     let snapshot = scene.snapshot().await;
     let extension = snapshot.extension(added.tenant.id, b"101").unwrap();
-    assert_eq!(*extension.auth_name, *added.profile.auth_name.as_str());
+    assert_eq!(*extension.auth_name, *added.row.profile.auth_name.as_str());
     assert_eq!(extension.hashes, hash(&extension.auth_name, "acme.example", password.as_str()));
     assert!(extension.enabled);
 }
@@ -289,9 +289,9 @@ async fn an_extension_that_was_removed_is_gone_from_the_next_snapshot_and_its_nu
     }
     let first = scene.snapshot().await;
     let tenant = scene.directory.tenant("acme.example").await.unwrap();
-    let refused = scene.directory.remove_extension("acme.example", "101", Some(7)).await.unwrap_err();
+    let refused = scene.directory.remove_extension("acme.example", "101", Some(7), |_, _| None).await.unwrap_err();
     assert!(matches!(refused, Error::Stale), "{refused}");
-    let (_, removed) = scene.directory.remove_extension("acme.example", "101", Some(1)).await.unwrap();
+    let (_, removed) = scene.directory.remove_extension("acme.example", "101", Some(1), |_, _| None).await.unwrap();
     assert_eq!(removed.profile.email.as_str(), "101@example.com");
     let second = scene.refreshed(&first).await;
     assert!(second.extension(tenant.id, b"101").is_none() && second.extension(tenant.id, b"102").is_some());
@@ -303,7 +303,7 @@ async fn an_extension_that_was_removed_is_gone_from_the_next_snapshot_and_its_nu
         assert!(third.extension(tenant.id, b"101").is_some());
     }
     assert!(scene.snapshot().await.extension(tenant.id, b"101").is_some());
-    let again = scene.directory.remove_extension("acme.example", "103", None).await.unwrap_err();
+    let again = scene.directory.remove_extension("acme.example", "103", None, |_, _| None).await.unwrap_err();
     assert!(matches!(again, Error::UnknownExtension { .. }), "{again}");
 }
 

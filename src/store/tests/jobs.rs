@@ -5,7 +5,7 @@ mod scene;
 
 use ringway_directory::{ExtensionDraft, TenantId};
 use ringway_store::csv::{ImportLimits, ImportReport, Mode};
-use ringway_store::directory::audit::Wanted;
+use ringway_store::directory::audit::{Wanted, unlogged};
 use ringway_store::jobs::{CannotUndo, Job, Kind, MOST_JOBS, NewJob, State, Undone};
 use scene::{Scene, hash, number_and_email, stamps, tamper};
 
@@ -29,7 +29,7 @@ async fn run(scene: &Scene, new: &NewJob<'_>, file: &str) -> (Job, ImportReport)
     scene.directory.start_job(&job.id).await.unwrap();
     let mut import = scene.directory.import_of_job(&job, ImportLimits::default()).await.unwrap();
     import.push(file.as_bytes()).await.unwrap();
-    let report = import.finish().await.unwrap();
+    let report = import.finish(unlogged).await.unwrap();
     (scene.directory.job(&job.id).await.unwrap().unwrap(), report)
 }
 
@@ -100,22 +100,22 @@ async fn passwords_that_were_drawn_are_told_once_within_the_hour_and_only_those_
     let (job, _) = run(&scene, &NEW, FILE).await;
     // 103 gets another password, 102 another name: that one keeps its password.
     let other = ExtensionDraft { password: Some("another-1"), ..ExtensionDraft::default() };
-    scene.directory.change_extension("acme.example", "103", &other, None).await.unwrap();
+    scene.directory.change_extension("acme.example", "103", &other, None, unlogged).await.unwrap();
     let named = ExtensionDraft { display_name: Some("Bob"), ..ExtensionDraft::default() };
-    scene.directory.change_extension("acme.example", "102", &named, None).await.unwrap();
+    scene.directory.change_extension("acme.example", "102", &named, None, unlogged).await.unwrap();
     // They survive a restart, and lie in no clear words anywhere.
     let scene = scene.reopened().await;
-    let told = scene.directory.take_job_secrets(&job.id).await.unwrap();
+    let told = scene.directory.take_job_secrets(&job.id, || None).await.unwrap();
     assert_eq!((told.len(), told[0].extension_number.as_str(), told[0].auth_name.as_str()), (1, "102", "bob"));
     let snapshot = scene.snapshot().await;
     let bob = snapshot.extension(TenantId(1), b"102").unwrap();
     assert_eq!(bob.hashes, hash("bob", "acme.example", &told[0].extension_password));
-    assert_eq!(scene.directory.take_job_secrets(&job.id).await.unwrap(), []);
+    assert_eq!(scene.directory.take_job_secrets(&job.id, || None).await.unwrap(), []);
 
     let (job, _) = run(&scene, &NEW, "extension_number,email\n201,x@example.com\n").await;
     assert!(job.secrets_until.is_some());
     tamper(&scene, "UPDATE jobs SET secrets_until = 1 WHERE secrets_until IS NOT NULL").await;
-    assert_eq!(scene.directory.take_job_secrets(&job.id).await.unwrap(), []);
+    assert_eq!(scene.directory.take_job_secrets(&job.id, || None).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn an_undo_removes_what_was_made_and_gives_back_what_was_changed_with_its_
     let again = undo(&scene, &job).await.unwrap_err();
     assert_eq!(again, CannotUndo { code: "NOT_UNDOABLE", message: "the job was undone already".to_owned() });
     assert_eq!(undo(&scene, undo_job).await.unwrap_err().code, "NOT_UNDOABLE");
-    assert_eq!(scene.directory.take_job_secrets(&job.id).await.unwrap(), []);
+    assert_eq!(scene.directory.take_job_secrets(&job.id, || None).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -165,10 +165,10 @@ async fn an_undo_is_refused_with_the_numbers_when_something_has_changed_since_an
     let (job, _) = run(&scene, &NEW, &format!("extension_number,email\n{file}")).await;
     let named = ExtensionDraft { display_name: Some("Bob"), ..ExtensionDraft::default() };
     for number in ["201", "202", "203", "204", "205", "206"] {
-        scene.directory.change_extension("acme.example", number, &named, None).await.unwrap();
+        scene.directory.change_extension("acme.example", number, &named, None, unlogged).await.unwrap();
     }
     // A number that was removed and is somebody else's now is no longer the job's.
-    scene.directory.remove_extension("acme.example", "200", None).await.unwrap();
+    scene.directory.remove_extension("acme.example", "200", None, |_, _| None).await.unwrap();
     scene.add(number_and_email("200", "other@example.com")).await.unwrap();
     let before = stamps(&scene).await;
     let message = "changed or removed since the job: 200, 201, 202, 203, 204 and 2 more; nothing was undone";

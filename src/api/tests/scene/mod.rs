@@ -68,9 +68,10 @@ impl Control for Running {
         })
     }
 
-    fn unregister(&self, _: &str, number: &str, device: Option<u64>) {
+    fn unregister(&self, _: &str, number: &str, device: Option<u64>) -> bool {
         let device = device.map(|device| format!(":{device:x}")).unwrap_or_default();
         self.unregistered.lock().unwrap().push(format!("{number}{device}"));
+        true
     }
 
     fn live(&self, _: &str, _: &str) -> Live {
