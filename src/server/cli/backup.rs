@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::grammar::{BackupArguments, RestoreArguments};
 use crate::config::{Config, Overrides};
-use crate::console::say;
+use crate::console::{complain, say};
 use crate::data_directory::DataDirectory;
 use crate::environment::environment;
 use crate::failure::Failure;
@@ -224,39 +224,71 @@ pub(super) fn restore(overrides: &Overrides, arguments: &RestoreArguments) -> Re
         let reason = "there is no database or no key in it";
         return Err(Failure::Failed(format!("{}: {reason}", arguments.file.display())));
     }
-    let mut aside = None;
-    if !there.is_empty() {
-        let name = format!("before-restore-{}", manifest_time());
-        let folder = data.file(&name);
-        DirBuilder::new().mode(0o700).create(&folder).map_err(|error| failed(&folder, "can't be made", &error))?;
-        // What the database has beside it belongs to the old one.
-        let beside = ["-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", database.display())));
-        for path in targets.iter().chain(&beside).filter(|path| path.exists()) {
-            let to = folder.join(path.file_name().unwrap_or_default());
-            fs::rename(path, &to).map_err(|error| failed(path, "can't be moved away", &error))?;
-        }
-        aside = Some(folder);
+    // What the database has beside it belongs to the old one.
+    let beside = ["-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", database.display())));
+    let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "");
+    let mut moved = Moved::default();
+    for path in targets.iter().chain(&beside).filter(|path| path.exists()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let aside = path.with_file_name(format!("{name}.before-restore-{time}"));
+        moved.put(path, &aside).map_err(|error| failed(path, "this can't be moved away", &error))?;
     }
     for (name, to) in [KEY, NODE, JOURNAL, DATABASE].iter().zip([key, &data.file(NODE), &data.journal(), database]) {
         let from = restored(name);
         if from.exists() {
-            fs::rename(&from, to).map_err(|error| failed(to, "can't be put in place", &error))?;
+            moved.put(&from, to).map_err(|error| failed(to, "this can't be put in place", &error))?;
         }
     }
+    let asides = moved.keep();
     say(format_args!(
         "{}: what was kept at {} by version {} is restored",
         data.path().display(),
         manifest.created,
         manifest.version
     ));
-    if let Some(folder) = aside {
-        say(format_args!("{}: what was there before", folder.display()));
+    for aside in asides.iter().filter(|path| path.to_string_lossy().contains(".before-restore-")) {
+        say(format_args!("{}: what was there before", aside.display()));
     }
     Ok(())
 }
 
-fn manifest_time() -> String {
-    humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "")
+/// Files that were moved. Unless they are kept they go back, the last one first.
+#[derive(Default)]
+struct Moved(Vec<(PathBuf, PathBuf)>);
+
+impl Moved {
+    fn put(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        put(from, to)?;
+        self.0.push((from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
+    /// They stay where they are now.
+    fn keep(mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.0).into_iter().map(|(_, to)| to).collect()
+    }
+}
+
+impl Drop for Moved {
+    fn drop(&mut self) {
+        for (from, to) in std::mem::take(&mut self.0).iter().rev() {
+            if let Err(error) = put(to, from) {
+                complain(format_args!("{}: this can't be moved back to {}: {error}", to.display(), from.display()));
+            }
+        }
+    }
+}
+
+/// Moves a file or folder; a file also to another file system.
+fn put(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices && from.is_file() => {
+            fs::copy(from, to)?;
+            File::open(to)?.sync_all()?;
+            fs::remove_file(from)
+        }
+        other => other,
+    }
 }
 
 /// Unpacks a backup and holds each file against the manifest.
@@ -384,9 +416,9 @@ mod tests {
         fs::write(to.join(NODE), "changed").unwrap();
         restore(&overrides(&to), &arguments(true)).unwrap();
         assert_eq!(fs::read_to_string(to.join(NODE)).unwrap(), "node");
-        let aside = fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().path());
-        let aside = aside.into_iter().find(|path| path.to_string_lossy().contains("before-restore")).unwrap();
-        assert_eq!(fs::read_to_string(aside.join(NODE)).unwrap(), "changed");
+        let mut aside = fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().path());
+        let aside = aside.find(|path| path.to_string_lossy().contains("node.id.before-restore")).unwrap();
+        assert_eq!(fs::read_to_string(aside).unwrap(), "changed");
         let held = DataDirectory::open(&to).unwrap();
         assert!(restore(&overrides(&to), &arguments(true)).unwrap_err().to_string().contains("holds"));
         drop(held);
@@ -413,6 +445,20 @@ mod tests {
             let left: Vec<_> = fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name()).collect();
             assert_eq!(left, ["lock"]);
         }
+    }
+
+    #[test]
+    fn what_was_moved_goes_back_when_a_later_step_fails() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = |name: &str| parent.path().join(name);
+        fs::write(path("a"), "old").unwrap();
+        fs::write(path("new"), "new").unwrap();
+        let mut moved = Moved::default();
+        moved.put(&path("a"), &path("aside")).unwrap();
+        moved.put(&path("new"), &path("a")).unwrap();
+        assert!(moved.put(&path("missing"), &path("b")).is_err());
+        drop(moved);
+        assert_eq!((fs::read(path("a")).unwrap(), fs::read(path("new")).unwrap()), (b"old".to_vec(), b"new".to_vec()));
     }
 
     #[test]

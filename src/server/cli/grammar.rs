@@ -95,8 +95,8 @@ pub(crate) enum Verb {
     Backup(BackupArguments),
     /// Put a backup's database, journal and keys into a data directory that no node uses
     #[command(
-        after_help = "Example: ringway restore monday.tar --data ./data\nWith --replace what is there is moved into a folder \
-                      beside it, not removed."
+        after_help = "Example: ringway restore monday.tar --data ./data\nWith --replace what is there is moved aside, not \
+                      removed."
     )]
     Restore(RestoreArguments),
     /// Bans: who is shut out for a while by a running node, and why

@@ -1,6 +1,6 @@
 //! Documents of tenants and of the carrier: trunks, rules, services, rates, roles. One way to read and change all kinds.
 
-use ringway_directory::model::did::{DidPool, stretches};
+use ringway_directory::model::did::{DidPool, Stretch, stretches};
 use ringway_directory::model::{Kind, Members, Resource, merge, written};
 use ringway_directory::{Code, Fault, TenantId};
 use serde_json::Value;
@@ -414,7 +414,13 @@ async fn check_pool(
         .bind(&pool.name)
         .fetch_all(&mut **transaction)
         .await?;
-    let own: Vec<_> = stretches(&pool.numbers).collect();
+    // In their order none overlaps the next: the one that another could overlap is found by halves.
+    let mut own: Vec<_> = stretches(&pool.numbers).collect();
+    own.sort_unstable_by_key(|part| (part.length, part.first));
+    let is_own = |part: &Stretch| {
+        let at = own.partition_point(|own| (own.length, own.last) < (part.length, part.first));
+        own.get(at).is_some_and(|own| own.overlaps(part))
+    };
     for row in &rows {
         let its_tenant = row.try_get::<Option<u32>, _>(0)?.map(TenantId);
         let other: DidPool = serde_json::from_str(row.try_get(1)?).map_err(|error| damaged(&error))?;
@@ -427,7 +433,7 @@ async fn check_pool(
         {
             continue;
         }
-        if let Some(both) = stretches(&other.numbers).find(|part| own.iter().any(|own| own.overlaps(part))) {
+        if let Some(both) = stretches(&other.numbers).find(is_own) {
             let message = match its_tenant == tenant {
                 true => format!("pool {} has {} to {} of this trunk already", other.name, both.first, both.last),
                 false => "another tenant has some of these numbers already".to_owned(),
