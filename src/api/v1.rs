@@ -168,3 +168,25 @@ fn rfc3339(milliseconds: i64) -> String {
     let moment = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds.unsigned_abs());
     humantime::format_rfc3339_seconds(moment).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_of_one_name_are_described_apart() {
+        let (_, api) = routes();
+        let schemas = api.components.unwrap().schemas;
+        for (name, members) in [
+            ("ExtensionPage", ["items", "next"]),
+            ("JobPage", ["items", "next"]),
+            ("Key", ["name", "may_write"]),
+            ("PhoneKey", ["key", "value"]),
+        ] {
+            let shown = serde_json::to_value(schemas.get(name)).unwrap();
+            assert!(members.iter().all(|member| shown["properties"].get(member).is_some()), "{name}: {shown}");
+        }
+        let items = |name: &str| serde_json::to_value(schemas.get(name)).unwrap()["properties"]["items"].clone();
+        assert_ne!(items("ExtensionPage"), items("JobPage"));
+    }
+}

@@ -193,7 +193,7 @@ pub(crate) struct Wanted {
 
 /// A page of extensions.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Page {
+pub(crate) struct ExtensionPage {
     items: Vec<LiveView>,
     /// The cursor of the next page; missing on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -292,14 +292,14 @@ fn created(added: &AddedExtension, late: Option<&Refusal>) -> CreatedView {
 
 /// Some of a tenant's extensions, by number as text.
 #[utoipa::path(get, path = "/api/v1/tenants/{domain}/extensions", tag = "extensions", params(("domain" = String, Path), Wanted),
-    responses((status = 200, body = Page), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors),
+    responses((status = 200, body = ExtensionPage), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors),
     (status = 422, body = Errors)))]
 pub(crate) async fn list(
     caller: Caller,
     publisher: Publisher,
     Named(domain): Named<String>,
     Asked(wanted): Asked<Wanted>,
-) -> Result<Json<Page>, Refusal> {
+) -> Result<Json<ExtensionPage>, Refusal> {
     caller.may_manage(&domain)?;
     let limit = wanted.limit.unwrap_or(OF_A_PAGE);
     if limit == 0 || limit > MOST_OF_A_PAGE {
@@ -310,7 +310,7 @@ pub(crate) async fn list(
     let (tenant, rows, has_more) = caller.directory.extensions(&domain, &filter).await?;
     let next = rows.last().filter(|_| has_more).map(|row| row.profile.number.as_str().to_owned());
     let items = rows.iter().map(|row| live_view(row, &publisher, &tenant.domain)).collect();
-    Ok(Json(Page { items, next }))
+    Ok(Json(ExtensionPage { items, next }))
 }
 
 /// Adds an extension. When this is answered it can register.

@@ -40,7 +40,7 @@ pub(crate) struct Wanted {
 
 /// A page of jobs, the latest first.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Page {
+pub(crate) struct JobPage {
     items: Vec<JobView>,
     /// The cursor of the next page; missing on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,14 +184,14 @@ fn code_of(code: &str) -> &'static str {
 
 /// Some of a tenant's jobs, the latest first. The last two hundred are remembered.
 #[utoipa::path(get, path = "/api/v1/tenants/{domain}/jobs", tag = "jobs", params(("domain" = String, Path), Wanted),
-    responses((status = 200, body = Page), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors),
+    responses((status = 200, body = JobPage), (status = 401, body = Errors), (status = 403, body = Errors), (status = 404, body = Errors),
     (status = 422, body = Errors)))]
 pub(crate) async fn list(
     caller: Caller,
     queue: Queue,
     Named(domain): Named<String>,
     Asked(wanted): Asked<Wanted>,
-) -> Result<Json<Page>, Refusal> {
+) -> Result<Json<JobPage>, Refusal> {
     caller.may_manage(&domain)?;
     let limit = wanted.limit.unwrap_or(OF_A_PAGE);
     if limit == 0 || limit > MOST_OF_A_PAGE {
@@ -200,7 +200,7 @@ pub(crate) async fn list(
     }
     let (jobs, has_more) = caller.directory.jobs(&domain, wanted.cursor.as_deref(), limit).await?;
     let next = jobs.last().filter(|_| has_more).map(|job| job.id.clone());
-    Ok(Json(Page { items: jobs.into_iter().map(|job| view(job, &queue)).collect(), next }))
+    Ok(Json(JobPage { items: jobs.into_iter().map(|job| view(job, &queue)).collect(), next }))
 }
 
 /// What came of a job as CSV: a row for each fault, and, until it was fetched once, one for each password that was drawn.

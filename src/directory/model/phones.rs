@@ -219,6 +219,7 @@ pub enum KeyFunction {
 /// A key of a phone.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(as = PhoneKey)]
 pub struct Key {
     /// What it is for.
     pub key: KeyFunction,
